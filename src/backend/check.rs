@@ -1,0 +1,131 @@
+//! The shape rules of the contracts, one function per operation, shared by the backends.
+
+use super::{HalfStep, Transpose};
+use crate::error::{Error, Result};
+
+type Shape = [usize; 2];
+
+/// Fails unless `got` equals `expected`.
+fn same(operation: &'static str, operand: &'static str, got: Shape, expected: Shape) -> Result<()> {
+    rule(operation, operand, got, got == expected, || format!("{} x {}", expected[0], expected[1]))
+}
+
+fn rule(
+    operation: &'static str,
+    operand: &'static str,
+    got: Shape,
+    holds: bool,
+    expected: impl Fn() -> String,
+) -> Result<()> {
+    if holds { Ok(()) } else { Err(Error::Shape { operation, operand, expected: expected(), got }) }
+}
+
+/// Fails unless an optional row vector has `length` entries.
+fn vector(operation: &'static str, operand: &'static str, got: Option<Shape>, length: usize) -> Result<()> {
+    got.map_or(Ok(()), |got| same(operation, operand, got, [1, length]))
+}
+
+/// Returns the shape of the product.
+pub(crate) fn affine(x: Shape, weights: Shape, bias: Option<Shape>) -> Result<Shape> {
+    same("affine", "weights", weights, [weights[0], x[1]])?;
+    vector("affine", "bias", bias, weights[0])?;
+    Ok([x[0], weights[0]])
+}
+
+/// Returns rows, columns and inner length of the product.
+pub(crate) fn matmul(a: Shape, transpose_a: Transpose, b: Shape, transpose_b: Transpose) -> Result<[usize; 3]> {
+    let turn = |shape: Shape, transpose| if transpose == Transpose::Yes { [shape[1], shape[0]] } else { shape };
+    let ([n, inner], [inner_b, m]) = (turn(a, transpose_a), turn(b, transpose_b));
+    rule("matmul", "b", b, inner == inner_b, || format!("inner length {inner}"))?;
+    Ok([n, m, inner])
+}
+
+/// Returns the number of points.
+pub(crate) fn tropical_eval(points: Shape, exponents: Shape, coefficients: Shape) -> Result<usize> {
+    same("tropical_eval", "exponents", exponents, [exponents[0], points[1]])?;
+    rule("tropical_eval", "exponents", exponents, exponents[0] > 0, || "at least one monomial".to_owned())?;
+    same("tropical_eval", "coefficients", coefficients, [1, exponents[0]])?;
+    Ok(points[0])
+}
+
+/// Returns the shape of the stacked generators.
+pub(crate) fn generators(weights: Shape, rows: Shape, constants: Option<Shape>) -> Result<Shape> {
+    same("generators", "weights", weights, [weights[0], rows[0]])?;
+    vector("generators", "constants", constants, rows[0])?;
+    Ok([weights[0] * rows[0], rows[1] + usize::from(constants.is_some())])
+}
+
+/// Returns the number of directions.
+pub(crate) fn support_function(generators: Shape, shift: Option<Shape>, directions: Shape) -> Result<usize> {
+    same("support_function", "generators", generators, [generators[0], directions[1]])?;
+    vector("support_function", "shift", shift, directions[1])?;
+    Ok(directions[0])
+}
+
+/// Returns the number of neurons.
+pub(crate) fn row_scores(rows: Shape, constants: Option<Shape>, coefficients: Shape) -> Result<usize> {
+    vector("row_scores", "constants", constants, rows[0])?;
+    same("row_scores", "coefficients", coefficients, [coefficients[0], rows[0]])?;
+    Ok(rows[0])
+}
+
+/// Returns the shape of the targets, classes and neurons.
+pub(crate) fn row_update(norms: Shape, targets: Shape, lambda: f32) -> Result<Shape> {
+    same("row_update", "norms", norms, [1, targets[1]])?;
+    if !(lambda >= 0.0 && lambda.is_finite()) {
+        return Err(Error::Argument {
+            argument: "lambda",
+            problem: format!("{lambda} is not a finite non-negative number"),
+        });
+    }
+    Ok(targets)
+}
+
+/// The kind of the half-step with number `step`, counted from 0.
+pub(crate) fn half_step(first: HalfStep, step: usize) -> HalfStep {
+    match (first, step % 2) {
+        (HalfStep::Rows, 0) | (HalfStep::Elements, 1) => HalfStep::Rows,
+        _ => HalfStep::Elements,
+    }
+}
+
+/// Returns the length of the result.
+pub(crate) fn path_norms(weights: Shape, squares: Shape, bias: Option<Shape>, direction: Transpose) -> Result<usize> {
+    match direction {
+        Transpose::No => {
+            same("path_norms", "squares", squares, [1, weights[1]])?;
+            vector("path_norms", "bias", bias, weights[0])?;
+            Ok(weights[0])
+        }
+        Transpose::Yes => {
+            same("path_norms", "squares", squares, [1, weights[0]])?;
+            rule("path_norms", "bias", bias.unwrap_or_default(), bias.is_none(), || {
+                "no bias going backward".to_owned()
+            })?;
+            Ok(weights[1])
+        }
+    }
+}
+
+/// Returns the shape of the weights.
+pub(crate) fn threshold_mask(weights: Shape, scores: Shape) -> Result<Shape> {
+    let per_row = scores == [weights[0], 1];
+    rule("threshold_mask", "scores", scores, per_row || scores == weights, || {
+        format!("{} x {} or {} x 1", weights[0], weights[1], weights[0])
+    })?;
+    let elements = weights[0] as u64 * weights[1] as u64;
+    if elements > u64::from(u32::MAX) {
+        let limit = u64::from(u32::MAX) * 4;
+        return Err(Error::TooLarge { operation: "threshold_mask", bytes: elements * 4, limit });
+    }
+    Ok(weights)
+}
+
+/// Returns the number of samples. That labels are below the number of classes is checked where labels are read.
+pub(crate) fn classify(logits: Shape, labels: Option<usize>) -> Result<usize> {
+    rule("classify", "logits", logits, logits[1] > 0, || "at least one class".to_owned())?;
+    if let Some(labels) = labels {
+        same("classify", "labels", [labels, 1], [logits[0], 1])?;
+    }
+    Ok(logits[0])
+}

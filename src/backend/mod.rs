@@ -1,0 +1,263 @@
+//! Three backends behind one trait. The doc of each method of [`Backend`] is its contract: formula, shapes, ties, source.
+//!
+//! [`Reference`] is the oracle, [`Cpu`] the fast host path, [`Gpu`] any wgpu adapter. Algorithms are generic over
+//! `B: Backend`; a matrix of one backend cannot be given to another, and an operation that is missing does not compile.
+
+mod check;
+mod reference;
+mod rows;
+
+use ndarray::Array2;
+use serde::Serialize;
+
+use crate::error::Result;
+
+pub use reference::Reference;
+pub use rows::RowSource;
+
+/// What kind of backend computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeviceKind {
+    /// Plain f64 loops.
+    Reference,
+    /// The host processor.
+    Cpu,
+    /// A wgpu adapter.
+    Gpu,
+}
+
+/// The device that computed a result; part of every report.
+#[derive(Debug, Clone, Serialize)]
+pub struct Device {
+    /// Kind of backend.
+    pub kind: DeviceKind,
+    /// Adapter or processor name.
+    pub name: String,
+    /// Graphics API, or the SIMD level of the host path.
+    pub backend: String,
+    /// Whether the adapter is a software rasteriser that runs on the host processor.
+    pub software: bool,
+}
+
+/// What follows an affine map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    Identity,
+    /// `max(z, 0)`.
+    Relu,
+}
+
+/// Whether an operand enters as it is or transposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transpose {
+    /// The matrix as stored.
+    No,
+    /// Its transpose.
+    Yes,
+}
+
+/// One half of the alternation on problem (2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HalfStep {
+    /// Update the rows of `A`.
+    Rows,
+    /// Update the elements of `B`.
+    Elements,
+}
+
+/// A place in the order of removal: elements with a lower score go, and of equal scores the lower indices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cutoff {
+    /// The score at which the cut lies.
+    pub score: f32,
+    /// Row-major index within the layer; elements of exactly `score` go iff their index is lower.
+    pub index: u32,
+}
+
+/// The maxima of a tropical polynomial.
+#[derive(Debug)]
+pub struct Maxima<M, I> {
+    /// `n x 1`: the values.
+    pub values: M,
+    /// `n`: the lowest monomial that attains each value.
+    pub arguments: I,
+}
+
+/// One-pass scores of problem (2).
+#[derive(Debug)]
+pub struct RowScores<M> {
+    /// `1 x p`: the norms `||(A_i, c_i)||` of the generators.
+    pub norms: M,
+    /// `1 x p`: the row scores `r_i`.
+    pub rows: M,
+}
+
+/// The state of the alternation on problem (2) after some half-steps.
+#[derive(Debug)]
+pub struct RowUpdate<M> {
+    /// `1 x p`: `s_i`, with `A~_i = s_i A_i`.
+    pub scale: M,
+    /// `k x p`: the non-negative coefficients `T~`.
+    pub elements: M,
+    /// `(half_steps + 1) x p`: each neuron's share of the objective, before the first and after every half-step.
+    pub objective: M,
+}
+
+/// What a classifier says of each sample.
+#[derive(Debug)]
+pub struct Classified<I> {
+    /// `n`: arg max of the logits, ties to the lowest class.
+    pub class: I,
+    /// `n`: how many classes come before the label in descending order of logits, ties to the lowest class;
+    /// all zero without labels. Top-1 is rank 0, top-5 is rank below 5.
+    pub rank: I,
+}
+
+/// The operations of tropix. Everything above this trait is written once.
+///
+/// All matrices are row-major; vectors are `1 x n` unless a contract says otherwise. Every operation checks the shapes of its operands
+/// and returns [`Error::Shape`](crate::Error::Shape) when the contract excludes them. Sums of f32 backends may be taken
+/// in any order that is fixed for the adapter, so that results differ from [`Reference`] by at most
+/// `gamma_n = n u / (1 - n u)`, `u = 2^-24`, times the sum of the absolute terms (Higham, *Accuracy and Stability of
+/// Numerical Algorithms*, section 3.1).
+pub trait Backend: Sync {
+    /// A matrix on the device.
+    type Matrix;
+    /// A list of non-negative integers on the device.
+    type Indices;
+
+    /// The device behind this backend.
+    fn device(&self) -> &Device;
+
+    /// Copies a matrix to the device, streaming its rows.
+    fn upload(&self, source: &dyn RowSource) -> Result<Self::Matrix>;
+
+    /// Copies a matrix to the host. Backends in f32 widen exactly.
+    fn download(&self, matrix: &Self::Matrix) -> Result<Array2<f64>>;
+
+    /// Copies a list of indices to the device.
+    fn upload_indices(&self, indices: &[u32]) -> Result<Self::Indices>;
+
+    /// Copies a list of indices to the host.
+    fn download_indices(&self, indices: &Self::Indices) -> Result<Vec<u32>>;
+
+    /// Rows and columns of a matrix.
+    fn shape(&self, matrix: &Self::Matrix) -> [usize; 2];
+
+    /// One layer: `Y = phi(X W^T + 1 b^T)`.
+    ///
+    /// `x`: `n x d`, `weights`: `m x d`, `bias`: `1 x m`; returns `n x m`.
+    fn affine(
+        &self,
+        x: &Self::Matrix,
+        weights: &Self::Matrix,
+        bias: Option<&Self::Matrix>,
+        activation: Activation,
+    ) -> Result<Self::Matrix>;
+
+    /// Matrix product `C = op(A) op(B)`.
+    ///
+    /// `op(A)`: `n x d`, `op(B)`: `d x m`; returns `n x m`.
+    fn matmul(
+        &self,
+        a: &Self::Matrix,
+        transpose_a: Transpose,
+        b: &Self::Matrix,
+        transpose_b: Transpose,
+    ) -> Result<Self::Matrix>;
+
+    /// Evaluates the tropical polynomial `f(x) = max_i c_i + <a_i, x>` at each row of `points`.
+    ///
+    /// `points`: `n x d`, `exponents`: `m x d` (the `a_i`), `coefficients`: `1 x m` (the `c_i`), `m >= 1`. The argument
+    /// is the lowest `i` that attains the maximum of the computed values (2002.08838, definition 2).
+    fn tropical_eval(
+        &self,
+        points: &Self::Matrix,
+        exponents: &Self::Matrix,
+        coefficients: &Self::Matrix,
+    ) -> Result<Maxima<Self::Matrix, Self::Indices>>;
+
+    /// Generators of the class zonotopes: `G_m = Diag(weights_m) [A | c]` for every class `m`, stacked.
+    ///
+    /// `weights`: `k x p`, `rows`: `p x n`, `constants`: `1 x p`; returns `k p x n`, or `k p x (n + 1)` with constants;
+    /// row `m p + i` is `weights_mi (A_i, c_i)` (2002.08838, corollary 1, for k classes).
+    fn generators(
+        &self,
+        weights: &Self::Matrix,
+        rows: &Self::Matrix,
+        constants: Option<&Self::Matrix>,
+    ) -> Result<Self::Matrix>;
+
+    /// Support function of a zonotope, `h(u) = <shift, u> + sum_i max(<g_i, u>, 0)`, at each row of `directions`.
+    ///
+    /// `generators`: `p x d`, `shift`: `1 x d`, `directions`: `n x d`; returns `n x 1`.
+    fn support_function(
+        &self,
+        generators: &Self::Matrix,
+        shift: Option<&Self::Matrix>,
+        directions: &Self::Matrix,
+    ) -> Result<Self::Matrix>;
+
+    /// Scores of the first pass over problem (2) in the decoupled form.
+    ///
+    /// `rows`: `p x n` (A), `constants`: `1 x p` (c, absent for generators without bias), `coefficients`: `k x p` (B, or
+    /// any non-negative class weights w). With `A^_i = (A_i, c_i)`:
+    ///
+    /// * `norms_i = ||A^_i||`, so that element `(j, i)` of `B` is removed at `lambda >= e_ji = |b_ji| norms_i`;
+    /// * `rows_i = norms_i sum_j b_ji^2 / sum_j |b_ji|`: row `i` is removed iff `rows_i <= lambda`; 0 where all `b_ji`
+    ///   are 0. It is a weighted mean of the `e_ji`, hence at most their maximum.
+    fn row_scores(
+        &self,
+        rows: &Self::Matrix,
+        constants: Option<&Self::Matrix>,
+        coefficients: &Self::Matrix,
+    ) -> Result<RowScores<Self::Matrix>>;
+
+    /// Alternating minimisation of problem (2), half-step by half-step, from `A~ = A`, `T~ = T`.
+    ///
+    /// `norms`: `1 x p` (the `||A^_i||`), `targets`: `k x p`, non-negative (`T`: `|B|` for the decoupled objective, the
+    /// class weights `w` for the coupled one). Minimises
+    /// `1/2 sum_ji (t~_ji s_i - t_ji)^2 ||A^_i||^2 + lambda sum_ji t~_ji s_i ||A^_i||` over `s, T~ >= 0` in turn:
+    ///
+    /// * [`HalfStep::Rows`]: `s_i = max(0, sum_j t~_ji t_ji - lambda sum_j t~_ji / ||A^_i||) / sum_j t~_ji^2`, 0 where
+    ///   the denominator or the norm is 0;
+    /// * [`HalfStep::Elements`]: `t~_ji = max(0, t_ji - lambda / ||A^_i||) / s_i`, 0 where `s_i` or the norm is 0.
+    ///
+    /// Rows stay parallel to `A^_i`, so the problem falls apart into neurons and no pass over `A` is needed. Half-steps
+    /// take turns, starting with `first`.
+    fn row_update(
+        &self,
+        norms: &Self::Matrix,
+        targets: &Self::Matrix,
+        lambda: f32,
+        first: HalfStep,
+        half_steps: usize,
+    ) -> Result<RowUpdate<Self::Matrix>>;
+
+    /// One step of squared path norms through a layer, the root-mean-square size of a signal under rectification.
+    ///
+    /// `weights`: `p x n`. Forward (`Transpose::No`): `squares`: `1 x n`, `bias`: `1 x p`; returns `1 x p` with
+    /// `out_i = 1/2 (sum_j w_ij^2 squares_j + b_i^2)`. Backward (`Transpose::Yes`, no bias): `squares`: `1 x p`; returns
+    /// `1 x n` with `out_j = 1/2 sum_i w_ij^2 squares_i`.
+    fn path_norms(
+        &self,
+        weights: &Self::Matrix,
+        squares: &Self::Matrix,
+        bias: Option<&Self::Matrix>,
+        direction: Transpose,
+    ) -> Result<Self::Matrix>;
+
+    /// Weights with everything below a cut-off set to zero.
+    ///
+    /// `weights`: `p x n`; `scores`: `p x n`, or `p x 1` for one score per row. Element `(i, j)` becomes 0 iff its score
+    /// is below `cutoff.score`, or equal to it with `i n + j < cutoff.index`. Scores compare exactly.
+    fn threshold_mask(&self, weights: &Self::Matrix, scores: &Self::Matrix, cutoff: Cutoff) -> Result<Self::Matrix>;
+
+    /// Class and rank of the label for each row of `logits`.
+    ///
+    /// `logits`: `n x k`, `k >= 1`; `labels`: `n`, each below `k`.
+    fn classify(&self, logits: &Self::Matrix, labels: Option<&Self::Indices>) -> Result<Classified<Self::Indices>>;
+}

@@ -1,0 +1,269 @@
+//! The oracle: every operation as an f64 loop that reads like its formula.
+
+use ndarray::{Array1, Array2, ArrayView1};
+
+use super::{
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
+    Transpose, check,
+};
+use crate::error::Result;
+
+/// Plain f64 loops on one thread.
+#[derive(Debug)]
+pub struct Reference {
+    device: Device,
+}
+
+impl Reference {
+    /// Makes the reference backend.
+    #[must_use]
+    pub fn new() -> Self {
+        let device = Device {
+            kind: DeviceKind::Reference,
+            name: "host".to_owned(),
+            backend: "f64 loops".to_owned(),
+            software: true,
+        };
+        Self { device }
+    }
+}
+
+impl Default for Reference {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn shape(matrix: &Array2<f64>) -> [usize; 2] {
+    [matrix.nrows(), matrix.ncols()]
+}
+
+fn dot(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn turned(matrix: &Array2<f64>, transpose: Transpose) -> Array2<f64> {
+    if transpose == Transpose::Yes { matrix.t().to_owned() } else { matrix.clone() }
+}
+
+/// The index of the largest value, the lowest on ties.
+fn arg_max(values: impl IntoIterator<Item = f64>) -> (usize, f64) {
+    values.into_iter().enumerate().fold(
+        (0, f64::NEG_INFINITY),
+        |best, (i, value)| {
+            if value > best.1 { (i, value) } else { best }
+        },
+    )
+}
+
+fn index(i: usize) -> u32 {
+    u32::try_from(i).unwrap_or(u32::MAX)
+}
+
+impl Backend for Reference {
+    type Matrix = Array2<f64>;
+    type Indices = Vec<u32>;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn upload(&self, source: &dyn RowSource) -> Result<Array2<f64>> {
+        let [rows, columns] = source.shape();
+        let mut matrix = Array2::<f32>::zeros((rows, columns));
+        if let Some(values) = matrix.as_slice_mut() {
+            source.read_rows(0, values)?;
+        }
+        Ok(matrix.mapv(f64::from))
+    }
+
+    fn download(&self, matrix: &Array2<f64>) -> Result<Array2<f64>> {
+        Ok(matrix.clone())
+    }
+
+    fn upload_indices(&self, indices: &[u32]) -> Result<Vec<u32>> {
+        Ok(indices.to_vec())
+    }
+
+    fn download_indices(&self, indices: &Vec<u32>) -> Result<Vec<u32>> {
+        Ok(indices.clone())
+    }
+
+    fn shape(&self, matrix: &Array2<f64>) -> [usize; 2] {
+        shape(matrix)
+    }
+
+    fn affine(
+        &self,
+        x: &Array2<f64>,
+        weights: &Array2<f64>,
+        bias: Option<&Array2<f64>>,
+        activation: Activation,
+    ) -> Result<Array2<f64>> {
+        let [n, m] = check::affine(shape(x), shape(weights), bias.map(shape))?;
+        Ok(Array2::from_shape_fn((n, m), |(i, j)| {
+            let z = dot(x.row(i), weights.row(j)) + bias.map_or(0.0, |b| b[[0, j]]);
+            if activation == Activation::Relu { z.max(0.0) } else { z }
+        }))
+    }
+
+    fn matmul(
+        &self,
+        a: &Array2<f64>,
+        transpose_a: Transpose,
+        b: &Array2<f64>,
+        transpose_b: Transpose,
+    ) -> Result<Array2<f64>> {
+        let [n, m, _] = check::matmul(shape(a), transpose_a, shape(b), transpose_b)?;
+        let (a, b) = (turned(a, transpose_a), turned(b, transpose_b));
+        Ok(Array2::from_shape_fn((n, m), |(i, j)| dot(a.row(i), b.column(j))))
+    }
+
+    fn tropical_eval(
+        &self,
+        points: &Array2<f64>,
+        exponents: &Array2<f64>,
+        coefficients: &Array2<f64>,
+    ) -> Result<Maxima<Array2<f64>, Vec<u32>>> {
+        let n = check::tropical_eval(shape(points), shape(exponents), shape(coefficients))?;
+        let maxima: Vec<(usize, f64)> = points
+            .rows()
+            .into_iter()
+            .map(|x| arg_max(exponents.rows().into_iter().zip(coefficients.row(0)).map(|(a, c)| c + dot(a, x))))
+            .collect();
+        Ok(Maxima {
+            values: Array2::from_shape_fn((n, 1), |(i, _)| maxima[i].1),
+            arguments: maxima.iter().map(|best| index(best.0)).collect(),
+        })
+    }
+
+    fn generators(
+        &self,
+        weights: &Array2<f64>,
+        rows: &Array2<f64>,
+        constants: Option<&Array2<f64>>,
+    ) -> Result<Array2<f64>> {
+        let [stacked, width] = check::generators(shape(weights), shape(rows), constants.map(shape))?;
+        let (p, n) = (rows.nrows(), rows.ncols());
+        Ok(Array2::from_shape_fn((stacked, width), |(row, j)| {
+            let (m, i) = (row / p, row % p);
+            let entry = if j < n { rows[[i, j]] } else { constants.map_or(0.0, |c| c[[0, i]]) };
+            weights[[m, i]] * entry
+        }))
+    }
+
+    fn support_function(
+        &self,
+        generators: &Array2<f64>,
+        shift: Option<&Array2<f64>>,
+        directions: &Array2<f64>,
+    ) -> Result<Array2<f64>> {
+        let n = check::support_function(shape(generators), shift.map(shape), shape(directions))?;
+        Ok(Array2::from_shape_fn((n, 1), |(i, _)| {
+            let u = directions.row(i);
+            let sum: f64 = generators.rows().into_iter().map(|g| dot(g, u).max(0.0)).sum();
+            sum + shift.map_or(0.0, |shift| dot(shift.row(0), u))
+        }))
+    }
+
+    fn row_scores(
+        &self,
+        rows: &Array2<f64>,
+        constants: Option<&Array2<f64>>,
+        coefficients: &Array2<f64>,
+    ) -> Result<RowScores<Array2<f64>>> {
+        let p = check::row_scores(shape(rows), constants.map(shape), shape(coefficients))?;
+        let norms = Array2::from_shape_fn((1, p), |(_, i)| {
+            let constant = constants.map_or(0.0, |c| c[[0, i]]);
+            (dot(rows.row(i), rows.row(i)) + constant * constant).sqrt()
+        });
+        let scores = Array2::from_shape_fn((1, p), |(_, i)| {
+            let b = coefficients.column(i);
+            let size: f64 = b.iter().map(|b| b.abs()).sum();
+            if size > 0.0 { norms[[0, i]] * dot(b, b) / size } else { 0.0 }
+        });
+        Ok(RowScores { norms, rows: scores })
+    }
+
+    fn row_update(
+        &self,
+        norms: &Array2<f64>,
+        targets: &Array2<f64>,
+        lambda: f32,
+        first: HalfStep,
+        half_steps: usize,
+    ) -> Result<RowUpdate<Array2<f64>>> {
+        let [_, p] = check::row_update(shape(norms), shape(targets), lambda)?;
+        let lambda = f64::from(lambda);
+        let mut scale = Array2::from_elem((1, p), 1.0);
+        let mut elements = targets.clone();
+        let mut objective = Array2::zeros((half_steps + 1, p));
+        for i in 0..p {
+            let (norm, t) = (norms[[0, i]], targets.column(i));
+            let cost = |s: f64, column: ArrayView1<'_, f64>| -> f64 {
+                let kept = column.iter().zip(t).map(|(new, old)| {
+                    let gap = (new * s - old) * norm;
+                    0.5 * gap * gap + lambda * new * s * norm
+                });
+                kept.sum()
+            };
+            objective[[0, i]] = cost(1.0, elements.column(i));
+            for step in 0..half_steps {
+                match check::half_step(first, step) {
+                    HalfStep::Rows => {
+                        let new = elements.column(i);
+                        let (square, sum) = (dot(new, new), new.sum());
+                        let gain = dot(new, t) - if norm > 0.0 { lambda * sum / norm } else { 0.0 };
+                        scale[[0, i]] = if square > 0.0 && norm > 0.0 { gain.max(0.0) / square } else { 0.0 };
+                    }
+                    HalfStep::Elements => {
+                        let s: f64 = scale[[0, i]];
+                        let column: Array1<f64> =
+                            t.mapv(|t| if s > 0.0 && norm > 0.0 { (t - lambda / norm).max(0.0) / s } else { 0.0 });
+                        elements.column_mut(i).assign(&column);
+                    }
+                }
+                objective[[step + 1, i]] = cost(scale[[0, i]], elements.column(i));
+            }
+        }
+        Ok(RowUpdate { scale, elements, objective })
+    }
+
+    fn path_norms(
+        &self,
+        weights: &Array2<f64>,
+        squares: &Array2<f64>,
+        bias: Option<&Array2<f64>>,
+        direction: Transpose,
+    ) -> Result<Array2<f64>> {
+        let length = check::path_norms(shape(weights), shape(squares), bias.map(shape), direction)?;
+        let w = turned(weights, direction);
+        Ok(Array2::from_shape_fn((1, length), |(_, i)| {
+            let sum: f64 = w.row(i).iter().zip(squares.row(0)).map(|(w, q)| w * w * q).sum();
+            0.5 * (sum + bias.map_or(0.0, |b| b[[0, i]] * b[[0, i]]))
+        }))
+    }
+
+    fn threshold_mask(&self, weights: &Array2<f64>, scores: &Array2<f64>, cutoff: Cutoff) -> Result<Array2<f64>> {
+        let [p, n] = check::threshold_mask(shape(weights), shape(scores))?;
+        Ok(Array2::from_shape_fn((p, n), |(i, j)| {
+            let score = if scores.ncols() == n { scores[[i, j]] } else { scores[[i, 0]] };
+            let limit = f64::from(cutoff.score);
+            let removed = score < limit || (score == limit && i * n + j < cutoff.index as usize);
+            if removed { 0.0 } else { weights[[i, j]] }
+        }))
+    }
+
+    fn classify(&self, logits: &Array2<f64>, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {
+        let n = check::classify(shape(logits), labels.map(Vec::len))?;
+        let class = logits.rows().into_iter().map(|row| index(arg_max(row.iter().copied()).0)).collect();
+        let rank = (0..n).map(|i| {
+            labels.map_or(0, |labels| {
+                let (row, label) = (logits.row(i), labels[i] as usize);
+                let before = |(j, value): (usize, &f64)| *value > row[label] || (*value == row[label] && j < label);
+                index(row.iter().enumerate().filter(|entry| before(*entry)).count())
+            })
+        });
+        Ok(Classified { class, rank: rank.collect() })
+    }
+}

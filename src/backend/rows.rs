@@ -1,0 +1,33 @@
+//! Where matrices come from: anything that can fill rows, so that a mapped file never needs a second copy on the host.
+
+use ndarray::{ArrayBase, Data, Ix2};
+
+use crate::error::Result;
+
+/// A matrix that can be read row by row.
+pub trait RowSource: Sync {
+    /// Rows and columns.
+    fn shape(&self) -> [usize; 2];
+
+    /// Fills `out`, whole rows in row-major order, with the rows from `first` on.
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()>;
+}
+
+impl<S: Data<Elem = f32> + Sync> RowSource for ArrayBase<S, Ix2> {
+    fn shape(&self) -> [usize; 2] {
+        [self.nrows(), self.ncols()]
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let columns = self.ncols();
+        if columns == 0 {
+            return Ok(());
+        }
+        for (offset, row) in out.chunks_exact_mut(columns).enumerate() {
+            for (slot, value) in row.iter_mut().zip(self.row(first + offset)) {
+                *slot = *value;
+            }
+        }
+        Ok(())
+    }
+}

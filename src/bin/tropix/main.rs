@@ -1,0 +1,2 @@
+//! The `tropix` program.
+fn main() {}

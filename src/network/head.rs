@@ -1,0 +1,91 @@
+//! The head: the chain of linear layers with ReLU between them that ends at the output. Blocks (Affine, ReLU, Affine)
+//! are two consecutive layers of it.
+
+use super::graph::{Network, Op};
+use super::tensor::Tensor;
+use crate::error::{Error, Result};
+
+/// One linear layer of a head.
+#[derive(Debug, Clone)]
+pub struct HeadLayer {
+    /// Name of the node.
+    pub name: String,
+    /// `outputs x inputs`.
+    pub weight: Tensor,
+    /// `outputs`.
+    pub bias: Option<Tensor>,
+    /// Whether a ReLU follows.
+    pub relu: bool,
+}
+
+/// The longest chain Linear, ReLU, Linear, ... that ends at the output of a network.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// Layers from input to output, at least one.
+    pub layers: Vec<HeadLayer>,
+    /// Whether the chain begins at the network's input, so that data go in as they are; otherwise it takes the features
+    /// that the carried part computes.
+    pub whole: bool,
+}
+
+impl Head {
+    /// Finds the head of a network.
+    ///
+    /// Flatten and identity nodes between are passed over. The chain stops where a node has several inputs or readers,
+    /// where an operation is carried along, or where two linear layers follow each other without ReLU.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] if the network does not end in a linear layer.
+    pub fn of(network: &Network) -> Result<Self> {
+        let mut layers: Vec<HeadLayer> = Vec::new();
+        let (mut relu, mut whole) = (false, false);
+        let mut next = network.nodes.last().map(|node| node.name.clone());
+        while let Some(name) = next.take() {
+            if name == Network::INPUT {
+                whole = true;
+                break;
+            }
+            let node = network.node(&name)?;
+            let single = node.inputs.len() == 1 && network.consumers(&name).count() <= 1;
+            match &node.op {
+                _ if !single => break,
+                Op::Relu => relu = true,
+                Op::Flatten | Op::Identity => {}
+                Op::Carried { .. } => break,
+                Op::Linear { .. } if !relu && !layers.is_empty() => break,
+                Op::Linear { weight, bias } => {
+                    layers.push(HeadLayer { name, weight: weight.clone(), bias: bias.clone(), relu });
+                    relu = false;
+                }
+            }
+            next = node.inputs.first().cloned();
+        }
+        layers.reverse();
+        if layers.is_empty() {
+            let last = network.nodes.last().map_or("nothing", |node| node.op.name());
+            let problem =
+                format!("the network ends in `{last}`; tropix prunes linear layers with ReLU that end at the output");
+            return Err(Error::Unsupported { problem });
+        }
+        Ok(Self { layers, whole })
+    }
+
+    /// Weights of all layers, biases not counted.
+    #[must_use]
+    pub fn weights(&self) -> u64 {
+        self.layers.iter().map(|layer| layer.weight.len() as u64).sum()
+    }
+
+    /// Length of the features that the head takes.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.weight.matrix_shape()[1])
+    }
+
+    /// Number of classes.
+    #[must_use]
+    pub fn classes(&self) -> usize {
+        self.layers.last().map_or(0, |layer| layer.weight.matrix_shape()[0])
+    }
+}

@@ -1,0 +1,11 @@
+//! Networks as graphs of layers, views of them, and the files they come from.
+
+//pub mod dataset;
+//pub mod format;
+mod graph;
+mod head;
+mod tensor;
+
+pub use graph::{Network, Node, Normalize, Op, Origin};
+pub use head::{Head, HeadLayer};
+pub use tensor::{Element, Tensor};

@@ -1,0 +1,184 @@
+//! A named tensor: mapped from a file, or owned after a rewrite.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+
+use crate::backend::RowSource;
+use crate::error::{Error, Result};
+
+/// The element type of a tensor in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// IEEE 754 double precision; computed in f32.
+    F64,
+    /// IEEE 754 single precision.
+    F32,
+    /// IEEE 754 half precision; computed in f32, written back in f16.
+    F16,
+    /// bfloat16; computed in f32, written back in bf16.
+    Bf16,
+}
+
+impl Element {
+    /// Bytes of one element.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::F64 => 8,
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Storage {
+    /// Little-endian bytes of `Element` inside a mapped file.
+    Mapped { map: Arc<Mmap>, bytes: Range<usize> },
+    /// Values in f32, to be written as `Element`.
+    Owned(Arc<[f32]>),
+}
+
+/// A tensor of a network.
+#[derive(Debug, Clone)]
+pub struct Tensor {
+    name: String,
+    element: Element,
+    shape: Vec<usize>,
+    storage: Storage,
+}
+
+impl Tensor {
+    /// A tensor inside a mapped file. The caller has checked that `bytes` fits the shape and the file.
+    pub(crate) fn mapped(
+        name: String,
+        element: Element,
+        shape: Vec<usize>,
+        map: Arc<Mmap>,
+        bytes: Range<usize>,
+    ) -> Self {
+        Self { name, element, shape, storage: Storage::Mapped { map, bytes } }
+    }
+
+    /// A tensor with new values, written as `element`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the number of values is not the product of the shape.
+    pub fn owned(name: &str, element: Element, shape: Vec<usize>, values: Vec<f32>) -> Result<Self> {
+        if values.len() != shape.iter().product::<usize>() {
+            return Err(Error::Internal { what: format!("`{name}`: {} values for shape {shape:?}", values.len()) });
+        }
+        Ok(Self { name: name.to_owned(), element, shape, storage: Storage::Owned(values.into()) })
+    }
+
+    /// Name in the file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Element type in the file.
+    #[must_use]
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
+    /// Length of each axis, outermost first.
+    #[must_use]
+    pub fn dimensions(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the tensor has no elements.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes in a file.
+    #[must_use]
+    pub fn byte_len(&self) -> usize {
+        self.len() * self.element.size()
+    }
+
+    /// Fills `out` with the elements from flat index `first` on, as f32.
+    ///
+    /// # Panics
+    ///
+    /// If `first + out.len()` exceeds the number of elements.
+    pub fn read(&self, first: usize, out: &mut [f32]) {
+        match &self.storage {
+            Storage::Owned(values) => out.copy_from_slice(&values[first..first + out.len()]),
+            Storage::Mapped { map, bytes } => {
+                let size = self.element.size();
+                let raw = &map[bytes.start + first * size..bytes.start + (first + out.len()) * size];
+                decode(self.element, raw, out);
+            }
+        }
+    }
+
+    /// All elements as f32.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<f32> {
+        let mut values = vec![0.0; self.len()];
+        self.read(0, &mut values);
+        values
+    }
+
+    /// Rows and columns, for a tensor of two axes; a vector counts as one row.
+    #[must_use]
+    pub fn matrix_shape(&self) -> [usize; 2] {
+        match *self.shape.as_slice() {
+            [rows, columns] => [rows, columns],
+            _ => [1, self.len()],
+        }
+    }
+}
+
+impl RowSource for Tensor {
+    fn shape(&self) -> [usize; 2] {
+        self.matrix_shape()
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.read(first * self.matrix_shape()[1], out);
+        Ok(())
+    }
+}
+
+/// Decodes little-endian elements; the two slices hold the same number of them.
+fn decode(element: Element, raw: &[u8], out: &mut [f32]) {
+    fn each<const N: usize>(raw: &[u8], out: &mut [f32], value: impl Fn([u8; N]) -> f32) {
+        let (chunks, _) = raw.as_chunks::<N>();
+        for (slot, bytes) in out.iter_mut().zip(chunks) {
+            *slot = value(*bytes);
+        }
+    }
+    match element {
+        #[expect(clippy::cast_possible_truncation, reason = "f64 weights are computed in f32, with a warning at load")]
+        Element::F64 => each(raw, out, |bytes| f64::from_le_bytes(bytes) as f32),
+        Element::F32 => each(raw, out, f32::from_le_bytes),
+        Element::F16 => each(raw, out, |bytes| f16::from_le_bytes(bytes).to_f32()),
+        Element::Bf16 => each(raw, out, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+    }
+}
+
+/// Appends `values` to `out` as little-endian elements.
+pub(crate) fn encode(element: Element, values: &[f32], out: &mut Vec<u8>) {
+    match element {
+        Element::F64 => values.iter().for_each(|v| out.extend(f64::from(*v).to_le_bytes())),
+        Element::F32 => values.iter().for_each(|v| out.extend(v.to_le_bytes())),
+        Element::F16 => values.iter().for_each(|v| out.extend(f16::from_f32(*v).to_le_bytes())),
+        Element::Bf16 => values.iter().for_each(|v| out.extend(bf16::from_f32(*v).to_le_bytes())),
+    }
+}
