@@ -2,10 +2,18 @@
 
 //pub mod dataset;
 //pub mod format;
+mod apply;
+mod forward;
 mod graph;
 mod head;
+mod mask;
+mod plan;
 mod tensor;
 
+pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
+pub use forward::{Answers, DeviceHead, PendingAnswers, Samples};
 pub use graph::{Network, Node, Normalize, Op, Origin};
 pub use head::{Head, HeadLayer};
+pub use mask::Mask;
+pub use plan::{LayerPlan, Plan, Rewrite};
 pub use tensor::{Element, Tensor};

@@ -34,12 +34,32 @@ impl Element {
     }
 }
 
-#[derive(Debug, Clone)]
+/// Rows that are computed from other tensors when they are read, so that a rewritten layer needs no copy.
+pub(crate) trait DerivedRows: Send + Sync {
+    /// Rows and columns.
+    fn shape(&self) -> [usize; 2];
+    /// Fills `out` with row `i`.
+    fn fill(&self, i: usize, out: &mut [f32]);
+}
+
+#[derive(Clone)]
 enum Storage {
     /// Little-endian bytes of `Element` inside a mapped file.
     Mapped { map: Arc<Mmap>, bytes: Range<usize> },
     /// Values in f32, to be written as `Element`.
     Owned(Arc<[f32]>),
+    /// Rows computed from other tensors when they are read.
+    Derived(Arc<dyn DerivedRows>),
+}
+
+impl std::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Mapped { .. } => "Mapped",
+            Self::Owned(_) => "Owned",
+            Self::Derived(_) => "Derived",
+        })
+    }
 }
 
 /// A tensor of a network.
@@ -73,6 +93,11 @@ impl Tensor {
             return Err(Error::Internal { what: format!("`{name}`: {} values for shape {shape:?}", values.len()) });
         }
         Ok(Self { name: name.to_owned(), element, shape, storage: Storage::Owned(values.into()) })
+    }
+
+    /// A matrix whose rows are computed from other tensors when they are read, written as `element`.
+    pub(crate) fn derived(name: &str, element: Element, rows: Arc<dyn DerivedRows>) -> Self {
+        Self { name: name.to_owned(), element, shape: rows.shape().to_vec(), storage: Storage::Derived(rows) }
     }
 
     /// Name in the file.
@@ -123,6 +148,18 @@ impl Tensor {
                 let size = self.element.size();
                 let raw = &map[bytes.start + first * size..bytes.start + (first + out.len()) * size];
                 decode(self.element, raw, out);
+            }
+            Storage::Derived(rows) => {
+                let [_, columns] = rows.shape();
+                let mut row = vec![0.0; columns];
+                let mut done = 0;
+                while done < out.len() {
+                    let (i, j) = ((first + done) / columns, (first + done) % columns);
+                    let count = (columns - j).min(out.len() - done);
+                    rows.fill(i, &mut row);
+                    out[done..done + count].copy_from_slice(&row[j..j + count]);
+                    done += count;
+                }
             }
         }
     }

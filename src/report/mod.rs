@@ -1,1 +1,243 @@
-//! report
+//! What runs report: one JSON object with a schema, tables for people, CSV and SVG for plots. Results are deterministic;
+//! everything that changes from run to run is in `timing` and `memory`.
+
+mod csv;
+mod memory;
+mod svg;
+mod table;
+
+use serde::Serialize;
+
+use crate::backend::Device;
+use crate::network::Applied;
+use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
+
+pub use csv::curves_csv;
+pub use memory::peak_bytes;
+pub use svg::curves_svg;
+pub use table::{accuracy_table, curves_table, layers_table, prune_table};
+
+/// The schema of every report.
+pub const SCHEMA: &str = "tropix.report/1";
+
+/// What every report begins with.
+#[derive(Debug, Clone, Serialize)]
+pub struct Heading {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// The command that ran.
+    pub command: &'static str,
+    /// Version of tropix.
+    pub version: &'static str,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// The device that computed.
+    pub device: Device,
+}
+
+impl Heading {
+    /// The heading of a command's report.
+    #[must_use]
+    pub fn new(command: &'static str, seed: u64, device: &Device) -> Self {
+        Self { schema: SCHEMA, command, version: env!("CARGO_PKG_VERSION"), seed, device: device.clone() }
+    }
+}
+
+/// Files of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Files {
+    /// The model that was read.
+    pub input: String,
+    /// The model that was written; absent with `--dry-run`.
+    pub output: Option<String>,
+}
+
+/// Numbers before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Before.
+    pub before: u64,
+    /// After.
+    pub after: u64,
+}
+
+/// Weights of the pruned layers, biases not counted.
+#[derive(Debug, Clone, Serialize)]
+pub struct Weights {
+    /// All of them.
+    pub before: u64,
+    /// Those that the plan keeps.
+    pub after: u64,
+    /// The share that the plan removes.
+    pub rate: f64,
+    /// Those that are not zero in the written file: fewer than the plan keeps where neurons went with their weights.
+    pub nonzero: u64,
+}
+
+/// One layer of the head.
+#[derive(Debug, Clone, Serialize)]
+pub struct LayerReport {
+    /// Name of the node.
+    pub name: String,
+    /// Shape before.
+    pub shape: [usize; 2],
+    /// Shape after.
+    pub new_shape: [usize; 2],
+    /// Weights before, and after as the plan keeps them.
+    pub weights: Change,
+    /// Weights that are not zero after.
+    pub nonzero: u64,
+    /// Neurons before and after.
+    pub neurons: Change,
+    /// Neurons taken out because all incoming weights were zero, their constant folded into the next bias.
+    pub constant: usize,
+    /// Neurons taken out because all outgoing weights were zero.
+    pub unread: usize,
+}
+
+/// A node that was not pruned.
+#[derive(Debug, Clone, Serialize)]
+pub struct Declined {
+    /// Name of the node.
+    pub name: String,
+    /// Its operation.
+    pub op: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The report of `prune`.
+#[derive(Debug, Clone, Serialize)]
+pub struct PruneReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// Name of the method.
+    pub method: &'static str,
+    /// Settings of the row protocol, for the method that has them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub options: Option<AlternatingOptions>,
+    /// The files.
+    pub model: Files,
+    /// What was done to the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Weights before and after.
+    pub weights: Weights,
+    /// Hidden neurons before and after.
+    pub neurons: Change,
+    /// Bytes of the model file before and after.
+    pub file_bytes: Change,
+    /// Accuracy, if data were given.
+    pub accuracy: Option<Accuracy>,
+    /// Layers of the head.
+    pub layers: Vec<LayerReport>,
+    /// What was not pruned, and why.
+    pub declined: Vec<Declined>,
+    /// The alternation on each block, for the row protocol.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternation: Vec<BlockTrace>,
+    /// The comparison with the reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<Verification>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Peak memory of the process in bytes, where the system tells it.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// Memory of the process.
+#[derive(Debug, Clone, Serialize)]
+pub struct Memory {
+    /// Peak resident set, mapped files included; absent where the system does not tell.
+    pub peak_bytes: Option<u64>,
+}
+
+impl Memory {
+    /// The peak so far.
+    #[must_use]
+    pub fn now() -> Self {
+        Self { peak_bytes: peak_bytes() }
+    }
+}
+
+/// The report of `sweep`.
+#[derive(Debug, Clone, Serialize)]
+pub struct SweepReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// The file.
+    pub model: Files,
+    /// What was done to the data.
+    pub data: String,
+    /// Accuracy of the network as it is.
+    pub accuracy: Accuracy,
+    /// One curve per method and seed.
+    pub curves: Vec<Curve>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Peak memory of the process.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// The report of `evaluate`.
+#[derive(Debug, Clone, Serialize)]
+pub struct EvaluateReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// The file.
+    pub model: Files,
+    /// What was done to the data.
+    pub data: String,
+    /// Accuracy; `before` is the network it is compared with, or itself.
+    pub accuracy: Accuracy,
+    /// Deviation of logits from the reference, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verification: Option<crate::prune::LogitCheck>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Peak memory of the process.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// The layers of a head after a run: what the plan keeps and what became of the neurons.
+#[must_use]
+pub fn layers(applied: &Applied, kept: &[u64]) -> Vec<LayerReport> {
+    let layer = |(layer, kept): (&crate::network::AppliedLayer, &u64)| {
+        let [shape, new_shape] = layer.shape;
+        LayerReport {
+            name: layer.name.clone(),
+            shape,
+            new_shape,
+            weights: Change { before: shape[0] as u64 * shape[1] as u64, after: *kept },
+            nonzero: layer.nonzero[1],
+            neurons: Change { before: shape[0] as u64, after: new_shape[0] as u64 },
+            constant: layer.constant,
+            unread: layer.unread,
+        }
+    };
+    applied.layers.iter().zip(kept).map(layer).collect()
+}
+
+/// The weights of a run.
+#[must_use]
+pub fn weights(outcome: &Outcome) -> Weights {
+    let nonzero = outcome.applied.layers.iter().map(|layer| layer.nonzero[1]).sum();
+    Weights { before: outcome.weights[0], after: outcome.weights[1], rate: outcome.rate, nonzero }
+}
+
+/// Hidden neurons before and after; the outputs of the last layer are classes and do not count.
+#[must_use]
+pub fn hidden_neurons(layers: &[LayerReport]) -> Change {
+    let hidden = &layers[..layers.len().saturating_sub(1)];
+    let sum = |of: fn(&LayerReport) -> u64| hidden.iter().map(of).sum();
+    Change { before: sum(|layer| layer.neurons.before), after: sum(|layer| layer.neurons.after) }
+}

@@ -1,0 +1,171 @@
+//! A head on a device: weights go there once, batches of samples too, and logits are computed there.
+
+use std::sync::Arc;
+
+use crate::backend::{Activation, Backend, RowSource};
+use crate::error::{Error, Result};
+use crate::network::{Head, Tensor};
+
+/// The weights and biases of a head on a device.
+#[derive(Debug)]
+pub struct DeviceHead<B: Backend> {
+    /// One matrix per layer, outputs x inputs.
+    pub weights: Vec<B::Matrix>,
+    /// One row vector per layer that has a bias.
+    pub biases: Arc<Vec<Option<B::Matrix>>>,
+    activations: Arc<[Activation]>,
+}
+
+impl<B: Backend> DeviceHead<B> {
+    /// Copies a head to the device.
+    ///
+    /// # Errors
+    ///
+    /// What [`Backend::upload`] returns.
+    pub fn upload(backend: &B, head: &Head) -> Result<Self> {
+        let layers = &head.layers;
+        Ok(Self {
+            weights: layers.iter().map(|layer| backend.upload(&layer.weight)).collect::<Result<_>>()?,
+            biases: layers
+                .iter()
+                .map(|layer| layer.bias.as_ref().map(|bias: &Tensor| backend.upload(bias)).transpose())
+                .collect::<Result<Vec<_>>>()
+                .map(Arc::new)?,
+            activations: layers
+                .iter()
+                .map(|layer| if layer.relu { Activation::Relu } else { Activation::Identity })
+                .collect(),
+        })
+    }
+
+    /// The same head with other weights of the same shapes, such as masked ones; biases are shared.
+    #[must_use]
+    pub fn with_weights(&self, weights: Vec<B::Matrix>) -> Self {
+        Self { weights, biases: Arc::clone(&self.biases), activations: Arc::clone(&self.activations) }
+    }
+
+    /// The logits of a batch: `n x classes` from `n x inputs`.
+    ///
+    /// # Errors
+    ///
+    /// What [`Backend::affine`] returns.
+    pub fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix> {
+        let mut signal = None;
+        for ((weight, bias), activation) in self.weights.iter().zip(self.biases.iter()).zip(self.activations.iter()) {
+            let input = signal.as_ref().unwrap_or(inputs);
+            signal = Some(backend.affine(input, weight, bias.as_ref(), *activation)?);
+        }
+        signal.ok_or_else(|| Error::Internal { what: "a head without layers".to_owned() })
+    }
+}
+
+/// Rows `first .. first + rows` of another source.
+struct Slice<'a> {
+    source: &'a dyn RowSource,
+    first: usize,
+    rows: usize,
+}
+
+impl RowSource for Slice<'_> {
+    fn shape(&self) -> [usize; 2] {
+        [self.rows, self.source.shape()[1]]
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.source.read_rows(self.first + first, out)
+    }
+}
+
+/// Samples on a device, in batches that keep the widest signal within [`Samples::BATCH_BYTES`].
+#[derive(Debug)]
+pub struct Samples<B: Backend> {
+    batches: Vec<(B::Matrix, Option<B::Indices>)>,
+    /// Number of samples.
+    pub count: usize,
+    /// Whether the labels are known.
+    pub labelled: bool,
+}
+
+/// What a network says of samples: the class of each, and the rank of its label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answers {
+    /// Arg max of the logits.
+    pub classes: Vec<u32>,
+    /// How many classes come before the label.
+    pub ranks: Vec<u32>,
+}
+
+/// Answers that are still on the device.
+#[derive(Debug)]
+pub struct PendingAnswers<B: Backend>(Vec<(B::Indices, B::Indices)>);
+
+impl<B: Backend> Samples<B> {
+    /// Bytes that the widest signal of a batch may take.
+    pub const BATCH_BYTES: usize = 256 << 20;
+
+    /// Copies samples to the device; `widest` is the largest layer they will pass.
+    ///
+    /// # Errors
+    ///
+    /// What [`Backend::upload`] returns.
+    pub fn upload(backend: &B, inputs: &dyn RowSource, labels: Option<&[u32]>, widest: usize) -> Result<Self> {
+        let [count, columns] = inputs.shape();
+        let step = (Self::BATCH_BYTES / (4 * widest.max(columns).max(1))).max(1);
+        let batches = (0..count).step_by(step).map(|first| {
+            let rows = step.min(count - first);
+            let matrix = backend.upload(&Slice { source: inputs, first, rows })?;
+            let labels = labels.map(|labels| backend.upload_indices(&labels[first..first + rows])).transpose()?;
+            Ok((matrix, labels))
+        });
+        Ok(Self { batches: batches.collect::<Result<_>>()?, count, labelled: labels.is_some() })
+    }
+
+    /// Classifies all samples and leaves the answers on the device.
+    ///
+    /// # Errors
+    ///
+    /// What the operations of the backend return.
+    pub fn classify(&self, backend: &B, head: &DeviceHead<B>) -> Result<PendingAnswers<B>> {
+        let answers = self.batches.iter().map(|(inputs, labels)| {
+            let classified = backend.classify(&head.logits(backend, inputs)?, labels.as_ref())?;
+            Ok((classified.class, classified.rank))
+        });
+        Ok(PendingAnswers(answers.collect::<Result<_>>()?))
+    }
+}
+
+impl<B: Backend> PendingAnswers<B> {
+    /// Copies the answers to the host.
+    ///
+    /// # Errors
+    ///
+    /// What [`Backend::download_indices`] returns.
+    pub fn download(&self, backend: &B) -> Result<Answers> {
+        let mut answers = Answers { classes: Vec::new(), ranks: Vec::new() };
+        for (class, rank) in &self.0 {
+            answers.classes.extend(backend.download_indices(class)?);
+            answers.ranks.extend(backend.download_indices(rank)?);
+        }
+        Ok(answers)
+    }
+}
+
+impl Answers {
+    /// The share of samples whose label is among the first `k` classes.
+    #[must_use]
+    pub fn top(&self, k: u32) -> f64 {
+        share(self.ranks.iter().filter(|rank| **rank < k).count(), self.ranks.len())
+    }
+
+    /// The share of samples on which two networks agree.
+    #[must_use]
+    pub fn agreement(&self, other: &Self) -> f64 {
+        let same = self.classes.iter().zip(&other.classes).filter(|(a, b)| a == b).count();
+        share(same, self.classes.len())
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of samples are far below 2^53")]
+fn share(part: usize, all: usize) -> f64 {
+    if all == 0 { 0.0 } else { part as f64 / all as f64 }
+}

@@ -1,0 +1,126 @@
+//! Tables for people.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{LayerReport, PruneReport};
+use crate::prune::{Accuracy, Curve};
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    table
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", share * 100.0)
+}
+
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn bytes(number: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+    let size = number as f64;
+    match number {
+        0..10_000 => format!("{number} B"),
+        10_000..10_000_000 => format!("{:.1} kB", size / 1e3),
+        _ => format!("{:.1} MB", size / 1e6),
+    }
+}
+
+/// The result of `prune`: sizes and accuracy before and after.
+#[must_use]
+pub fn prune_table(report: &PruneReport) -> String {
+    let mut table = table(&["", "before", "after"]);
+    table.add_row([
+        format!("weights ({} removed)", percent(report.weights.rate)),
+        grouped(report.weights.before),
+        grouped(report.weights.after),
+    ]);
+    table.add_row(["hidden neurons".to_owned(), grouped(report.neurons.before), grouped(report.neurons.after)]);
+    table.add_row(["file".to_owned(), bytes(report.file_bytes.before), bytes(report.file_bytes.after)]);
+    if let Some(accuracy) = &report.accuracy {
+        for (name, values) in [("top-1 accuracy", accuracy.top1), ("top-5 accuracy", accuracy.top5)] {
+            if let Some([before, after]) = values {
+                table.add_row([format!("{name} (n = {})", accuracy.n), percent(before), percent(after)]);
+            }
+        }
+        table.add_row(["agreement".to_owned(), String::new(), percent(accuracy.agreement)]);
+    }
+    table.to_string()
+}
+
+/// The layers of a run.
+#[must_use]
+pub fn layers_table(layers: &[LayerReport]) -> String {
+    let mut table = table(&["layer", "shape", "new shape", "weights kept", "rate", "constant", "unread"]);
+    for layer in layers {
+        #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
+        let rate = 1.0 - layer.weights.after as f64 / layer.weights.before.max(1) as f64;
+        let shape = |[rows, columns]: [usize; 2]| format!("{rows} x {columns}");
+        table.add_row([
+            layer.name.clone(),
+            shape(layer.shape),
+            shape(layer.new_shape),
+            grouped(layer.weights.after),
+            percent(rate),
+            layer.constant.to_string(),
+            layer.unread.to_string(),
+        ]);
+    }
+    table.to_string()
+}
+
+/// Accuracy of one network.
+#[must_use]
+pub fn accuracy_table(accuracy: &Accuracy, compared: bool) -> String {
+    let mut table = table(&["", "value"]);
+    table.add_row(["samples".to_owned(), grouped(accuracy.n as u64)]);
+    for (name, values) in [("top-1 accuracy", accuracy.top1), ("top-5 accuracy", accuracy.top5)] {
+        if let Some([_, after]) = values {
+            table.add_row([name.to_owned(), percent(after)]);
+        }
+    }
+    if compared {
+        table.add_row(["agreement".to_owned(), percent(accuracy.agreement)]);
+    }
+    table.to_string()
+}
+
+/// Area under each curve, and accuracy at some of its rates (agreement where there are no labels).
+#[must_use]
+pub fn curves_table(curves: &[Curve]) -> String {
+    let rates: Vec<f64> =
+        curves.first().map(|curve| curve.points.iter().map(|point| point.rate).collect()).unwrap_or_default();
+    let shown: Vec<usize> = [0.0, 0.5, 0.8, 0.9, 0.95, 0.98]
+        .iter()
+        .filter_map(|wanted| rates.iter().position(|rate| (rate - wanted).abs() < 0.006))
+        .collect();
+    let mut header = vec!["method".to_owned(), "seed".to_owned(), "AUC".to_owned()];
+    header.extend(shown.iter().map(|at| format!("at {:.0} %", rates[*at] * 100.0)));
+    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for curve in curves {
+        let auc = curve.auc.map_or_else(|| "-".to_owned(), |auc| format!("{:.2}", auc * 100.0));
+        let mut row = vec![curve.method.name().to_owned(), curve.seed.to_string(), auc];
+        for at in &shown {
+            let point = curve.points.get(*at);
+            row.push(
+                point.map(|point| format!("{:.2}", point.top1.unwrap_or(point.agreement) * 100.0)).unwrap_or_default(),
+            );
+        }
+        table.add_row(row);
+    }
+    table.to_string()
+}
