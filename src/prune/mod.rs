@@ -16,7 +16,7 @@ pub use alternating::{AlternatingOptions, BlockTrace, KeptWeights, Objective, Ta
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use ranking::{Planned, Ranking};
 pub use run::{Accuracy, Data, Observer, Outcome, PruneOptions, Timing, evaluate, prune, sweep};
-pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, compare_masks};
+pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_sample, compare_masks};
 
 /// The unstructured methods and the row protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

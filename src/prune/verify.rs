@@ -160,6 +160,15 @@ fn sample(head: &Head, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>>
     Ok(inputs)
 }
 
+/// Recomputes the logits of a seeded sample with the reference.
+///
+/// # Errors
+///
+/// What the backend returns.
+pub fn check_sample<B: Backend>(backend: &B, head: &Head, data: Option<Data<'_>>, seed: u64) -> Result<LogitCheck> {
+    check_logits(backend, head, &sample(head, data, seed)?)
+}
+
 /// Compares a run with the reference.
 pub(crate) fn verify<B: Backend>(
     backend: &B,

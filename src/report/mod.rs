@@ -15,7 +15,7 @@ use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Tim
 pub use csv::curves_csv;
 pub use memory::peak_bytes;
 pub use svg::curves_svg;
-pub use table::{accuracy_table, curves_table, layers_table, prune_table};
+pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 
 /// The schema of every report.
 pub const SCHEMA: &str = "tropix.report/1";

@@ -14,6 +14,14 @@ fn table(header: &[&str]) -> Table {
     table
 }
 
+/// A plain table.
+#[must_use]
+pub fn rows_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = table(header);
+    table.add_rows(rows);
+    table.to_string()
+}
+
 fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }

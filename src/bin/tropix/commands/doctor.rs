@@ -1,0 +1,102 @@
+//! `tropix doctor`.
+
+use serde::Serialize;
+use tropix::Error;
+use tropix::backend::Backend as _;
+use tropix::backend::{AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, adapters, self_test};
+use tropix::report::{SCHEMA, rows_table};
+
+use crate::args::{DeviceChoice, DoctorArgs, Globals};
+use crate::output;
+
+#[derive(Serialize)]
+struct Report {
+    schema: &'static str,
+    command: &'static str,
+    version: &'static str,
+    adapters: Vec<AdapterSummary>,
+    tests: Vec<Tested>,
+    ok: bool,
+}
+
+#[derive(Serialize)]
+struct Tested {
+    device: Device,
+    start_seconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    operations: Vec<SelfTest>,
+}
+
+pub(crate) fn run(globals: &Globals, _: &DoctorArgs) -> anyhow::Result<()> {
+    let adapters = adapters();
+    let mut tests = Vec::new();
+    if !matches!(globals.device, DeviceChoice::Gpu(_)) {
+        let cpu = Cpu::new();
+        tests.push(tested(cpu.device().clone(), 0.0, self_test(&cpu)));
+    }
+    let wanted = |name: &str| match &globals.device {
+        DeviceChoice::Gpu(Some(part)) => name.to_lowercase().contains(&part.to_lowercase()),
+        DeviceChoice::Cpu | DeviceChoice::Reference => false,
+        DeviceChoice::Auto | DeviceChoice::Gpu(None) => true,
+    };
+    let mut names: Vec<&str> =
+        adapters.iter().map(|adapter| adapter.name.as_str()).filter(|name| wanted(name)).collect();
+    names.dedup();
+    for name in &names {
+        let start = std::time::Instant::now();
+        let gpu = Gpu::new(&GpuOptions { adapter: Some((*name).to_owned()), ..GpuOptions::default() })?;
+        let seconds = start.elapsed().as_secs_f64();
+        tests.push(tested(gpu.device().clone(), seconds, self_test(&gpu)));
+    }
+    if tests.is_empty() {
+        let available = adapters.iter().map(|adapter| adapter.name.clone()).collect();
+        return Err(Error::NoAdapter { wanted: format!("{:?}", globals.device), available }.into());
+    }
+    let ok = tests.iter().all(|test| test.error.is_none() && test.operations.iter().all(|operation| operation.ok));
+    let version = env!("CARGO_PKG_VERSION");
+    let report = Report { schema: SCHEMA, command: "doctor", version, adapters, tests, ok };
+    output::result(globals, &report, &text(&report))?;
+    if ok { Ok(()) } else { Err(Error::CheckFailed { problem: "a self-test failed".to_owned() }.into()) }
+}
+
+fn tested(device: Device, start_seconds: f64, operations: tropix::Result<Vec<SelfTest>>) -> Tested {
+    match operations {
+        Ok(operations) => Tested { device, start_seconds, error: None, operations },
+        Err(error) => Tested { device, start_seconds, error: Some(error.to_string()), operations: Vec::new() },
+    }
+}
+
+fn text(report: &Report) -> String {
+    let mut text = rows_table(
+        &["adapter", "backend", "kind", "driver", "binding limit"],
+        report.adapters.iter().map(|adapter| {
+            let kind = if adapter.software { "software" } else { "hardware" };
+            let limit = format!("{} MiB", adapter.max_storage_buffer_binding_size >> 20);
+            vec![adapter.name.clone(), adapter.backend.clone(), kind.to_owned(), adapter.driver_info.clone(), limit]
+        }),
+    );
+    if report.adapters.is_empty() {
+        text = "no graphics adapter; on Debian `apt-get install mesa-vulkan-drivers` gives a software one".to_owned();
+    }
+    for test in &report.tests {
+        let device = &test.device;
+        let kind = if device.software { ", software" } else { "" };
+        text.push_str(&format!(
+            "\n{} ({}{kind}), started in {:.3} s\n",
+            device.name, device.backend, test.start_seconds
+        ));
+        text.push_str(&rows_table(
+            &["operation", "largest deviation", "tolerance", ""],
+            test.operations.iter().map(|test| {
+                let verdict = if test.ok { "ok" } else { "FAILED" };
+                let number = |value: f64| format!("{value:.2e}");
+                vec![test.operation.to_owned(), number(test.deviation), number(test.tolerance), verdict.to_owned()]
+            }),
+        ));
+        if let Some(error) = &test.error {
+            text.push_str(&format!("\n{error}"));
+        }
+    }
+    text
+}

@@ -1,0 +1,7 @@
+//! One file per command.
+
+pub(crate) mod doctor;
+pub(crate) mod evaluate;
+pub(crate) mod inspect;
+pub(crate) mod prune;
+pub(crate) mod sweep;

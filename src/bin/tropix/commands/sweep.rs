@@ -1,0 +1,73 @@
+//! `tropix sweep`.
+
+use std::path::PathBuf;
+
+use tropix::Error;
+use tropix::network::Head;
+use tropix::network::format::{check_output, write_text};
+use tropix::prune::{Method, Timing, evaluate, sweep};
+use tropix::report::{Files, Heading, Memory, SweepReport, accuracy_table, curves_csv, curves_svg, curves_table};
+
+use super::prune::protocol;
+use crate::args::{Globals, SweepArgs};
+use crate::device::{choose, with_backend};
+use crate::{input, output};
+
+pub(crate) fn run(globals: &Globals, args: &SweepArgs) -> anyhow::Result<()> {
+    let mut timing = Timing::default();
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let head = Head::of(&model.network)?;
+    let Some(data) = timing.phase("load", || input::data(&args.data, &model.network, &head))? else {
+        return Err(Error::Argument { argument: "data", problem: "a sweep needs data".to_owned() }.into());
+    };
+    let inputs = input::paths(&model, Some(&data));
+    let files: Vec<&PathBuf> = [&args.csv, &args.svg].into_iter().flatten().collect();
+    files.iter().try_for_each(|file| check_output(file, &inputs, globals.force))?;
+    let methods: Vec<Method> = if args.methods.is_empty() {
+        // The row protocol needs a block.
+        Method::ALL.into_iter().filter(|method| *method != Method::Tropical || head.layers.len() > 1).collect()
+    } else {
+        args.methods.iter().map(|method| method.0).collect()
+    };
+    let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
+    let backend = timing.phase("start device", || choose(globals))?;
+    let (accuracy, curves) = with_backend!(&backend, backend => {
+        let accuracy = evaluate(backend, &head, None, input::borrowed(&data), &mut Timing::default())?;
+        let progress = output::Progress::new(globals);
+        let options = protocol(&args.protocol);
+        let samples = input::borrowed(&data);
+        let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, &mut timing, &progress)?;
+        (accuracy, curves)
+    });
+    let title = args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(file) = &args.csv {
+        write_text(file, &curves_csv(&curves))?;
+    }
+    if let Some(file) = &args.svg {
+        write_text(file, &curves_svg(&format!("{title}: pruning curves"), &curves))?;
+    }
+    let report = SweepReport {
+        heading: Heading::new("sweep", globals.seed, backend.device()),
+        model: Files { input: args.model.model.display().to_string(), output: None },
+        data: data.applied.clone(),
+        accuracy,
+        curves,
+        warnings: model.warnings.clone(),
+        memory: Memory::now(),
+        timing,
+    };
+    let device = &report.heading.device;
+    let mut text = format!(
+        "{title} on {} ({}), {} rates\n{}\n{}\n{}",
+        device.name,
+        device.backend,
+        args.rates.0.len(),
+        accuracy_table(&report.accuracy, false),
+        curves_table(&report.curves),
+        output::costs(&report.timing, report.memory.peak_bytes),
+    );
+    for file in files {
+        text.push_str(&format!("\nwrote {}", file.display()));
+    }
+    output::result(globals, &report, &text)
+}

@@ -1,0 +1,55 @@
+//! Chooses a backend. A hardware adapter is taken by default, a software adapter only when it is named.
+
+use tropix::Result;
+use tropix::backend::{Backend, Cpu, Device, Gpu, GpuOptions, Reference};
+
+use crate::args::{DeviceChoice, Globals};
+use crate::output;
+
+pub(crate) enum AnyBackend {
+    Reference(Reference),
+    Cpu(Cpu),
+    Gpu(Box<Gpu>),
+}
+
+impl AnyBackend {
+    pub(crate) fn device(&self) -> &Device {
+        with_backend!(self, backend => backend.device())
+    }
+}
+
+/// Runs a generic body with whichever backend was chosen.
+macro_rules! with_backend {
+    ($any:expr, $backend:ident => $body:expr) => {
+        match $any {
+            $crate::device::AnyBackend::Reference($backend) => $body,
+            $crate::device::AnyBackend::Cpu($backend) => $body,
+            $crate::device::AnyBackend::Gpu(gpu) => {
+                let $backend = &**gpu;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use with_backend;
+
+pub(crate) fn choose(globals: &Globals) -> Result<AnyBackend> {
+    let gpu = |adapter: Option<&String>| {
+        let options = GpuOptions { adapter: adapter.cloned(), ..GpuOptions::default() };
+        Gpu::new(&options).map(|gpu| AnyBackend::Gpu(Box::new(gpu)))
+    };
+    let backend = match &globals.device {
+        DeviceChoice::Reference => AnyBackend::Reference(Reference::new()),
+        DeviceChoice::Cpu => AnyBackend::Cpu(Cpu::new()),
+        DeviceChoice::Gpu(name) => gpu(name.as_ref())?,
+        DeviceChoice::Auto => gpu(None).or_else(|error| -> Result<AnyBackend> {
+            output::note(globals, &format!("no hardware GPU, computing on the CPU ({error})"));
+            Ok(AnyBackend::Cpu(Cpu::new()))
+        })?,
+    };
+    let device = backend.device();
+    if device.software && matches!(backend, AnyBackend::Gpu(_)) {
+        output::note(globals, &format!("`{}` is a software adapter: it runs on the CPU", device.name));
+    }
+    Ok(backend)
+}

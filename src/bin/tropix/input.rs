@@ -1,0 +1,64 @@
+//! Reads models and data, and says what was understood.
+
+use std::path::PathBuf;
+
+use tropix::Result;
+use tropix::network::dataset::{self, DataOptions, Dataset};
+use tropix::network::format::{self, ModelFile};
+use tropix::network::{Head, Network, Op};
+use tropix::prune::Data;
+use tropix::report::Declined;
+
+use crate::args::{DataArgs, Globals, ModelArgs};
+use crate::output;
+
+pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
+    let model = format::load(&args.model, args.arch.as_deref())?;
+    if !model.chain.is_empty() {
+        output::note(globals, &format!("layers guessed from names and shapes:\n  {}", model.chain.join("\n  ")));
+    }
+    for warning in &model.warnings {
+        output::note(globals, &format!("warning: {warning}"));
+    }
+    Ok(model)
+}
+
+/// The files of a model and its data, none of which may be written over.
+pub(crate) fn paths(model: &ModelFile, data: Option<&Dataset>) -> Vec<PathBuf> {
+    model.paths.iter().chain(data.iter().flat_map(|data| &data.paths)).cloned().collect()
+}
+
+/// Data that fit the head of a network.
+pub(crate) fn data(args: &DataArgs, network: &Network, head: &Head) -> Result<Option<Dataset>> {
+    let Some(spec) = &args.data else { return Ok(None) };
+    let options = DataOptions {
+        scale: args.scale,
+        mean: args.mean.clone(),
+        std: args.std.clone(),
+        // Normalisation belongs to the input of the whole network, not to features for its head.
+        network: network.normalize.clone().filter(|_| head.whole),
+    };
+    let data = dataset::load(spec, &options)?;
+    data.check_against(head.inputs(), head.classes())?;
+    Ok(Some(data))
+}
+
+pub(crate) fn borrowed(data: &Dataset) -> Data<'_> {
+    Data { inputs: &data.inputs, labels: data.labels.as_deref() }
+}
+
+/// The nodes with weights that the head does not hold, and why they are not pruned.
+pub(crate) fn declined(network: &Network, head: &Head) -> Vec<Declined> {
+    let in_head = |name: &str| head.layers.iter().any(|layer| layer.name == name);
+    let nodes = network.nodes.iter().filter(|node| !in_head(&node.name));
+    nodes
+        .filter_map(|node| {
+            let reason = match &node.op {
+                Op::Linear { .. } => "not in the chain of linear layers and ReLU that ends at the output",
+                Op::Carried { tensors, .. } if !tensors.is_empty() => "carried verbatim: tropix does not compute it",
+                _ => return None,
+            };
+            Some(Declined { name: node.name.clone(), op: node.op.name().to_owned(), reason: reason.to_owned() })
+        })
+        .collect()
+}

@@ -1,0 +1,130 @@
+//! What goes where: results to standard output, everything else to standard error.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+use tropix::prune::{LogitCheck, Observer, Timing, Verification};
+
+use crate::args::{Color, Globals, LogFormat};
+
+fn coloured(globals: &Globals) -> bool {
+    match globals.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty()) && std::io::stderr().is_terminal(),
+    }
+}
+
+pub(crate) fn start_logging(globals: &Globals) {
+    let level = match (globals.quiet, globals.verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "tropix=info,warn",
+        _ => "tropix=debug,info",
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(std::io::stderr)
+        .with_ansi(coloured(globals));
+    match globals.log_format {
+        LogFormat::Text => builder.without_time().init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// A line on standard error that `--quiet` silences.
+pub(crate) fn note(globals: &Globals, text: &str) {
+    if !globals.quiet {
+        line(std::io::stderr(), text);
+    }
+}
+
+pub(crate) fn error(globals: &Globals, error: &anyhow::Error) {
+    let (on, off) = if coloured(globals) { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+    line(std::io::stderr(), &format!("{on}error:{off} {error:#}"));
+}
+
+/// Prints a line; a reader that went away is nobody's concern.
+fn line(mut to: impl std::io::Write, text: &str) {
+    let _ = writeln!(to, "{text}");
+}
+
+/// Prints a result: one JSON object with `--json`, otherwise the text.
+pub(crate) fn result(globals: &Globals, report: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = if globals.json {
+        writeln!(stdout, "{}", serde_json::to_string_pretty(report)?)
+    } else {
+        writeln!(stdout, "{text}")
+    };
+    match written {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Seconds by phase and peak memory, on one line.
+pub(crate) fn costs(timing: &Timing, peak: Option<u64>) -> String {
+    let phases: Vec<String> = timing.phases().map(|(name, seconds)| format!("{name} {seconds:.3} s")).collect();
+    #[expect(clippy::cast_precision_loss, reason = "shown in megabytes")]
+    let peak = peak.map(|bytes| format!("; peak memory {:.0} MB", bytes as f64 / 1e6)).unwrap_or_default();
+    format!("{}{peak}", phases.join(", "))
+}
+
+pub(crate) fn logits(check: &LogitCheck) -> String {
+    format!(
+        "{} samples, largest deviation of a logit {:.2e}, {:.0} % of its bound",
+        check.samples,
+        check.deviation,
+        check.share_of_bound * 100.0
+    )
+}
+
+pub(crate) fn verification(found: &Verification) -> String {
+    let mut text = format!("reference, before: {}\nreference, after:  {}", logits(&found.before), logits(&found.after));
+    match &found.masks {
+        None => text.push_str("\nmasks: not recomputed, the network is too large for the reference"),
+        Some(masks) if masks.differing == 0 => {
+            text.push_str(&format!("\nmasks: the same {} decisions as the reference", masks.elements));
+        }
+        Some(masks) => {
+            text.push_str(&format!(
+                "\nmasks: {} of {} decisions differ from the reference; largest relative gap of scores {:.1e}, tie \
+                 within {:.0e}",
+                masks.differing, masks.elements, masks.largest_gap, masks.tolerance
+            ));
+            for (layer, i, j, score, cut) in &masks.examples {
+                text.push_str(&format!("\n  `{layer}` [{i}, {j}]: score {score:.9e}, cut {cut:.9e}"));
+            }
+        }
+    }
+    text
+}
+
+/// Progress on a terminal.
+pub(crate) struct Progress(ProgressBar);
+
+impl Progress {
+    pub(crate) fn new(globals: &Globals) -> Self {
+        let draw = !globals.quiet && !globals.json && std::io::stderr().is_terminal();
+        let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+}
+
+impl Observer for Progress {
+    fn step(&self, done: usize, total: usize, next: &str) {
+        self.0.set_length(total as u64);
+        self.0.set_position(done as u64);
+        self.0.set_message(next.to_owned());
+        if done == total {
+            self.0.finish_and_clear();
+        }
+    }
+}
