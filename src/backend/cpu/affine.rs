@@ -36,7 +36,7 @@ pub(super) fn product(
     let mut out = HostMatrix::zeros(operation, [n, m])?;
     let bias = padded(bias.unwrap_or(&vec![0.0; m]), 0.0);
     let mut tiles =
-        tiles(n, m, |rows, _| Store { rows: Vec::with_capacity(rows.len()), bias: &bias, first_column: 0, floor });
+        tiles(x, y, |rows, _| Store { rows: Vec::with_capacity(rows.len()), bias: &bias, first_column: 0, floor });
     // Each tile gets its part of every row.
     let mut rest = out.values_mut();
     for band in tiles.chunk_by_mut(|a, b| a.rows == b.rows) {
@@ -82,12 +82,17 @@ impl Fold for Store<'_> {
         let floor = simd.splat_f32s(self.floor);
         let (bias, _) = S::as_simd_f32s(&self.bias[column..][..V * S::F32_LANES]);
         for (out, product) in self.rows[rows].iter_mut().zip(product) {
-            let mut out = &mut out[column - self.first_column..];
-            for (bias, product) in bias.iter().zip(product) {
-                let value = simd.max_f32s(simd.add_f32s(*product, *bias), floor);
-                let (vector, tail) = out.split_at_mut(S::F32_LANES.min(out.len()));
-                simd.partial_store_f32s(vector, value);
-                out = tail;
+            let out = &mut out[column - self.first_column..];
+            let value = |v: usize| simd.max_f32s(simd.add_f32s(product[v], bias[v]), floor);
+            if out.len() >= V * S::F32_LANES {
+                let (out, _) = S::as_mut_simd_f32s(out);
+                for (v, out) in out[..V].iter_mut().enumerate() {
+                    *out = value(v);
+                }
+            } else {
+                for (v, out) in out.chunks_mut(S::F32_LANES).enumerate() {
+                    simd.partial_store_f32s(out, value(v));
+                }
             }
         }
     }

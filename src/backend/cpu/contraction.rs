@@ -65,9 +65,12 @@ impl Inner for Sum {
 
 /// What becomes of the product of one tile. Micro-tiles of a row arrive in ascending order of columns.
 pub(super) trait Fold: Send {
+    /// Makes room for `rows` rows on the thread that computes the tile.
+    fn begin(&mut self, _rows: usize) {}
+
     /// Takes the product at `rows` (within the tile) and the columns from `column` (within the product) on.
     ///
-    /// Lanes past the last column hold the product with a zero vector; rows of `product` past `rows` hold nothing.
+    /// Lanes past the last column hold the product with a zero vector; so do rows of `product` past `rows`.
     fn fold<S: Simd, const R: usize, const V: usize>(
         &mut self,
         simd: S,
@@ -75,6 +78,9 @@ pub(super) trait Fold: Send {
         column: usize,
         product: &[[S::f32s; V]; R],
     );
+
+    /// Closes the rows of the tile.
+    fn end(&mut self) {}
 }
 
 /// One value for each lane of the widest vector; narrower ones use the first lanes.
@@ -87,11 +93,14 @@ pub(super) struct Tile<F> {
     pub fold: F,
 }
 
-/// Cuts a product into tiles, bands of rows first.
-pub(super) fn tiles<F>(rows: usize, columns: usize, fold: impl Fn(Range<usize>, Range<usize>) -> F) -> Vec<Tile<F>> {
-    let wide = if rows < BAND / 2 { 256 } else { 1024 };
+/// Cuts the product of `x` and `y` into tiles, bands of rows first.
+pub(super) fn tiles<F>(x: View<'_>, y: Columns<'_>, fold: impl Fn(Range<usize>, Range<usize>) -> F) -> Vec<Tile<F>> {
+    let (rows, columns) = (x.rows(), y.count());
+    let wide = if rows < BAND / 2 || y.is_loose() { 256 } else { 1024 };
     let tasks = 8 * rayon::current_num_threads();
-    let high = (rows * columns.div_ceil(wide)).div_ceil(tasks).next_multiple_of(ROWS).clamp(ROWS, BAND);
+    // Loose columns are packed once for each band: bands are as high as they can be.
+    let low = if y.is_loose() { BAND } else { ROWS };
+    let high = (rows * columns.div_ceil(wide)).div_ceil(tasks).next_multiple_of(ROWS).clamp(low, BAND);
     let cuts = |length: usize, step: usize| {
         (0..length).step_by(step).map(move |start| start..length.min(start + step)).collect::<Vec<_>>()
     };
@@ -104,6 +113,7 @@ pub(super) fn tiles<F>(rows: usize, columns: usize, fold: impl Fn(Range<usize>, 
 pub(super) fn contract<I: Inner, F: Fold>(x: View<'_>, y: Columns<'_>, tiles: &mut [Tile<F>]) {
     let arch = Arch::new();
     let run = |scratch: &mut Scratch, tile: &mut Tile<F>| {
+        tile.fold.begin(tile.rows.len());
         arch.dispatch(Task { x, y, tile, scratch, inner: PhantomData::<I> });
     };
     if tiles.len() == 1 || x.rows() * y.count() * x.inner().max(1) < SERIAL {
@@ -197,6 +207,7 @@ impl<I: Inner, F: Fold> WithSimd for Task<'_, I, F> {
                 }
             }
         }
+        tile.fold.end();
     }
 }
 

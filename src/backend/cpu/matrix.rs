@@ -1,5 +1,6 @@
 //! A matrix in host memory, and the packed form that the contraction reads.
 
+use std::array::from_fn;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -131,20 +132,17 @@ impl View<'_> {
     #[inline(always)]
     pub(super) fn pack(&self, first: usize, width: usize, inner: Range<usize>, out: &mut [f32]) {
         let count = width.min(self.rows - first);
-        if count < width {
-            out.fill(0.0);
-        }
         match self.order {
             Order::RowMajor => {
-                // 16 entries of a row are one cache line of the source and `width` lines of the target.
-                for (block, out) in out.chunks_mut(16 * width).enumerate() {
-                    let start = inner.start + 16 * block;
-                    let length = out.len() / width;
-                    for row in 0..count {
-                        let source = &self.values[(first + row) * self.inner + start..][..length];
-                        for (slot, value) in out[row..].iter_mut().step_by(width).zip(source) {
-                            *slot = *value;
-                        }
+                let mut lane = 0;
+                while lane < width {
+                    let place = (first + lane, inner.start, width);
+                    lane += match width - lane {
+                        16.. => self.interleave::<16>(place, &mut out[lane..]),
+                        8.. => self.interleave::<8>(place, &mut out[lane..]),
+                        6.. => self.interleave::<6>(place, &mut out[lane..]),
+                        4.. => self.interleave::<4>(place, &mut out[lane..]),
+                        _ => self.interleave::<1>(place, &mut out[lane..]),
                     }
                 }
             }
@@ -154,6 +152,26 @@ impl View<'_> {
                 }
             }
         }
+        if count < width {
+            out.chunks_exact_mut(width).for_each(|out| out[count..].fill(0.0));
+        }
+    }
+
+    /// Writes `W` rows of a row-major operand side by side, `stride` apart from one inner index to the next. Past the last
+    /// row it repeats that row, so that the loop has no branch.
+    #[inline(always)]
+    fn interleave<const W: usize>(&self, (first, start, stride): (usize, usize, usize), out: &mut [f32]) -> usize {
+        let length = out.len().div_ceil(stride);
+        let rows: [&[f32]; W] = from_fn(|row| {
+            let row = (first + row).min(self.rows - 1);
+            &self.values[row * self.inner + start..][..length]
+        });
+        for (k, out) in out.chunks_mut(stride).enumerate().take(length) {
+            if let Some((out, _)) = out.split_first_chunk_mut::<W>() {
+                *out = from_fn(|row| rows[row][k]);
+            }
+        }
+        W
     }
 }
 
@@ -167,6 +185,11 @@ pub(super) enum Columns<'a> {
 }
 
 impl Columns<'_> {
+    /// Whether each tile packs its columns anew.
+    pub(super) fn is_loose(&self) -> bool {
+        matches!(self, Self::Loose(_))
+    }
+
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.columns,

@@ -1,5 +1,6 @@
 //! `h(u) = <shift, u> + sum_i max(<g_i, u>, 0)`: the fold that adds up rectified products.
 
+use std::mem;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -16,8 +17,9 @@ pub(super) fn support_function(
     directions: &HostMatrix,
 ) -> Result<HostMatrix> {
     let n = check::support_function(generators.shape(), shift.map(HostMatrix::shape), directions.shape())?;
-    let mut tiles = tiles(n, generators.shape()[0], |rows, _| RectifiedSum { sums: vec![[0.0; 16]; rows.len()] });
-    contract::<Sum, _>(directions.view(Transpose::No), generators.weights(), &mut tiles);
+    let (x, y) = (directions.view(Transpose::No), generators.weights());
+    let mut tiles = tiles(x, y, |_, _| RectifiedSum::default());
+    contract::<Sum, _>(x, y, &mut tiles);
     let mut values: Vec<f64> = (0..n)
         .into_par_iter()
         .with_min_len(256)
@@ -27,19 +29,27 @@ pub(super) fn support_function(
         })
         .collect();
     for Tile { rows, fold, .. } in &tiles {
-        for (value, sums) in values[rows.clone()].iter_mut().zip(&fold.sums) {
-            *value += sums.iter().map(|sum| f64::from(*sum)).sum::<f64>();
+        for (value, sum) in values[rows.clone()].iter_mut().zip(&fold.sums) {
+            *value += sum;
         }
     }
     #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
     Ok(HostMatrix::column_vector(values.into_iter().map(|value| value as f32).collect()))
 }
 
+#[derive(Default)]
 struct RectifiedSum {
-    sums: Vec<Lanes<f32>>,
+    /// What each lane of a row has added up.
+    lanes: Vec<Lanes<f32>>,
+    /// The sum of each row.
+    sums: Vec<f64>,
 }
 
 impl Fold for RectifiedSum {
+    fn begin(&mut self, rows: usize) {
+        self.lanes = vec![[0.0; 16]; rows];
+    }
+
     #[inline(always)]
     fn fold<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -49,7 +59,7 @@ impl Fold for RectifiedSum {
         product: &[[S::f32s; V]; R],
     ) {
         let zero = simd.splat_f32s(0.0);
-        for (sums, product) in self.sums[rows].iter_mut().zip(product) {
+        for (sums, product) in self.lanes[rows].iter_mut().zip(product) {
             let (sums, _) = S::as_mut_simd_f32s(sums);
             let mut sum = sums[0];
             for product in product {
@@ -57,5 +67,10 @@ impl Fold for RectifiedSum {
             }
             sums[0] = sum;
         }
+    }
+    #[inline(always)]
+    fn end(&mut self) {
+        let lanes = mem::take(&mut self.lanes);
+        self.sums = lanes.into_iter().map(|lanes| lanes.into_iter().map(f64::from).sum()).collect();
     }
 }

@@ -1,9 +1,9 @@
 //! `f(x) = max_i c_i + <a_i, x>` with the lowest arg max: the fold that keeps a running maximum in every lane.
 
+use std::mem;
 use std::ops::Range;
 
 use pulp::Simd;
-use rayon::prelude::*;
 
 use super::affine::padded;
 use super::contraction::{Fold, Lanes, Sum, Tile, contract, tiles};
@@ -24,29 +24,20 @@ pub(super) fn tropical_eval(
     }
     // Padding lanes are minus infinity, which never exceeds a running maximum.
     let coefficients = padded(coefficients.values(), f32::NEG_INFINITY);
-    let mut tiles = tiles(n, m, |rows, columns| Max {
-        coefficients: &coefficients,
-        values: vec![[f32::NEG_INFINITY; 16]; rows.len()],
-        columns: vec![[lane_column(columns.start); 16]; rows.len()],
-    });
-    contract::<Sum, _>(points.view(Transpose::No), exponents.weights(), &mut tiles);
-    let bands: Vec<&[Tile<Max<'_>>]> = tiles.chunk_by(|a, b| a.rows == b.rows).collect();
-    let best: Vec<(f32, u32)> =
-        bands.par_iter().flat_map_iter(|band| (0..band[0].rows.len()).map(|row| maximum(band, row))).collect();
-    let (values, arguments) = best.into_iter().unzip();
+    let (x, y) = (points.view(Transpose::No), exponents.weights());
+    let mut tiles = tiles(x, y, |_, columns| Max { coefficients: &coefficients, columns, ..Max::default() });
+    contract::<Sum, _>(x, y, &mut tiles);
+    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
+    // Tiles come in ascending order of columns, so that the first of equal maxima stays.
+    for Tile { rows, fold, .. } in &tiles {
+        let so_far = values[rows.clone()].iter_mut().zip(&mut arguments[rows.clone()]);
+        for ((value, argument), best) in so_far.zip(&fold.best) {
+            if best.0 > *value {
+                (*value, *argument) = *best;
+            }
+        }
+    }
     Ok(Maxima { values: HostMatrix::column_vector(values), arguments })
-}
-
-/// The maximum over the tiles of a band, which come in ascending order of columns.
-fn maximum(band: &[Tile<Max<'_>>], row: usize) -> (f32, u32) {
-    let lanes = band.iter().flat_map(|tile| {
-        let columns = tile.fold.columns[row].iter().zip(0..).map(|(column, lane)| column + lane);
-        tile.fold.values[row].iter().copied().zip(columns)
-    });
-    let better = |best: (f32, u32), next: (f32, u32)| {
-        if next.0 > best.0 || (next.0 == best.0 && next.1 < best.1) { next } else { best }
-    };
-    lanes.reduce(better).unwrap_or((f32::NEG_INFINITY, 0))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "tropical_eval checks that column numbers fit")]
@@ -55,15 +46,21 @@ fn lane_column(column: usize) -> u32 {
     column as u32
 }
 
+#[derive(Default)]
 struct Max<'a> {
     coefficients: &'a [f32],
-    /// The largest value that each lane has seen.
-    values: Vec<Lanes<f32>>,
-    /// The first column of the vector in which it was.
-    columns: Vec<Lanes<u32>>,
+    columns: Range<usize>,
+    /// The largest value that each lane of a row has seen, and the first column of the vector in which it was.
+    lanes: Vec<(Lanes<f32>, Lanes<u32>)>,
+    /// The maximum of each row and its column.
+    best: Vec<(f32, u32)>,
 }
 
 impl Fold for Max<'_> {
+    fn begin(&mut self, rows: usize) {
+        self.lanes = vec![([f32::NEG_INFINITY; 16], [lane_column(self.columns.start); 16]); rows];
+    }
+
     #[inline(always)]
     fn fold<S: Simd, const R: usize, const V: usize>(
         &mut self,
@@ -73,8 +70,7 @@ impl Fold for Max<'_> {
         product: &[[S::f32s; V]; R],
     ) {
         let (coefficients, _) = S::as_simd_f32s(&self.coefficients[column..][..V * S::F32_LANES]);
-        let state = self.values[rows.clone()].iter_mut().zip(&mut self.columns[rows]);
-        for ((values, columns), product) in state.zip(product) {
+        for ((values, columns), product) in self.lanes[rows].iter_mut().zip(product) {
             let (values, columns) = (S::as_mut_simd_f32s(values).0, S::as_mut_simd_u32s(columns).0);
             let (mut value, mut at) = (values[0], columns[0]);
             for (v, (product, coefficient)) in product.iter().zip(coefficients).enumerate() {
@@ -86,4 +82,15 @@ impl Fold for Max<'_> {
             (values[0], columns[0]) = (value, at);
         }
     }
+    #[inline(always)]
+    fn end(&mut self) {
+        let maximum = |(values, columns): (Lanes<f32>, Lanes<u32>)| {
+            let best = values.into_iter().fold(f32::NEG_INFINITY, f32::max);
+            let column = |lane: usize| if values[lane] == best { columns[lane] + LANE[lane] } else { u32::MAX };
+            (best, (0..16).map(column).fold(u32::MAX, u32::min))
+        };
+        self.best = mem::take(&mut self.lanes).into_iter().map(maximum).collect();
+    }
 }
+
+const LANE: Lanes<u32> = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
