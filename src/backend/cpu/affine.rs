@@ -1,7 +1,6 @@
 //! `Y = phi(X W^T + 1 b^T)`: the fold that stores.
 
 use std::mem;
-use std::ops::Range;
 
 use pulp::Simd;
 
@@ -72,16 +71,10 @@ struct Store<'a> {
 
 impl Fold for Store<'_> {
     #[inline(always)]
-    fn fold<S: Simd, const R: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        rows: Range<usize>,
-        column: usize,
-        product: &[[S::f32s; V]; R],
-    ) {
+    fn fold<S: Simd, const V: usize>(&mut self, simd: S, row: usize, column: usize, product: &[[S::f32s; V]]) {
         let floor = simd.splat_f32s(self.floor);
         let (bias, _) = S::as_simd_f32s(&self.bias[column..][..V * S::F32_LANES]);
-        for (out, product) in self.rows[rows].iter_mut().zip(product) {
+        for (out, product) in self.rows[row..].iter_mut().zip(product) {
             let out = &mut out[column - self.first_column..];
             let value = |v: usize| simd.max_f32s(simd.add_f32s(product[v], bias[v]), floor);
             if out.len() >= V * S::F32_LANES {

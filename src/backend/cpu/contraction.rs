@@ -68,16 +68,11 @@ pub(super) trait Fold: Send {
     /// Makes room for `rows` rows on the thread that computes the tile.
     fn begin(&mut self, _rows: usize) {}
 
-    /// Takes the product at `rows` (within the tile) and the columns from `column` (within the product) on.
+    /// Takes the product at the rows from `row` (within the tile) and the columns from `column` (within the product) on.
+    /// Lanes past the last column hold the product with a zero vector.
     ///
-    /// Lanes past the last column hold the product with a zero vector; so do rows of `product` past `rows`.
-    fn fold<S: Simd, const R: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        rows: Range<usize>,
-        column: usize,
-        product: &[[S::f32s; V]; R],
-    );
+    /// The product comes in memory: a fold in registers costs the loop over the inner index its own.
+    fn fold<S: Simd, const V: usize>(&mut self, simd: S, row: usize, column: usize, product: &[[S::f32s; V]]);
 
     /// Closes the rows of the tile.
     fn end(&mut self) {}
@@ -250,7 +245,7 @@ impl Micro<'_> {
             }
         }
         if self.last {
-            fold.fold(simd, self.rows, self.column, &product);
+            fold.fold(simd, self.rows.start, self.column, &product[..self.rows.len()]);
         } else {
             sums.iter_mut().zip(product).for_each(|(sums, product)| *sums = product);
         }

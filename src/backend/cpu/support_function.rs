@@ -1,8 +1,5 @@
 //! `h(u) = <shift, u> + sum_i max(<g_i, u>, 0)`: the fold that adds up rectified products.
 
-use std::mem;
-use std::ops::Range;
-
 use pulp::Simd;
 use rayon::prelude::*;
 
@@ -51,15 +48,9 @@ impl Fold for RectifiedSum {
     }
 
     #[inline(always)]
-    fn fold<S: Simd, const R: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        rows: Range<usize>,
-        _: usize,
-        product: &[[S::f32s; V]; R],
-    ) {
+    fn fold<S: Simd, const V: usize>(&mut self, simd: S, row: usize, _: usize, product: &[[S::f32s; V]]) {
         let zero = simd.splat_f32s(0.0);
-        for (sums, product) in self.lanes[rows].iter_mut().zip(product) {
+        for (sums, product) in self.lanes[row..].iter_mut().zip(product) {
             let (sums, _) = S::as_mut_simd_f32s(sums);
             let mut sum = sums[0];
             for product in product {
@@ -70,7 +61,7 @@ impl Fold for RectifiedSum {
     }
     #[inline(always)]
     fn end(&mut self) {
-        let lanes = mem::take(&mut self.lanes);
-        self.sums = lanes.into_iter().map(|lanes| lanes.into_iter().map(f64::from).sum()).collect();
+        self.sums = self.lanes.iter().map(|lanes| lanes.iter().map(|lane| f64::from(*lane)).sum()).collect();
+        self.lanes = Vec::new();
     }
 }

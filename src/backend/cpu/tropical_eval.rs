@@ -1,6 +1,6 @@
 //! `f(x) = max_i c_i + <a_i, x>` with the lowest arg max: the fold that keeps a running maximum in every lane.
 
-use std::mem;
+use std::array::from_fn;
 use std::ops::Range;
 
 use pulp::Simd;
@@ -62,15 +62,9 @@ impl Fold for Max<'_> {
     }
 
     #[inline(always)]
-    fn fold<S: Simd, const R: usize, const V: usize>(
-        &mut self,
-        simd: S,
-        rows: Range<usize>,
-        column: usize,
-        product: &[[S::f32s; V]; R],
-    ) {
+    fn fold<S: Simd, const V: usize>(&mut self, simd: S, row: usize, column: usize, product: &[[S::f32s; V]]) {
         let (coefficients, _) = S::as_simd_f32s(&self.coefficients[column..][..V * S::F32_LANES]);
-        for ((values, columns), product) in self.lanes[rows].iter_mut().zip(product) {
+        for ((values, columns), product) in self.lanes[row..].iter_mut().zip(product) {
             let (values, columns) = (S::as_mut_simd_f32s(values).0, S::as_mut_simd_u32s(columns).0);
             let (mut value, mut at) = (values[0], columns[0]);
             for (v, (product, coefficient)) in product.iter().zip(coefficients).enumerate() {
@@ -82,14 +76,24 @@ impl Fold for Max<'_> {
             (values[0], columns[0]) = (value, at);
         }
     }
+
     #[inline(always)]
     fn end(&mut self) {
-        let maximum = |(values, columns): (Lanes<f32>, Lanes<u32>)| {
-            let best = values.into_iter().fold(f32::NEG_INFINITY, f32::max);
-            let column = |lane: usize| if values[lane] == best { columns[lane] + LANE[lane] } else { u32::MAX };
-            (best, (0..16).map(column).fold(u32::MAX, u32::min))
-        };
-        self.best = mem::take(&mut self.lanes).into_iter().map(maximum).collect();
+        self.best.reserve_exact(self.lanes.len());
+        for (values, columns) in &self.lanes {
+            let (mut values, mut columns) = (*values, from_fn::<_, 16, _>(|lane| columns[lane] + LANE[lane]));
+            for half in [8, 4, 2, 1] {
+                for lane in 0..half {
+                    let (value, column) = (values[lane + half], columns[lane + half]);
+                    let equal = value == values[lane] && column < columns[lane];
+                    let better = value > values[lane] || equal;
+                    values[lane] = if better { value } else { values[lane] };
+                    columns[lane] = if better { column } else { columns[lane] };
+                }
+            }
+            self.best.push((values[0], columns[0]));
+        }
+        self.lanes = Vec::new();
     }
 }
 
