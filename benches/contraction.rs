@@ -1,2 +1,139 @@
-//! Benches.
-fn main() {}
+//! Times the contraction and its folds on [`Cpu`]: median and spread of at least five runs after a warm-up, against the FMA
+//! peak measured beside each of them.
+//!
+//! `cargo bench --bench contraction [-- --quick] [-- NAME]`
+
+#![expect(clippy::print_stdout, reason = "a bench prints its table")]
+#![expect(clippy::cast_precision_loss, reason = "counts of operations")]
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ndarray::Array2;
+use pulp::{Arch, Simd, WithSimd};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tropix::Result;
+use tropix::backend::{Activation, Backend, Cpu, Transpose};
+
+/// What a case computes; sizes are rows x inner x columns.
+#[derive(Clone, Copy)]
+enum Operation {
+    Affine,
+    MatmulTransposed,
+    TropicalEval,
+    SupportFunction,
+}
+
+const CASES: &[(&str, Operation, [usize; 3])] = &[
+    ("affine, mnist layer", Operation::Affine, [2000, 784, 512]),
+    ("affine, hidden layer", Operation::Affine, [10_000, 512, 512]),
+    ("affine, logits", Operation::Affine, [10_000, 512, 10]),
+    ("affine, one sample", Operation::Affine, [1, 784, 512]),
+    ("affine, odd", Operation::Affine, [1001, 333, 777]),
+    ("affine, cube", Operation::Affine, [1024, 1024, 1024]),
+    ("affine, vgg head", Operation::Affine, [512, 25088, 1024]),
+    ("matmul, A^T B", Operation::MatmulTransposed, [1024, 1024, 1024]),
+    ("tropical_eval, W1a", Operation::TropicalEval, [65_536, 64, 4096]),
+    ("tropical_eval, W1b", Operation::TropicalEval, [1_000_000, 2, 512]),
+    ("tropical_eval, d = 8", Operation::TropicalEval, [65_536, 8, 1024]),
+    ("support_function, W4", Operation::SupportFunction, [100_000, 64, 2048]),
+    ("support_function, one", Operation::SupportFunction, [1, 64, 100_000]),
+];
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted = |name: &str| {
+        let mut names = arguments.iter().filter(|argument| !argument.starts_with("--")).peekable();
+        names.peek().is_none() || names.any(|part| name.contains(part.as_str()))
+    };
+    let cpu = Cpu::new();
+    let device = cpu.device();
+    println!("{}, {}, {} threads", device.name, device.backend, rayon::current_num_threads());
+    println!("{:<24} {:>22} {:>12} {:>8} {:>10} {:>7}", "case", "n x d x m", "median ms", "spread", "GFLOP/s", "peak");
+    for (name, operation, [n, d, m]) in CASES.iter().filter(|case| wanted(case.0)) {
+        let n = if quick { n.div_ceil(8) } else { *n };
+        let [median, spread, share] = case(&cpu, *operation, [n, *d, *m], if quick { 5 } else { 11 })?;
+        let rate = 2.0 * n as f64 * *d as f64 * *m as f64 / median / 1e9;
+        let size = format!("{n} x {d} x {m}");
+        println!(
+            "{name:<24} {size:>22} {:>12.3} {:>7.0}% {rate:>10.1} {:>6.1}%",
+            median * 1e3,
+            100.0 * spread,
+            100.0 * share
+        );
+    }
+    Ok(())
+}
+
+/// Median seconds, spread over the median, and share of the FMA peak.
+fn case(cpu: &Cpu, operation: Operation, [n, d, m]: [usize; 3], runs: usize) -> Result<[f64; 3]> {
+    let mut random = ChaCha8Rng::seed_from_u64(7);
+    let mut matrix = |rows: usize, columns: usize| {
+        let values = Array2::from_shape_simple_fn((rows, columns), || random.random::<f32>() - 0.5);
+        cpu.upload(&values)
+    };
+    let (x, y, row) = (matrix(n, d)?, matrix(m, d)?, matrix(1, m)?);
+    let (left, right) = (matrix(d, n)?, matrix(d, m)?);
+    let run = || -> Result<()> {
+        match operation {
+            Operation::Affine => drop(black_box(cpu.affine(&x, &y, Some(&row), Activation::Relu)?)),
+            Operation::MatmulTransposed => {
+                drop(black_box(cpu.matmul(&left, Transpose::Yes, &right, Transpose::No)?));
+            }
+            Operation::TropicalEval => drop(black_box(cpu.tropical_eval(&x, &y, &row)?)),
+            Operation::SupportFunction => drop(black_box(cpu.support_function(&y, None, &x)?)),
+        }
+        Ok(())
+    };
+    run()?;
+    let start = Instant::now();
+    run()?;
+    // Short operations repeat until a run takes long enough to time.
+    let repeats = (Duration::from_millis(20).div_duration_f64(start.elapsed())).ceil().clamp(1.0, 1e5);
+    let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        peaks.push(peak());
+        let start = Instant::now();
+        let mut left = repeats;
+        while left > 0.0 {
+            run()?;
+            left -= 1.0;
+        }
+        times.push(start.elapsed().as_secs_f64() / repeats);
+    }
+    times.sort_by(f64::total_cmp);
+    peaks.sort_by(f64::total_cmp);
+    let median = times[runs / 2];
+    let rate = 2.0 * n as f64 * d as f64 * m as f64 / median;
+    Ok([median, (times[runs - 1] - times[0]) / median, rate / peaks[runs / 2]])
+}
+
+/// FMA operations per second of all threads, in registers alone.
+fn peak() -> f64 {
+    let start = Instant::now();
+    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Peak)).into_iter().sum();
+    operations / start.elapsed().as_secs_f64()
+}
+
+struct Peak;
+
+impl WithSimd for Peak {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        const STEPS: usize = 1_000_000;
+        // Twelve chains cover the latency of two units of four cycles and fit every register file.
+        let mut chains = [simd.splat_f32s(black_box(1.0)); 12];
+        let (x, y) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(0.25)));
+        for _ in 0..STEPS {
+            for chain in &mut chains {
+                *chain = simd.mul_add_e_f32s(*chain, x, y);
+            }
+        }
+        black_box(chains);
+        (2 * STEPS * chains.len() * S::F32_LANES) as f64
+    }
+}

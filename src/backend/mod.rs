@@ -4,6 +4,7 @@
 //! `B: Backend`; a matrix of one backend cannot be given to another, and an operation that is missing does not compile.
 
 mod check;
+mod cpu;
 mod reference;
 mod rows;
 
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 
+pub use cpu::{Cpu, HostMatrix};
 pub use reference::Reference;
 pub use rows::RowSource;
 

@@ -1,0 +1,92 @@
+//! `Y = phi(X W^T + 1 b^T)`: the fold that stores.
+
+use std::mem;
+
+use pulp::Simd;
+
+use super::contraction::{Fold, Sum, contract, tiles};
+use super::matrix::{Columns, HostMatrix, View};
+use crate::backend::{Activation, Transpose, check};
+use crate::error::Result;
+
+pub(super) fn affine(
+    x: &HostMatrix,
+    weights: &HostMatrix,
+    bias: Option<&HostMatrix>,
+    activation: Activation,
+) -> Result<HostMatrix> {
+    check::affine(x.shape(), weights.shape(), bias.map(HostMatrix::shape))?;
+    let floor = match activation {
+        Activation::Identity => f32::NEG_INFINITY,
+        Activation::Relu => 0.0,
+    };
+    product("affine", x.view(Transpose::No), weights.weights(), bias.map(HostMatrix::values), floor)
+}
+
+/// Stores `max(X Y^T + 1 b^T, floor)`.
+pub(super) fn product(
+    operation: &'static str,
+    x: View<'_>,
+    y: Columns<'_>,
+    bias: Option<&[f32]>,
+    floor: f32,
+) -> Result<HostMatrix> {
+    let (n, m) = (x.rows(), y.count());
+    let mut out = HostMatrix::zeros(operation, [n, m])?;
+    let bias = padded(bias.unwrap_or(&vec![0.0; m]), 0.0);
+    let mut tiles =
+        tiles(x, y, |rows, _| Store { rows: Vec::with_capacity(rows.len()), bias: &bias, first_column: 0, floor });
+    // Each tile gets its part of every row.
+    let mut rest = out.values_mut();
+    for band in tiles.chunk_by_mut(|a, b| a.rows == b.rows) {
+        for _ in band.first().map_or(0..0, |tile| tile.rows.clone()) {
+            for tile in band.iter_mut() {
+                let (part, tail) = mem::take(&mut rest).split_at_mut(tile.columns.len());
+                tile.fold.rows.push(part);
+                tile.fold.first_column = tile.columns.start;
+                rest = tail;
+            }
+        }
+    }
+    contract::<Sum, _>(x, y, &mut tiles);
+    drop(tiles);
+    Ok(out)
+}
+
+/// A copy of `values`, long enough that a micro-tile at any column reads whole vectors of it.
+pub(super) fn padded(values: &[f32], padding: f32) -> Vec<f32> {
+    let mut padded = Vec::with_capacity(values.len() + 64);
+    padded.extend_from_slice(values);
+    padded.resize(values.len() + 64, padding);
+    padded
+}
+
+struct Store<'a> {
+    /// The part of each row of the result that lies in the tile.
+    rows: Vec<&'a mut [f32]>,
+    bias: &'a [f32],
+    first_column: usize,
+    floor: f32,
+}
+
+impl Fold for Store<'_> {
+    #[inline(always)]
+    fn fold<S: Simd, const V: usize>(&mut self, simd: S, row: usize, column: usize, product: &[[S::f32s; V]]) {
+        let floor = simd.splat_f32s(self.floor);
+        let (bias, _) = S::as_simd_f32s(&self.bias[column..][..V * S::F32_LANES]);
+        for (out, product) in self.rows[row..].iter_mut().zip(product) {
+            let out = &mut out[column - self.first_column..];
+            let value = |v: usize| simd.max_f32s(simd.add_f32s(product[v], bias[v]), floor);
+            if out.len() >= V * S::F32_LANES {
+                let (out, _) = S::as_mut_simd_f32s(out);
+                for (v, out) in out[..V].iter_mut().enumerate() {
+                    *out = value(v);
+                }
+            } else {
+                for (v, out) in out.chunks_mut(S::F32_LANES).enumerate() {
+                    simd.partial_store_f32s(out, value(v));
+                }
+            }
+        }
+    }
+}

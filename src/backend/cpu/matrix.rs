@@ -1,0 +1,263 @@
+//! A matrix in host memory, and the packed form that the contraction reads.
+
+use std::array::from_fn;
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use bytemuck::{Pod, Zeroable};
+use ndarray::Array2;
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::contraction::PanelWidth;
+use crate::backend::{RowSource, Transpose};
+use crate::error::{Error, Result};
+
+/// Matrices up to this many bytes keep their packed form; larger ones are packed panel by panel inside each tile, so that
+/// a weight matrix never occupies twice its size.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// Bytes that one task reads from a [`RowSource`].
+const READ_BYTES: usize = 4 << 20;
+
+/// A row-major f32 matrix of [`Cpu`](super::Cpu).
+#[derive(Debug)]
+pub struct HostMatrix {
+    shape: [usize; 2],
+    values: Vec<f32>,
+    packed: OnceLock<Packed>,
+}
+
+impl HostMatrix {
+    pub(super) fn zeros(operation: &'static str, shape: [usize; 2]) -> Result<Self> {
+        let limit = isize::MAX.unsigned_abs();
+        let length = shape[0].checked_mul(shape[1]).filter(|length| *length <= limit / size_of::<f32>());
+        let length = length.ok_or(Error::TooLarge { operation, bytes: u64::MAX, limit: limit as u64 })?;
+        Ok(Self { shape, values: vec![0.0; length], packed: OnceLock::new() })
+    }
+
+    /// A matrix with one row.
+    pub(super) fn row_vector(values: Vec<f32>) -> Self {
+        Self { shape: [1, values.len()], values, packed: OnceLock::new() }
+    }
+
+    /// A matrix with one column.
+    pub(super) fn column_vector(values: Vec<f32>) -> Self {
+        Self { shape: [values.len(), 1], values, packed: OnceLock::new() }
+    }
+
+    pub(super) fn upload(source: &dyn RowSource) -> Result<Self> {
+        let mut matrix = Self::zeros("upload", source.shape())?;
+        let columns = matrix.shape[1].max(1);
+        let rows = (READ_BYTES / size_of::<f32>() / columns).max(1);
+        let chunks = matrix.values.par_chunks_mut(rows * columns).enumerate();
+        chunks.try_for_each(|(chunk, out)| source.read_rows(chunk * rows, out))?;
+        Ok(matrix)
+    }
+
+    pub(super) fn download(&self) -> Result<Array2<f64>> {
+        let values: Vec<f64> = self.values.par_iter().with_min_len(1 << 16).map(|value| f64::from(*value)).collect();
+        Array2::from_shape_vec(self.shape, values).map_err(|error| Error::Internal { what: error.to_string() })
+    }
+
+    pub(super) fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    pub(super) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The values of a matrix that nothing has been computed from yet.
+    pub(super) fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
+    pub(super) fn row(&self, row: usize) -> &[f32] {
+        &self.values[row * self.shape[1]..(row + 1) * self.shape[1]]
+    }
+
+    /// The rows of the matrix, or of its transpose, as an operand of the contraction.
+    pub(super) fn view(&self, transpose: Transpose) -> View<'_> {
+        let [rows, columns] = self.shape;
+        match transpose {
+            Transpose::No => View { values: &self.values, rows, inner: columns, order: Order::RowMajor },
+            Transpose::Yes => View { values: &self.values, rows: columns, inner: rows, order: Order::ColumnMajor },
+        }
+    }
+
+    /// The rows of the matrix as the columns of a product, packed once if that is worth the memory.
+    pub(super) fn weights(&self) -> Columns<'_> {
+        let view = self.view(Transpose::No);
+        if size_of_val(self.values.as_slice()) > KEPT_BYTES {
+            return Columns::Loose(view);
+        }
+        // Packing runs outside the lock: rayon may run a task that wants the same lock while this one waits.
+        let packed = self.packed.get().unwrap_or_else(|| {
+            let packed = Packed::new(view);
+            self.packed.get_or_init(|| packed)
+        });
+        Columns::Packed(packed)
+    }
+}
+
+/// Which index of a [`View`] is contiguous.
+#[derive(Debug, Clone, Copy)]
+enum Order {
+    /// The inner index.
+    RowMajor,
+    /// The row index.
+    ColumnMajor,
+}
+
+/// One operand of a contraction: `rows` vectors of length `inner`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    values: &'a [f32],
+    rows: usize,
+    inner: usize,
+    order: Order,
+}
+
+impl View<'_> {
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) fn inner(&self) -> usize {
+        self.inner
+    }
+
+    /// Writes a panel: `out[k width + r]` is entry `inner.start + k` of row `first + r`, 0 past the last row.
+    #[inline(always)]
+    pub(super) fn pack(&self, first: usize, width: usize, inner: Range<usize>, out: &mut [f32]) {
+        let count = width.min(self.rows - first);
+        match self.order {
+            Order::RowMajor => {
+                let mut lane = 0;
+                while lane < width {
+                    let place = (first + lane, inner.start, width);
+                    lane += match width - lane {
+                        16.. => self.interleave::<16>(place, &mut out[lane..]),
+                        8.. => self.interleave::<8>(place, &mut out[lane..]),
+                        6.. => self.interleave::<6>(place, &mut out[lane..]),
+                        4.. => self.interleave::<4>(place, &mut out[lane..]),
+                        _ => self.interleave::<1>(place, &mut out[lane..]),
+                    }
+                }
+            }
+            Order::ColumnMajor => {
+                for (k, out) in inner.zip(out.chunks_exact_mut(width)) {
+                    out[..count].copy_from_slice(&self.values[k * self.rows + first..][..count]);
+                }
+            }
+        }
+        if count < width {
+            out.chunks_exact_mut(width).for_each(|out| out[count..].fill(0.0));
+        }
+    }
+
+    /// Writes `W` rows of a row-major operand side by side, `stride` apart from one inner index to the next. Past the last
+    /// row it repeats that row, so that the loop has no branch.
+    #[inline(always)]
+    fn interleave<const W: usize>(&self, (first, start, stride): (usize, usize, usize), out: &mut [f32]) -> usize {
+        let length = out.len().div_ceil(stride);
+        let rows: [&[f32]; W] = from_fn(|row| {
+            let row = (first + row).min(self.rows - 1);
+            &self.values[row * self.inner + start..][..length]
+        });
+        for (k, out) in out.chunks_mut(stride).enumerate().take(length) {
+            if let Some((out, _)) = out.split_first_chunk_mut::<W>() {
+                *out = from_fn(|row| rows[row][k]);
+            }
+        }
+        W
+    }
+}
+
+/// The operand whose rows are the columns of the product.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Columns<'a> {
+    /// Packed before.
+    Packed(&'a Packed),
+    /// To be packed panel by panel.
+    Loose(View<'a>),
+}
+
+impl Columns<'_> {
+    /// Whether each tile packs its columns anew.
+    pub(super) fn is_loose(&self) -> bool {
+        matches!(self, Self::Loose(_))
+    }
+
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Packed(packed) => packed.columns,
+            Self::Loose(view) => view.rows,
+        }
+    }
+
+    /// The part `inner` of the panel that starts at column `first` and is `width` wide, packed into `scratch` if need be.
+    #[inline(always)]
+    pub(super) fn panel<'s>(
+        &'s self,
+        first: usize,
+        width: usize,
+        inner: Range<usize>,
+        scratch: &'s mut Lines,
+    ) -> &'s [f32] {
+        match self {
+            Self::Packed(packed) => {
+                let start = first * packed.inner;
+                &packed.lines.values()[start + inner.start * width..start + inner.end * width]
+            }
+            Self::Loose(view) => {
+                let out = scratch.at_least(inner.len() * width);
+                view.pack(first, width, inner, out);
+                out
+            }
+        }
+    }
+}
+
+/// Panels of columns, `[panel][inner][lane]`; the last panel is as many whole vectors wide as its columns need.
+#[derive(Debug)]
+pub(super) struct Packed {
+    lines: Lines,
+    columns: usize,
+    inner: usize,
+}
+
+impl Packed {
+    fn new(view: View<'_>) -> Self {
+        let (width, lanes) = Arch::new().dispatch(PanelWidth);
+        let padded = view.rows.next_multiple_of(lanes);
+        let mut lines = Lines::default();
+        let panels = lines.at_least(padded * view.inner).par_chunks_mut((width * view.inner).max(1)).enumerate();
+        panels.for_each(|(panel, out)| view.pack(panel * width, out.len() / view.inner, 0..view.inner, out));
+        Self { lines, columns: view.rows, inner: view.inner }
+    }
+}
+
+/// One cache line, so that no vector load of a packed operand crosses two.
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// A buffer of f32 that starts on a cache line.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<Line>);
+
+impl Lines {
+    pub(super) fn values(&self) -> &[f32] {
+        bytemuck::cast_slice(&self.0)
+    }
+
+    /// The first `length` values, with what they held before.
+    pub(super) fn at_least(&mut self, length: usize) -> &mut [f32] {
+        if self.0.len() * 16 < length {
+            self.0.resize(length.div_ceil(16), Line([0.0; 16]));
+        }
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..length]
+    }
+}

@@ -1,0 +1,185 @@
+//! The host path: rayon over tiles, SIMD chosen at run time, one contraction.
+
+mod affine;
+mod classify;
+mod contraction;
+mod generators;
+mod matmul;
+mod matrix;
+mod path_norms;
+mod row_scores;
+mod row_update;
+mod support_function;
+#[cfg(test)]
+mod tests;
+mod threshold_mask;
+mod tropical_eval;
+
+use std::fs;
+
+use ndarray::Array2;
+use pulp::Arch;
+
+use super::{
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
+    Transpose,
+};
+use crate::error::Result;
+
+pub use matrix::HostMatrix;
+
+/// The host processor, in f32. Threads are those of rayon's current pool; results do not depend on their number.
+#[derive(Debug)]
+pub struct Cpu {
+    device: Device,
+}
+
+impl Cpu {
+    /// Makes the host backend.
+    #[must_use]
+    pub fn new() -> Self {
+        let name = processor().unwrap_or_else(|| std::env::consts::ARCH.to_owned());
+        let device = Device { kind: DeviceKind::Cpu, name, backend: simd_level().to_owned(), software: false };
+        Self { device }
+    }
+}
+
+impl Default for Cpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The model name where the system tells it without a privilege.
+fn processor() -> Option<String> {
+    let information = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = information.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// The instruction set that pulp dispatches to.
+fn simd_level() -> &'static str {
+    match Arch::new() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V4(_) => "AVX-512",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V3(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "NEON",
+        _ => "portable",
+    }
+}
+
+impl Backend for Cpu {
+    type Matrix = HostMatrix;
+    type Indices = Vec<u32>;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn upload(&self, source: &dyn RowSource) -> Result<HostMatrix> {
+        HostMatrix::upload(source)
+    }
+
+    fn download(&self, matrix: &HostMatrix) -> Result<Array2<f64>> {
+        matrix.download()
+    }
+
+    fn upload_indices(&self, indices: &[u32]) -> Result<Vec<u32>> {
+        Ok(indices.to_vec())
+    }
+
+    fn download_indices(&self, indices: &Vec<u32>) -> Result<Vec<u32>> {
+        Ok(indices.clone())
+    }
+
+    fn shape(&self, matrix: &HostMatrix) -> [usize; 2] {
+        matrix.shape()
+    }
+
+    fn affine(
+        &self,
+        x: &HostMatrix,
+        weights: &HostMatrix,
+        bias: Option<&HostMatrix>,
+        activation: Activation,
+    ) -> Result<HostMatrix> {
+        affine::affine(x, weights, bias, activation)
+    }
+
+    fn matmul(
+        &self,
+        a: &HostMatrix,
+        transpose_a: Transpose,
+        b: &HostMatrix,
+        transpose_b: Transpose,
+    ) -> Result<HostMatrix> {
+        matmul::matmul(a, transpose_a, b, transpose_b)
+    }
+
+    fn tropical_eval(
+        &self,
+        points: &HostMatrix,
+        exponents: &HostMatrix,
+        coefficients: &HostMatrix,
+    ) -> Result<Maxima<HostMatrix, Vec<u32>>> {
+        tropical_eval::tropical_eval(points, exponents, coefficients)
+    }
+
+    fn generators(
+        &self,
+        weights: &HostMatrix,
+        rows: &HostMatrix,
+        constants: Option<&HostMatrix>,
+    ) -> Result<HostMatrix> {
+        generators::generators(weights, rows, constants)
+    }
+
+    fn support_function(
+        &self,
+        generators: &HostMatrix,
+        shift: Option<&HostMatrix>,
+        directions: &HostMatrix,
+    ) -> Result<HostMatrix> {
+        support_function::support_function(generators, shift, directions)
+    }
+
+    fn row_scores(
+        &self,
+        rows: &HostMatrix,
+        constants: Option<&HostMatrix>,
+        coefficients: &HostMatrix,
+    ) -> Result<RowScores<HostMatrix>> {
+        row_scores::row_scores(rows, constants, coefficients)
+    }
+
+    fn row_update(
+        &self,
+        norms: &HostMatrix,
+        targets: &HostMatrix,
+        lambda: f32,
+        first: HalfStep,
+        half_steps: usize,
+    ) -> Result<RowUpdate<HostMatrix>> {
+        row_update::row_update(norms, targets, lambda, first, half_steps)
+    }
+
+    fn path_norms(
+        &self,
+        weights: &HostMatrix,
+        squares: &HostMatrix,
+        bias: Option<&HostMatrix>,
+        direction: Transpose,
+    ) -> Result<HostMatrix> {
+        path_norms::path_norms(weights, squares, bias, direction)
+    }
+
+    fn threshold_mask(&self, weights: &HostMatrix, scores: &HostMatrix, cutoff: Cutoff) -> Result<HostMatrix> {
+        threshold_mask::threshold_mask(weights, scores, cutoff)
+    }
+
+    fn classify(&self, logits: &HostMatrix, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {
+        classify::classify(logits, labels.map(Vec::as_slice))
+    }
+}

@@ -1,0 +1,93 @@
+//! `out_i = 1/2 (sum_j w_ij^2 q_j + b_i^2)`, and backward `out_j = 1/2 sum_i w_ij^2 q_i`, in one pass over the weights.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::matrix::HostMatrix;
+use crate::backend::{Transpose, check};
+use crate::error::Result;
+
+/// Columns whose f64 sums stay in the L1 cache.
+const COLUMNS: usize = 1024;
+
+pub(super) fn path_norms(
+    weights: &HostMatrix,
+    squares: &HostMatrix,
+    bias: Option<&HostMatrix>,
+    direction: Transpose,
+) -> Result<HostMatrix> {
+    check::path_norms(weights.shape(), squares.shape(), bias.map(HostMatrix::shape), direction)?;
+    let sums = match direction {
+        Transpose::No => forward(weights, squares.values(), bias.map(HostMatrix::values)),
+        Transpose::Yes => backward(weights, squares.values()),
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
+    Ok(HostMatrix::row_vector(sums.into_iter().map(|sum| (0.5 * sum) as f32).collect()))
+}
+
+fn forward(weights: &HostMatrix, squares: &[f32], bias: Option<&[f32]>) -> Vec<f64> {
+    let arch = Arch::new();
+    let rows = (0..weights.shape()[0]).into_par_iter().with_min_len((1 << 14) / squares.len().max(1) + 1);
+    rows.map(|i| {
+        let sum = arch.dispatch(
+            #[inline(always)]
+            || weighted_square_sum(weights.row(i), squares),
+        );
+        let bias = bias.map_or(0.0, |bias| f64::from(bias[i]));
+        sum + bias * bias
+    })
+    .collect()
+}
+
+/// `sum_j w_j^2 q_j` in f64, over 32 lanes in a fixed order.
+#[inline(always)]
+fn weighted_square_sum(w: &[f32], q: &[f32]) -> f64 {
+    let mut lanes = [0.0; 32];
+    let ((blocks_w, tail_w), (blocks_q, tail_q)) = (w.as_chunks::<32>(), q.as_chunks::<32>());
+    for (w, q) in blocks_w.iter().zip(blocks_q) {
+        for (lane, (w, q)) in lanes.iter_mut().zip(w.iter().zip(q)) {
+            *lane += term(*w, *q);
+        }
+    }
+    lanes.iter().sum::<f64>() + tail_w.iter().zip(tail_q).map(|(w, q)| term(*w, *q)).sum::<f64>()
+}
+
+#[inline(always)]
+fn term(w: f32, q: f32) -> f64 {
+    f64::from(w) * f64::from(w) * f64::from(q)
+}
+
+/// Blocks of rows whose number depends on the shape alone add up on their own and join in order.
+fn backward(weights: &HostMatrix, squares: &[f32]) -> Vec<f64> {
+    let ([_, n], arch) = (weights.shape(), Arch::new());
+    let height = squares.len().div_ceil(64).max(64);
+    let blocks: Vec<Vec<f64>> = squares
+        .par_chunks(height)
+        .enumerate()
+        .map(|(block, squares)| {
+            let mut sums = vec![0.0; n];
+            arch.dispatch(
+                #[inline(always)]
+                || add_rows(weights, block * height, squares, &mut sums),
+            );
+            sums
+        })
+        .collect();
+    let mut sums = vec![0.0; n];
+    for block in blocks {
+        sums.iter_mut().zip(block).for_each(|(sum, part)| *sum += part);
+    }
+    sums
+}
+
+#[inline(always)]
+fn add_rows(weights: &HostMatrix, first: usize, squares: &[f32], sums: &mut [f64]) {
+    for (block, sums) in sums.chunks_mut(COLUMNS).enumerate() {
+        for (offset, q) in squares.iter().enumerate() {
+            let row = &weights.row(first + offset)[block * COLUMNS..][..sums.len()];
+            for (sum, w) in sums.iter_mut().zip(row) {
+                *sum += term(*w, *q);
+            }
+        }
+    }
+}
