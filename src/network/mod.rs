@@ -1,9 +1,9 @@
 //! Networks as graphs of layers, views of them, and the files they come from.
 
-//pub mod dataset;
-//pub mod format;
+pub mod format;
 mod graph;
 mod head;
+mod mapping;
 mod tensor;
 
 pub use graph::{Network, Node, Normalize, Op, Origin};
