@@ -117,39 +117,36 @@ impl Network {
     /// The list of places where shapes or names do not fit.
     pub fn output_lengths(&self) -> std::result::Result<Vec<Option<usize>>, Vec<String>> {
         let mut breaks = Vec::new();
-        let mut known: HashMap<&str, Option<usize>> = HashMap::new();
+        // Of each node, the length of its output and the node that decides it.
+        let mut known: HashMap<&str, (Option<usize>, &str)> = HashMap::new();
         let input = (!self.input.is_empty()).then(|| self.input.iter().product());
-        known.insert(Self::INPUT, input);
+        known.insert(Self::INPUT, (input, Self::INPUT));
         let mut lengths = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let mut incoming = None;
+            let mut incoming = (None, Self::INPUT);
             for name in &node.inputs {
                 match known.get(name.as_str()) {
-                    Some(length) => incoming = *length,
+                    Some(source) => incoming = *source,
                     None => breaks.push(format!("`{}` reads `{name}`, which no earlier node gives", node.name)),
                 }
             }
-            let length = match &node.op {
+            let outgoing = match &node.op {
                 Op::Linear { weight, .. } => {
                     let [outputs, takes] = weight.matrix_shape();
-                    if let Some(given) = incoming.filter(|given| *given != takes) {
-                        let source = node.inputs.first().map_or(Self::INPUT, String::as_str);
-                        let hint = if given > 0 && takes % given == 0 {
-                            format!(" (= {given} x {}?)", takes / given)
-                        } else {
-                            String::new()
-                        };
-                        breaks.push(format!("`{source}` gives {given}, `{}` takes {takes}{hint}", node.name));
+                    if let (Some(given), source) = incoming
+                        && given != takes
+                    {
+                        breaks.push(mismatch(source, given, &node.name, takes));
                     }
-                    Some(outputs)
+                    (Some(outputs), node.name.as_str())
                 }
                 Op::Relu | Op::Flatten | Op::Identity => incoming,
-                Op::Carried { .. } => None,
+                Op::Carried { .. } => (None, node.name.as_str()),
             };
-            if known.insert(&node.name, length).is_some() {
+            if known.insert(&node.name, outgoing).is_some() {
                 breaks.push(format!("two nodes are called `{}`", node.name));
             }
-            lengths.push(length);
+            lengths.push(outgoing.0);
         }
         if breaks.is_empty() { Ok(lengths) } else { Err(breaks) }
     }
@@ -180,4 +177,13 @@ impl Network {
     pub fn consumers<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Node> {
         self.nodes.iter().filter(move |node| node.inputs.iter().any(|input| input == name))
     }
+}
+
+/// Says that `source` gives another length than `taker` takes, and what a flatten between them would explain.
+pub(super) fn mismatch(source: &str, given: usize, taker: &str, takes: usize) -> String {
+    let hint = match takes.checked_rem(given) {
+        Some(0) => format!(" (= {given} x {}?)", takes / given),
+        _ => String::new(),
+    };
+    format!("`{source}` gives {given}, `{taker}` takes {takes}{hint}")
 }

@@ -1,11 +1,11 @@
 //! Networks as graphs of layers, views of them, and the files they come from.
 
-//pub mod dataset;
-//pub mod format;
 mod apply;
+pub mod format;
 mod forward;
 mod graph;
 mod head;
+mod mapping;
 mod mask;
 mod plan;
 mod tensor;

@@ -1,11 +1,13 @@
 //! A named tensor: mapped from a file, or owned after a rewrite.
 
+use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
 use half::{bf16, f16};
-use memmap2::Mmap;
+use rayon::prelude::*;
 
+use super::mapping::Mapping;
 use crate::backend::RowSource;
 use crate::error::{Error, Result};
 
@@ -20,19 +22,51 @@ pub enum Element {
     F16,
     /// bfloat16; computed in f32, written back in bf16.
     Bf16,
+    /// Anything else, such as integers: kept verbatim, never computed with.
+    Opaque {
+        /// Name in a safetensors header, such as `I64`.
+        name: &'static str,
+        /// Bits of one element.
+        bits: usize,
+    },
 }
 
 impl Element {
-    /// Bytes of one element.
+    /// Bits of one element.
     #[must_use]
-    pub fn size(self) -> usize {
+    pub fn bits(self) -> usize {
         match self {
-            Self::F64 => 8,
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+            Self::F64 => 64,
+            Self::F32 => 32,
+            Self::F16 | Self::Bf16 => 16,
+            Self::Opaque { bits, .. } => bits,
         }
     }
+
+    /// Name in a safetensors header.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F64 => "F64",
+            Self::F32 => "F32",
+            Self::F16 => "F16",
+            Self::Bf16 => "BF16",
+            Self::Opaque { name, .. } => name,
+        }
+    }
+
+    /// Whether tropix computes with it.
+    #[must_use]
+    pub fn is_float(self) -> bool {
+        !matches!(self, Self::Opaque { .. })
+    }
 }
+
+/// Elements that are decoded, checked or written in one go.
+const CHUNK: usize = 1 << 16;
+
+/// Elements between two releases of a mapped file while all of it is scanned, so that the scan holds little memory.
+const WINDOW: usize = 1 << 23;
 
 /// Rows that are computed from other tensors when they are read, so that a rewritten layer needs no copy.
 pub(crate) trait DerivedRows: Send + Sync {
@@ -45,7 +79,7 @@ pub(crate) trait DerivedRows: Send + Sync {
 #[derive(Clone)]
 enum Storage {
     /// Little-endian bytes of `Element` inside a mapped file.
-    Mapped { map: Arc<Mmap>, bytes: Range<usize> },
+    Mapped { map: Arc<Mapping>, bytes: Range<usize> },
     /// Values in f32, to be written as `Element`.
     Owned(Arc<[f32]>),
     /// Rows computed from other tensors when they are read.
@@ -77,7 +111,7 @@ impl Tensor {
         name: String,
         element: Element,
         shape: Vec<usize>,
-        map: Arc<Mmap>,
+        map: Arc<Mapping>,
         bytes: Range<usize>,
     ) -> Self {
         Self { name, element, shape, storage: Storage::Mapped { map, bytes } }
@@ -87,10 +121,11 @@ impl Tensor {
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] if the number of values is not the product of the shape.
+    /// [`Error::Internal`] if the number of values is not the product of the shape, or the element is not a float.
     pub fn owned(name: &str, element: Element, shape: Vec<usize>, values: Vec<f32>) -> Result<Self> {
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(Error::Internal { what: format!("`{name}`: {} values for shape {shape:?}", values.len()) });
+        if values.len() != shape.iter().product::<usize>() || !element.is_float() {
+            let what = format!("`{name}`: {} values for shape {shape:?} of {}", values.len(), element.name());
+            return Err(Error::Internal { what });
         }
         Ok(Self { name: name.to_owned(), element, shape, storage: Storage::Owned(values.into()) })
     }
@@ -133,10 +168,11 @@ impl Tensor {
     /// Bytes in a file.
     #[must_use]
     pub fn byte_len(&self) -> usize {
-        self.len() * self.element.size()
+        self.len() * self.element.bits() / 8
     }
 
-    /// Fills `out` with the elements from flat index `first` on, as f32.
+    /// Fills `out` with the elements from flat index `first` on, as f32. Elements that tropix does not compute with read
+    /// as NaN.
     ///
     /// # Panics
     ///
@@ -144,8 +180,9 @@ impl Tensor {
     pub fn read(&self, first: usize, out: &mut [f32]) {
         match &self.storage {
             Storage::Owned(values) => out.copy_from_slice(&values[first..first + out.len()]),
+            Storage::Mapped { .. } if !self.element.is_float() => out.fill(f32::NAN),
             Storage::Mapped { map, bytes } => {
-                let size = self.element.size();
+                let size = self.element.bits() / 8;
                 let raw = &map[bytes.start + first * size..bytes.start + (first + out.len()) * size];
                 decode(self.element, raw, out);
             }
@@ -160,6 +197,73 @@ impl Tensor {
                     out[done..done + count].copy_from_slice(&row[j..j + count]);
                     done += count;
                 }
+            }
+        }
+    }
+
+    /// Lets the system take back the memory of a mapped tensor; it is read from the file again when it is next used.
+    pub fn release(&self) {
+        match &self.storage {
+            Storage::Mapped { map, bytes } => map.release(bytes.clone()),
+            Storage::Owned(_) | Storage::Derived(_) => {}
+        }
+    }
+
+    /// The flat index of the first element that is not finite in f32, and the number of them.
+    #[must_use]
+    pub fn non_finite(&self) -> Option<(usize, usize)> {
+        let mut found: Option<(usize, usize)> = None;
+        for start in (0..self.len()).step_by(WINDOW) {
+            let end = self.len().min(start + WINDOW);
+            let chunks = (end - start).div_ceil(CHUNK);
+            let found_here = (0..chunks).into_par_iter().map(|chunk| self.scan(start + chunk * CHUNK, end));
+            found = merge(found, found_here.reduce(|| None, merge));
+            self.release();
+        }
+        found
+    }
+
+    fn scan(&self, first: usize, end: usize) -> Option<(usize, usize)> {
+        let mut values = vec![0.0; CHUNK.min(end - first)];
+        self.read(first, &mut values);
+        // The sum over bits has no branch; only a chunk that holds one is searched.
+        let count = values.iter().map(|value| usize::from(!value.is_finite())).sum::<usize>();
+        if count == 0 {
+            return None;
+        }
+        values.iter().position(|value| !value.is_finite()).map(|at| (first + at, count))
+    }
+
+    /// The values of a tensor that was rewritten.
+    pub(crate) fn owned_values(&self) -> Option<&[f32]> {
+        match &self.storage {
+            Storage::Owned(values) => Some(values),
+            Storage::Mapped { .. } | Storage::Derived(_) => None,
+        }
+    }
+
+    /// Writes the elements as they stand in a file. A mapped tensor is copied byte by byte.
+    pub(crate) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        match &self.storage {
+            Storage::Mapped { map, bytes } => {
+                for start in bytes.clone().step_by(4 * WINDOW) {
+                    let window = start..bytes.end.min(start + 4 * WINDOW);
+                    out.write_all(&map[window.clone()])?;
+                    map.release(window);
+                }
+                Ok(())
+            }
+            Storage::Owned(_) | Storage::Derived(_) => {
+                let (mut values, mut encoded) = (vec![0.0; CHUNK.min(self.len())], Vec::new());
+                for first in (0..self.len()).step_by(CHUNK) {
+                    let values = &mut values[..CHUNK.min(self.len() - first)];
+                    self.read(first, values);
+                    encoded.clear();
+                    encode(self.element, values, &mut encoded);
+                    out.write_all(&encoded)?;
+                }
+                self.release();
+                Ok(())
             }
         }
     }
@@ -207,15 +311,26 @@ fn decode(element: Element, raw: &[u8], out: &mut [f32]) {
         Element::F32 => each(raw, out, f32::from_le_bytes),
         Element::F16 => each(raw, out, |bytes| f16::from_le_bytes(bytes).to_f32()),
         Element::Bf16 => each(raw, out, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+        Element::Opaque { .. } => out.fill(f32::NAN),
+    }
+}
+
+/// The first of two places and the sum of the counts; the left one comes first.
+fn merge(left: Option<(usize, usize)>, right: Option<(usize, usize)>) -> Option<(usize, usize)> {
+    match (left, right) {
+        (Some((first, a)), Some((_, b))) => Some((first, a + b)),
+        (left, right) => left.or(right),
     }
 }
 
 /// Appends `values` to `out` as little-endian elements.
-pub(crate) fn encode(element: Element, values: &[f32], out: &mut Vec<u8>) {
+fn encode(element: Element, values: &[f32], out: &mut Vec<u8>) {
     match element {
         Element::F64 => values.iter().for_each(|v| out.extend(f64::from(*v).to_le_bytes())),
         Element::F32 => values.iter().for_each(|v| out.extend(v.to_le_bytes())),
         Element::F16 => values.iter().for_each(|v| out.extend(f16::from_f32(*v).to_le_bytes())),
         Element::Bf16 => values.iter().for_each(|v| out.extend(bf16::from_f32(*v).to_le_bytes())),
+        // `owned` and `masked` refuse these elements.
+        Element::Opaque { .. } => {}
     }
 }

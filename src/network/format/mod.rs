@@ -1,0 +1,238 @@
+//! Model files in and out. Only this folder knows the names of tensors and the layout of files.
+//!
+//! ```text
+//! header (checks) -> shards (which files) -> arch, or chain (the guess) -> Network
+//! Network -> arch (JSON in the metadata) -> header -> write (beside, then rename)
+//! ```
+
+mod arch;
+mod chain;
+pub(crate) mod header;
+mod shards;
+mod store;
+mod write;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::{Element, Network, Origin, Tensor};
+use crate::error::{Error, Result};
+use arch::Arch;
+use chain::Guess;
+use store::Store;
+use write::Pending;
+
+pub use shards::{Layout, Shard};
+pub use write::check_output;
+
+/// The entry of a file's metadata that holds the architecture.
+const ARCH: &str = "tropix.arch";
+
+/// A model as it was read.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// The network.
+    pub network: Network,
+    /// Every file that was read: the model or index first, then shards and the architecture.
+    pub paths: Vec<PathBuf>,
+    /// `__metadata__` of the file, or what the index holds as strings.
+    pub metadata: BTreeMap<String, String>,
+    /// Which tensors are in which file.
+    pub layout: Layout,
+    /// What the user should know, such as a loss of precision.
+    pub warnings: Vec<String>,
+    /// The guessed chain, line by line; empty if the order was given.
+    pub chain: Vec<String>,
+}
+
+/// What [`save`] has written.
+#[derive(Debug, Clone)]
+pub struct Saved {
+    /// Every file, the index last.
+    pub paths: Vec<PathBuf>,
+    /// Their bytes in all.
+    pub bytes: u64,
+}
+
+/// Reads a model.
+///
+/// The order of layers comes from `tropix.arch` in the metadata, else from the file `arch`, else from names and shapes.
+///
+/// # Errors
+///
+/// [`Error::InputMissing`], [`Error::Format`], [`Error::TensorMissing`], [`Error::NonFinite`], [`Error::Chain`],
+/// [`Error::Io`]; each names the file, and the tensor where there is one.
+pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
+    refuse_other_formats(path)?;
+    let read = if shards::is_index(path) { shards::sharded(path)? } else { shards::single(path)? };
+    let (mut paths, mut warnings) = (read.paths, read.warnings);
+    let metadata = metadata(&read.layout);
+    let embedded = metadata.get(ARCH).map(|text| Arch::from_json(text, path)).transpose()?;
+    let given = arch.map(Arch::from_toml).transpose()?;
+    paths.extend(arch.map(Path::to_owned));
+    let mut store = Store::new(path, read.tensors);
+    let (arch, origin, chain) = match (embedded, given) {
+        (Some(embedded), given) => {
+            if given.is_some() {
+                warnings.push(format!("{}: holds its own architecture, `--arch` is not used", path.display()));
+            }
+            (embedded, Origin::Header, Vec::new())
+        }
+        (None, Some(given)) => (given, Origin::Arch, Vec::new()),
+        (None, None) => {
+            let Guess { arch, lines, mut breaks } = chain::guess(&store)?;
+            if !breaks.is_empty() {
+                breaks.push("the order of layers cannot be guessed; describe it with `--arch`".to_owned());
+                return Err(Error::Chain { file: path.to_owned(), breaks });
+            }
+            (arch, Origin::Guessed, lines)
+        }
+    };
+    let network = arch.build(&mut store, origin)?;
+    warnings.append(&mut store.warnings);
+    Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain })
+}
+
+/// The files that [`save`] would write for `output`, the index last.
+///
+/// # Errors
+///
+/// [`Error::Argument`] if the model is in shards and `output` is not named as an index.
+pub fn outputs(model: &ModelFile, output: &Path) -> Result<Vec<PathBuf>> {
+    shards::outputs(output, &model.layout)
+}
+
+/// Writes `network` in the layout of `model`, with its architecture and `extra_metadata` in the metadata.
+///
+/// Tensors go out one by one; there is never a second copy of the weights. The same network gives the same bytes. Files
+/// are written beside and renamed when all of them are complete.
+///
+/// # Errors
+///
+/// [`Error::OutputRefused`], [`Error::Io`], [`Error::Overflow`] if a new value does not fit the element type of its
+/// tensor, [`Error::Argument`] as [`outputs`].
+pub fn save(
+    model: &ModelFile,
+    network: &Network,
+    output: &Path,
+    force: bool,
+    extra_metadata: &BTreeMap<String, String>,
+) -> Result<Saved> {
+    let paths = outputs(model, output)?;
+    for path in &paths {
+        check_output(path, &model.paths, force)?;
+    }
+    let mut tensors: Vec<&Tensor> = network.tensors().collect();
+    // Wide elements first, so that each begins at a multiple of its size; then by name.
+    tensors.sort_by(|a, b| b.element().bits().cmp(&a.element().bits()).then_with(|| a.name().cmp(b.name())));
+    tensors.iter().try_for_each(|tensor| fits(tensor))?;
+    let homes: HashMap<&str, usize> = model.layout.shards.iter().enumerate().flat_map(homes).collect();
+    let last = model.layout.shards.len().saturating_sub(1);
+    let mut shared = extra_metadata.clone();
+    shared.insert(ARCH.to_owned(), Arch::of(network).to_json()?);
+
+    let internal = |error: serde_json::Error| Error::Internal { what: format!("header: {error}") };
+    let (mut pending, mut weight_map, mut total) = (Vec::with_capacity(paths.len()), BTreeMap::new(), 0);
+    for (number, (shard, path)) in model.layout.shards.iter().zip(&paths).enumerate() {
+        let here = |tensor: &&&Tensor| homes.get(tensor.name()).copied().unwrap_or(last) == number;
+        let held: Vec<&Tensor> = tensors.iter().filter(here).copied().collect();
+        let mut metadata = shard.metadata.clone();
+        metadata.remove(ARCH);
+        if model.layout.index.is_none() {
+            metadata.append(&mut shared);
+        }
+        let head = header::encode(&held, &metadata).map_err(internal)?;
+        pending.push(Pending::write(path, |out| {
+            out.write_all(&head)?;
+            held.iter().try_for_each(|tensor| tensor.write(out))
+        })?);
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        weight_map.extend(held.iter().map(|tensor| (tensor.name(), file)));
+        total += held.iter().map(|tensor| tensor.byte_len()).sum::<usize>();
+    }
+    if let Some(index) = &model.layout.index {
+        let mut metadata = index.clone();
+        metadata.extend(shared.into_iter().map(|(key, value)| (key, value.into())));
+        metadata.insert("total_size".to_owned(), total.into());
+        let text = shards::index_text(&metadata, weight_map).map_err(internal)?;
+        pending.push(Pending::write(output, |out| out.write_all(&text))?);
+    }
+    pending.into_iter().try_for_each(|file| file.publish(force))?;
+    let size = |path: &PathBuf| std::fs::metadata(path).map(|about| about.len());
+    let bytes = paths.iter().map(size).sum::<std::io::Result<u64>>();
+    let bytes = bytes.map_err(|source| Error::Io { file: output.to_owned(), source })?;
+    Ok(Saved { paths, bytes })
+}
+
+/// The architecture of a network as a TOML file to edit and to give as `--arch`.
+#[must_use]
+pub fn emit_arch(network: &Network) -> String {
+    Arch::of(network).to_toml()
+}
+
+/// What can be guessed of a model whose layers do not chain: an architecture file to mend, with the breaks as comments.
+///
+/// # Errors
+///
+/// As [`load`], but for [`Error::Chain`].
+pub fn template(path: &Path) -> Result<String> {
+    refuse_other_formats(path)?;
+    let read = if shards::is_index(path) { shards::sharded(path)? } else { shards::single(path)? };
+    let Guess { arch, breaks, .. } = chain::guess(&Store::new(path, read.tensors))?;
+    let comments: String = breaks.iter().map(|problem| format!("# {problem}\n")).collect();
+    Ok(comments + &arch.to_toml())
+}
+
+fn homes((number, shard): (usize, &Shard)) -> impl Iterator<Item = (&str, usize)> {
+    shard.tensors.iter().map(move |name| (name.as_str(), number))
+}
+
+/// What the file, or the index, or the shards of an index say as strings.
+fn metadata(layout: &Layout) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for shard in layout.shards.iter().rev() {
+        all.extend(shard.metadata.clone());
+    }
+    for (key, value) in layout.index.iter().flatten() {
+        if let Some(text) = value.as_str() {
+            all.insert(key.clone(), text.to_owned());
+        }
+    }
+    all
+}
+
+/// Checks that narrow elements can hold new values.
+fn fits(tensor: &Tensor) -> Result<()> {
+    let overflow = || Error::Overflow { what: "a new value", layer: tensor.name().to_owned() };
+    let largest = match tensor.element() {
+        Element::F16 => half::f16::MAX.to_f32(),
+        Element::Bf16 => half::bf16::MAX.to_f32(),
+        Element::F32 | Element::F64 => f32::MAX,
+        Element::Opaque { .. } => return Ok(()),
+    };
+    if tensor.owned_values().is_some_and(|values| values.iter().any(|value| value.abs() > largest || value.is_nan())) {
+        return Err(overflow());
+    }
+    Ok(())
+}
+
+/// Names the way out for files of other programs.
+fn refuse_other_formats(path: &Path) -> Result<()> {
+    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let problem = match extension.to_ascii_lowercase().as_str() {
+        "pt" | "pth" | "bin" | "ckpt" => format!(
+            "is a pickle, which can run programs when it is opened, so tropix does not; convert it with\n\
+             import torch; from safetensors.torch import save_file\n\
+             state = torch.load(\"{name}\", map_location=\"cpu\", weights_only=True)\n\
+             save_file({{key: value.contiguous() for key, value in state.items()}}, \"{}\")",
+            Path::new(name).with_extension("safetensors").display()
+        ),
+        "onnx" => "ONNX is not supported yet; export the weights as safetensors".to_owned(),
+        _ => return Ok(()),
+    };
+    if !path.exists() {
+        return Err(Error::InputMissing { file: path.to_owned() });
+    }
+    Err(Error::Format { file: path.to_owned(), problem })
+}
