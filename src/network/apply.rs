@@ -93,6 +93,10 @@ impl DerivedRows for RewrittenRows {
             *slot = row[*column];
         }
     }
+
+    fn release(&self) {
+        self.source.release();
+    }
 }
 
 /// The bias of a layer under a plan, in the original length: zero for removed rows, scaled where rows are.

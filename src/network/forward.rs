@@ -25,7 +25,7 @@ impl<B: Backend> DeviceHead<B> {
     pub fn upload(backend: &B, head: &Head) -> Result<Self> {
         let layers = &head.layers;
         Ok(Self {
-            weights: layers.iter().map(|layer| backend.upload(&layer.weight)).collect::<Result<_>>()?,
+            weights: layers.iter().map(|layer| upload_and_release(backend, &layer.weight)).collect::<Result<_>>()?,
             biases: layers
                 .iter()
                 .map(|layer| layer.bias.as_ref().map(|bias: &Tensor| backend.upload(bias)).transpose())
@@ -57,6 +57,13 @@ impl<B: Backend> DeviceHead<B> {
         }
         signal.ok_or_else(|| Error::Internal { what: "a head without layers".to_owned() })
     }
+}
+
+/// Copies a matrix to the device and lets the system take back the memory of its file.
+fn upload_and_release<B: Backend>(backend: &B, weight: &Tensor) -> Result<B::Matrix> {
+    let matrix = backend.upload(weight);
+    weight.release();
+    matrix
 }
 
 /// Rows `first .. first + rows` of another source.

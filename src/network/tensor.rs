@@ -74,6 +74,8 @@ pub(crate) trait DerivedRows: Send + Sync {
     fn shape(&self) -> [usize; 2];
     /// Fills `out` with row `i`.
     fn fill(&self, i: usize, out: &mut [f32]);
+    /// Releases the tensors that the rows are computed from.
+    fn release(&self);
 }
 
 #[derive(Clone)]
@@ -205,7 +207,8 @@ impl Tensor {
     pub fn release(&self) {
         match &self.storage {
             Storage::Mapped { map, bytes } => map.release(bytes.clone()),
-            Storage::Owned(_) | Storage::Derived(_) => {}
+            Storage::Derived(rows) => rows.release(),
+            Storage::Owned(_) => {}
         }
     }
 

@@ -210,12 +210,13 @@ impl BlockOrder {
     }
 }
 
-/// Removes the smallest of the weights that stay in a row, so that a rate is met to the weight.
-fn remove_smallest(weight: &Tensor, keep: &mut Mask, row: usize, count: u64) {
+/// Removes the smallest `|a_j| inputs_j` of what stays in a row, so that a rate is met to the weight.
+fn remove_smallest(weight: &Tensor, inputs: &[f64], keep: &mut Mask, row: usize, count: u64) {
     let mut values = vec![0.0; keep.shape()[1]];
     weight.read(row * values.len(), &mut values);
     let mut kept: Vec<usize> = (0..values.len()).filter(|j| keep.keeps(row, *j)).collect();
-    kept.sort_by(|a, b| values[*a].abs().total_cmp(&values[*b].abs()).then(a.cmp(b)));
+    let size = |j: &usize| f64::from(values[*j].abs()) * inputs[*j];
+    kept.sort_by(|a, b| size(a).total_cmp(&size(b)).then(a.cmp(b)));
     for column in kept.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
         keep.remove(row, column);
     }
@@ -312,6 +313,8 @@ impl RowProtocol {
             })
             .collect();
         let mut traces = Vec::new();
+        // Sizes of a layer's inputs, so that entries of one row compare in a unit that rescaling neurons leaves alone.
+        let mut input_norms = vec![1.0; head.inputs()];
         for block in 0..layers.len() - 1 {
             let later;
             let order = if block == 0 {
@@ -339,8 +342,9 @@ impl RowProtocol {
             };
             let (removed, lambda, rest) = order.walk(&mut first.keep, &mut second.keep, block_target);
             if let Some((row, count)) = rest {
-                remove_smallest(&layers[block].weight, &mut first.keep, row, count);
+                remove_smallest(&layers[block].weight, &input_norms, &mut first.keep, row, count);
             }
+            input_norms.clone_from(&order.norms);
             traces.push(self.finish(backend, order, [first, second], &layers[block + 1].weight, removed, lambda)?);
         }
         Ok((Plan { layers: plans }, traces))

@@ -121,7 +121,7 @@ fn bin_of(counts: &[u64], rank: u64) -> (usize, u64) {
 ///
 /// [`Error::Overflow`] if a score is negative or not finite; [`Error::TooLarge`] if a layer has more than 2^32 - 1
 /// elements; what reading a source returns.
-pub fn cutoffs(sources: &[&dyn RowSource], removals: &[u64]) -> Result<Vec<Vec<Cutoff>>> {
+pub(super) fn cutoffs(sources: &[&dyn RowSource], removals: &[u64]) -> Result<Vec<Vec<Cutoff>>> {
     let sizes: Vec<u64> = sources.iter().map(|source| source.shape().iter().map(|n| *n as u64).product()).collect();
     let total: u64 = sizes.iter().sum();
     if let Some(size) = sizes.iter().find(|size| **size > u64::from(u32::MAX)) {

@@ -1,1 +1,8 @@
-//! Integration tests.
+//! Pruning on every backend: identities of problem (2), exact rates, invariances, and rewrites that keep the function.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod alternation;
+mod curves;
+mod networks;
+mod rates;
+mod rewrites;

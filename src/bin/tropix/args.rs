@@ -22,8 +22,8 @@ pub(crate) struct Globals {
     #[arg(long, global = true, default_value = "auto", env = "TROPIX_DEVICE")]
     pub(crate) device: DeviceChoice,
     /// Threads of the host path; all cores by default
-    #[arg(long, global = true, env = "TROPIX_THREADS", value_parser = clap::value_parser!(u16).range(1..).map(usize::from))]
-    pub(crate) threads: Option<usize>,
+    #[arg(long, global = true, env = "TROPIX_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
     /// Seed of every random stream
     #[arg(long, global = true, default_value_t = 0, env = "TROPIX_SEED")]
     pub(crate) seed: u64,

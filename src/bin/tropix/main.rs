@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     output::start_logging(&arguments.globals);
     if let Some(threads) = arguments.globals.threads {
         // Only fails when a pool exists already, and then its size is the user's.
-        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
     }
     let globals = &arguments.globals;
     let result = match &arguments.command {

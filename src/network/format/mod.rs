@@ -93,6 +93,15 @@ pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
     Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain })
 }
 
+/// Writes a text file beside and renames it; an existing file is replaced, so call [`check_output`] before.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn write_text(path: &Path, text: &str) -> Result<()> {
+    Pending::write(path, |out| out.write_all(text.as_bytes()))?.publish(true)
+}
+
 /// The files that [`save`] would write for `output`, the index last.
 ///
 /// # Errors
