@@ -22,7 +22,7 @@ use super::matrix::{Columns, Lines, View};
 
 /// Rows of a micro-tile. With four vectors of columns its 24 accumulators leave room for operands in 32 registers; with two
 /// vectors, 12 accumulators fit 16 registers.
-const ROWS: usize = 6;
+pub(super) const ROWS: usize = 6;
 
 /// Entries of the inner index between two joins.
 const INNER: usize = 256;
@@ -106,7 +106,7 @@ pub(super) fn tiles<F>(x: View<'_>, y: Columns<'_>, fold: impl Fn(Range<usize>, 
 
 /// Contracts the rows of `x` with those of `y`, tile by tile.
 pub(super) fn contract<I: Inner, F: Fold>(x: View<'_>, y: Columns<'_>, tiles: &mut [Tile<F>]) {
-    let arch = Arch::new();
+    let arch = arch();
     let run = |scratch: &mut Scratch, tile: &mut Tile<F>| {
         tile.fold.begin(tile.rows.len());
         arch.dispatch(Task { x, y, tile, scratch, inner: PhantomData::<I> });
@@ -128,6 +128,11 @@ struct Scratch {
     panel: Lines,
     /// The sums of earlier blocks of the inner index.
     sums: Lines,
+}
+
+/// The instruction set of packing and contraction, which must agree.
+pub(super) fn arch() -> Arch {
+    Arch::new()
 }
 
 /// Columns of a panel, and lanes of a vector.

@@ -6,10 +6,9 @@ use std::sync::OnceLock;
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::Array2;
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::contraction::PanelWidth;
+use super::contraction::{PanelWidth, ROWS, arch};
 use crate::backend::{RowSource, Transpose};
 use crate::error::{Error, Result};
 
@@ -148,7 +147,12 @@ impl View<'_> {
             }
             Order::ColumnMajor => {
                 for (k, out) in inner.zip(out.chunks_exact_mut(width)) {
-                    out[..count].copy_from_slice(&self.values[k * self.rows + first..][..count]);
+                    let source = &self.values[k * self.rows + first..][..count];
+                    match (out.as_chunks_mut().0, source.as_chunks().0) {
+                        // The height of a micro-tile: a copy of known length is not a call.
+                        ([out], [source]) if width == ROWS => *out = *source as [f32; ROWS],
+                        _ => out[..count].copy_from_slice(source),
+                    }
                 }
             }
         }
@@ -230,7 +234,7 @@ pub(super) struct Packed {
 
 impl Packed {
     fn new(view: View<'_>) -> Self {
-        let (width, lanes) = Arch::new().dispatch(PanelWidth);
+        let (width, lanes) = arch().dispatch(PanelWidth);
         let padded = view.rows.next_multiple_of(lanes);
         let mut lines = Lines::default();
         let panels = lines.at_least(padded * view.inner).par_chunks_mut((width * view.inner).max(1)).enumerate();

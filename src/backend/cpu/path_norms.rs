@@ -60,7 +60,7 @@ fn term(w: f32, q: f32) -> f64 {
 /// Blocks of rows whose number depends on the shape alone add up on their own and join in order.
 fn backward(weights: &HostMatrix, squares: &[f32]) -> Vec<f64> {
     let ([_, n], arch) = (weights.shape(), Arch::new());
-    let height = squares.len().div_ceil(64).max(64);
+    let height = squares.len().div_ceil(64).max(256);
     let blocks: Vec<Vec<f64>> = squares
         .par_chunks(height)
         .enumerate()
@@ -83,9 +83,18 @@ fn backward(weights: &HostMatrix, squares: &[f32]) -> Vec<f64> {
 #[inline(always)]
 fn add_rows(weights: &HostMatrix, first: usize, squares: &[f32], sums: &mut [f64]) {
     for (block, sums) in sums.chunks_mut(COLUMNS).enumerate() {
-        for (offset, q) in squares.iter().enumerate() {
-            let row = &weights.row(first + offset)[block * COLUMNS..][..sums.len()];
-            for (sum, w) in sums.iter_mut().zip(row) {
+        let length = sums.len();
+        let row = |i: usize| &weights.row(first + i)[block * COLUMNS..][..length];
+        // Four rows at a time, so that a sum is loaded and stored once for four terms.
+        let (quads, tail) = squares.as_chunks::<4>();
+        for (quad, q) in quads.iter().enumerate() {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|i| row(4 * quad + i));
+            for (j, sum) in sums.iter_mut().enumerate() {
+                *sum += (term(a[j], q[0]) + term(b[j], q[1])) + (term(c[j], q[2]) + term(d[j], q[3]));
+            }
+        }
+        for (i, q) in tail.iter().enumerate() {
+            for (sum, w) in sums.iter_mut().zip(row(4 * quads.len() + i)) {
                 *sum += term(*w, *q);
             }
         }

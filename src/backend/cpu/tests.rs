@@ -1,5 +1,11 @@
 //! The host path against the reference, on shapes around every edge of the tiling.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by a panic; its values are small"
+)]
+
 use ndarray::{Array2, Axis, concatenate};
 use rand::RngExt;
 
@@ -64,6 +70,15 @@ fn close(what: &str, got: &HostMatrix, expected: &Array2<f64>, terms: usize, siz
 }
 
 #[test]
+#[should_panic(expected = "perturbed at (1, 2)")]
+fn a_perturbed_entry_is_seen() {
+    let mut expected = Array2::ones((2, 3));
+    let got = Both::new().pair(&Array2::ones((2, 3))).cpu;
+    expected[[1, 2]] += 1e-6;
+    close("perturbed", &got, &expected, 3, &Array2::ones((2, 3)));
+}
+
+#[test]
 fn products_stay_within_the_bound_on_every_shape() {
     let both = Both::new();
     for &[n, d, m] in SHAPES {
@@ -111,10 +126,11 @@ fn folds_agree_with_the_stored_product() {
         }
         let Maxima { values, arguments } = both.cpu.tropical_eval(&x.cpu, &w.cpu, &c.cpu).unwrap();
         let stored = both.cpu.affine(&x.cpu, &w.cpu, Some(&c.cpu), Activation::Identity).unwrap();
-        for i in 0..n {
+        assert_eq!(arguments.len(), n);
+        for (i, argument) in arguments.into_iter().enumerate() {
             let best = stored.row(i).iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let first = stored.row(i).iter().position(|value| *value == best).unwrap();
-            assert_eq!((values.values()[i], arguments[i] as usize), (best, first), "{n} {d} {m}, point {i}");
+            assert_eq!((values.values()[i], argument as usize), (best, first), "{n} {d} {m}, point {i}");
         }
         let expected = both.reference.tropical_eval(&x.exact, &w.exact, &c.exact).unwrap();
         let size = Array2::from_elem((n, 1), f64::from(largest));
