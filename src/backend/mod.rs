@@ -4,6 +4,7 @@
 //! `B: Backend`; a matrix of one backend cannot be given to another, and an operation that is missing does not compile.
 
 mod check;
+mod gpu;
 mod reference;
 mod rows;
 
@@ -12,6 +13,9 @@ use serde::Serialize;
 
 use crate::error::Result;
 
+#[doc(hidden)]
+pub use gpu::shader_modules;
+pub use gpu::{AdapterSummary, Gpu, GpuOptions, adapters};
 pub use reference::Reference;
 pub use rows::RowSource;
 
