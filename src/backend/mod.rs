@@ -5,6 +5,7 @@
 
 mod check;
 mod cpu;
+mod gpu;
 mod reference;
 mod rows;
 
@@ -14,6 +15,9 @@ use serde::Serialize;
 use crate::error::Result;
 
 pub use cpu::{Cpu, HostMatrix};
+#[doc(hidden)]
+pub use gpu::shader_modules;
+pub use gpu::{AdapterSummary, Gpu, GpuOptions, adapters};
 pub use reference::Reference;
 pub use rows::RowSource;
 

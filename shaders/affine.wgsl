@@ -1,0 +1,66 @@
+// Z = phi(X W^T + 1 b^T), one layer.
+//
+// One workgroup per TILE_ROWS rows and LANES panels of W; the lane that computes a tile stores it. Where the inner
+// length is too long for one piece of W, later dispatches add to what earlier ones stored, and the last one applies phi.
+
+struct Params {
+    shape: Shape,
+    z_row: u32,    // row of z for the first row of x, in its block
+    z_column: u32, // column of z for the first column of y
+    z_stride: u32, // columns of z
+    resume: u32,   // 1 where z already holds the sum over earlier parts of the inner range
+    bias: u32,     // 1 in the first part of the inner range, if there is a bias
+    relu: u32,     // 1 in the last part, if phi is the rectifier
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> b: array<f32>;
+@group(0) @binding(4) var<storage, read_write> z: array<f32>;
+
+fn inner(z: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {
+    return z + x * y;
+}
+
+@compute @workgroup_size(LANES)
+fn affine(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let shape = params.shape;
+    let tiles = (shape.end_row - shape.first_row + TILE_ROWS - 1u) / TILE_ROWS;
+    let number = number_of(group, groups);
+    let row = shape.first_row + (number % tiles) * TILE_ROWS;
+    let panel = shape.first_panel + (number / tiles) * LANES + lane;
+
+    var tile: Tile;
+    contract(&tile, shape, row, panel);
+
+    if panel >= shape.end_panel {
+        return;
+    }
+    for (var c = 0u; c < TILE_COLUMNS; c++) {
+        let column = panel * TILE_COLUMNS + c;
+        if column < shape.columns {
+            var offset = 0.0;
+            if params.bias == 1u {
+                offset = b[params.z_column + column];
+            }
+            for (var r = 0u; r < TILE_ROWS; r++) {
+                if row + r < shape.end_row {
+                    let at = (params.z_row + row + r - shape.first_row) * params.z_stride + params.z_column + column;
+                    var value = tile[r][c / 4u][c % 4u] + offset;
+                    if params.resume == 1u {
+                        value += z[at];
+                    }
+                    if params.relu == 1u {
+                        value = max(value, 0.0);
+                    }
+                    z[at] = value;
+                }
+            }
+        }
+    }
+}

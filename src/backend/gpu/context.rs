@@ -1,0 +1,182 @@
+//! The device: its limits, its queue, its errors.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::GpuOptions;
+use super::adapter::AdapterSummary;
+use super::kernel::{Kernel, KernelKey};
+use super::pool::{Buffer, Pool, Use};
+use crate::error::{Error, Result};
+
+/// Submissions that may wait on the device: enough to keep it busy, few enough to bound what they hold.
+const IN_FLIGHT: usize = 8;
+/// A submission takes well below a second; one that takes this long never ends.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Indices into a binding, and the ends of strides over it, stay below 2^32.
+const INDEXABLE: u64 = 1 << 31;
+
+/// The first thing that went wrong outside of every error scope.
+#[derive(Debug, Clone)]
+enum Failure {
+    Lost(String),
+    Memory(String),
+}
+
+/// A device with its queue, its limits and its compiled kernels.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) device: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    pub(super) pool: Arc<Pool>,
+    /// Bytes of the largest binding, a multiple of 16.
+    pub(super) max_binding: u64,
+    /// Workgroups along one dimension of a dispatch.
+    pub(super) max_groups: u32,
+    /// Whether the adapter runs on the host processor.
+    pub(super) software: bool,
+    /// Whether all shaders run with the checks of wgpu.
+    pub(super) checked: bool,
+    /// Multiply-adds in one submission, a fraction of a tenth of a second: longer ones stall the desktop or are killed.
+    pub(super) work: u64,
+    /// Elements that one submission reads, for the same reason.
+    pub(super) traffic: u64,
+    pub(super) kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
+    empty: Buffer,
+    in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
+    failure: Arc<Mutex<Option<Failure>>>,
+}
+
+impl Context {
+    pub(super) fn new(adapter: &wgpu::Adapter, options: &GpuOptions) -> Result<Self> {
+        let summary = AdapterSummary::new(adapter);
+        let limits = adapter.limits();
+        let mut max_binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size).min(INDEXABLE);
+        if let Some(artificial) = options.max_binding {
+            if artificial < 256 {
+                let problem = format!("{artificial} is below 256 bytes");
+                return Err(Error::Argument { argument: "max_binding", problem });
+            }
+            max_binding = max_binding.min(artificial);
+        }
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("tropix"),
+            required_limits: limits.clone(),
+            // The pool keeps what is used again; large reserves below it would only cost memory.
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor))
+            .map_err(|refusal| Error::DeviceLost { reason: refusal.to_string() })?;
+        let failure = Arc::new(Mutex::new(None));
+        let note = |failure: &Mutex<Option<Failure>>, found: Failure| {
+            failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(found);
+        };
+        let shared = Arc::clone(&failure);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            tracing::error!(%error, "wgpu");
+            note(
+                &shared,
+                match error {
+                    wgpu::Error::OutOfMemory { source } => Failure::Memory(source.to_string()),
+                    other => Failure::Lost(other.to_string()),
+                },
+            );
+        }));
+        let shared = Arc::clone(&failure);
+        device.set_device_lost_callback(move |reason, message| {
+            // Dropping the device also ends here, when nobody is left to ask.
+            if reason != wgpu::DeviceLostReason::Destroyed {
+                note(&shared, Failure::Lost(message));
+            }
+        });
+        let pool = Pool::new(device.clone());
+        Ok(Self {
+            empty: pool.take(Use::Storage, 16),
+            pool,
+            device,
+            queue,
+            max_binding: max_binding / 16 * 16,
+            max_groups: limits.max_compute_workgroups_per_dimension,
+            software: summary.software,
+            checked: options.checked,
+            work: if summary.software { 1 << 29 } else { 1 << 33 },
+            traffic: if summary.software { 1 << 23 } else { 1 << 28 },
+            kernels: Mutex::new(HashMap::new()),
+            in_flight: Mutex::new(VecDeque::new()),
+            failure,
+        })
+    }
+
+    /// What is bound in place of an operand that is absent.
+    pub(super) fn empty(&self) -> &Buffer {
+        &self.empty
+    }
+
+    /// Fails if the device was lost or ran out of memory since it was created.
+    pub(super) fn health(&self, operation: &'static str) -> Result<()> {
+        match lock(&self.failure).clone() {
+            None => Ok(()),
+            Some(Failure::Lost(reason)) => Err(Error::DeviceLost { reason }),
+            Some(Failure::Memory(reason)) => Err(Error::OutOfMemory { operation, reason }),
+        }
+    }
+
+    /// Runs `work` and returns the first error that wgpu finds in it.
+    pub(super) fn scoped<T>(&self, operation: &'static str, work: impl FnOnce() -> T) -> Result<T> {
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let result = work();
+        let found = [validation.pop(), memory.pop(), internal.pop()].map(pollster::block_on);
+        for error in found.into_iter().flatten() {
+            // A lost device also fails validation: its own message says more.
+            self.health(operation)?;
+            return Err(match error {
+                wgpu::Error::OutOfMemory { source } => Error::OutOfMemory { operation, reason: source.to_string() },
+                wgpu::Error::Validation { description, .. } => {
+                    Error::Shader { kernel: operation, diagnostic: description }
+                }
+                wgpu::Error::Internal { description, .. } => Error::DeviceLost { reason: description },
+            });
+        }
+        self.health(operation)?;
+        Ok(result)
+    }
+
+    /// Takes a buffer for storage of at least `bytes`.
+    pub(super) fn storage(&self, operation: &'static str, bytes: u64) -> Result<Buffer> {
+        let size = bytes.next_multiple_of(16).max(16);
+        if size > self.max_binding {
+            return Err(Error::TooLarge { operation, bytes, limit: self.max_binding });
+        }
+        self.scoped(operation, || self.pool.take(Use::Storage, size))
+    }
+
+    /// Submits commands, after waiting until at most a few earlier submissions are under way.
+    pub(super) fn submit(&self, commands: Option<wgpu::CommandBuffer>) -> Result<()> {
+        let index = self.queue.submit(commands);
+        let mut in_flight = lock(&self.in_flight);
+        in_flight.push_back(index);
+        let oldest = if in_flight.len() > IN_FLIGHT { in_flight.pop_front() } else { None };
+        drop(in_flight);
+        oldest.map_or(Ok(()), |index| self.wait(Some(index)))
+    }
+
+    /// Waits for one submission, or for all of them.
+    pub(super) fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        match self.device.poll(wgpu::PollType::Wait { submission_index, timeout: Some(PATIENCE) }) {
+            Ok(_) => self.health("wait"),
+            Err(error) => {
+                self.health("wait")?;
+                Err(Error::DeviceLost { reason: error.to_string() })
+            }
+        }
+    }
+}
+
+/// Locks a mutex whose data stay valid when a thread panics while holding it.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

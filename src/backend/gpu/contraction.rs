@@ -1,0 +1,224 @@
+//! The host's side of `shaders/contraction.wgsl`: tiles, panels, and the loop over what fits into one dispatch.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::context::Context;
+use super::kernel::Constants;
+use super::matrix::{Matrix, parts, word};
+use super::pack::{self, Rectangle, turned};
+use super::pool::Buffer;
+use crate::backend::Transpose;
+use crate::error::{Error, Result};
+
+/// Panels up to this size stay with their matrix; larger ones are packed piece by piece at each use, which costs little
+/// beside the product and does not double the memory that the weights take.
+const KEPT: u64 = 32 << 20;
+
+/// What one dispatch covers, see `shaders/contraction.wgsl`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Pod, Zeroable)]
+pub(super) struct Shape {
+    first_row: u32,
+    end_row: u32,
+    stride: u32,
+    first: u32,
+    inner: u32,
+    first_panel: u32,
+    end_panel: u32,
+    columns: u32,
+}
+
+/// The register tile of a lane, and the lanes of a workgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Tile {
+    pub(super) rows: u32,
+    pub(super) columns: u32,
+    pub(super) lanes: u32,
+}
+
+impl Tile {
+    /// Large tiles load less for each product; small ones waste less on short edges.
+    fn new(context: &Context, rows: usize, columns: usize) -> Self {
+        let (large, lanes) = if context.software { (16, 8) } else { (8, 64) };
+        let edge = |n: usize, small: usize| if n <= small { 4 } else { large };
+        Self { rows: edge(rows, 4), columns: edge(columns, 32), lanes }
+    }
+
+    pub(super) fn constants(self) -> Constants {
+        Constants {
+            consts: vec![("TILE_ROWS", self.rows), ("TILE_COLUMNS", self.columns)],
+            overrides: vec![("LANES", self.lanes)],
+        }
+    }
+}
+
+/// The right operand of a contraction, packed.
+#[derive(Debug)]
+pub(super) struct Panels {
+    width: u32,
+    transpose: Transpose,
+    pieces: Vec<(Rectangle, Buffer)>,
+}
+
+/// How the tiles of one contraction are folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fold {
+    /// Each tile is stored: the inner range may be cut.
+    Store,
+    /// All columns fold into one value for each row, which takes whole sums: the inner range is not cut.
+    Columns,
+}
+
+/// One dispatch of a contraction.
+#[derive(Debug)]
+pub(super) struct Step<'a> {
+    pub(super) x: &'a Buffer,
+    pub(super) y: &'a Buffer,
+    pub(super) shape: Shape,
+    /// Rows of the whole left operand.
+    pub(super) rows: Range<usize>,
+    /// The first column of the piece in the whole right operand.
+    pub(super) first_column: usize,
+    /// Whether nothing was folded into these results before.
+    pub(super) begins: bool,
+    /// Whether nothing is folded into these results after.
+    pub(super) ends: bool,
+    /// Workgroups.
+    pub(super) groups: u64,
+}
+
+/// A contraction of `op(x)`, `n x d`, with `op(y)`, `m x d`: both with the inner index along their rows.
+pub(super) struct Contraction<'a> {
+    pub(super) operation: &'static str,
+    pub(super) x: (&'a Matrix, Transpose),
+    pub(super) y: (&'a Matrix, Transpose),
+    pub(super) fold: Fold,
+    /// Rows in a block of the results.
+    pub(super) step: usize,
+}
+
+impl Contraction<'_> {
+    /// Calls `dispatch` for each part of the work.
+    ///
+    /// An empty inner range and an empty right operand take part as zeros, so that what follows the sum still happens.
+    pub(super) fn run(
+        &self,
+        context: &Context,
+        mut dispatch: impl FnMut(&Tile, &Step<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let [n, d] = turned(self.x.0.shape(), self.x.1);
+        let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
+        let inner = d.next_multiple_of(4).max(4);
+        let mut tile = Tile::new(context, n, m);
+        if self.fold == Fold::Columns && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
+            tile.columns = 4;
+        }
+        let copy;
+        let x = if self.x.1 == Transpose::No && inner == d {
+            self.x.0
+        } else {
+            copy = pack::rows(context, self.operation, self.x.0, self.x.1, inner)?;
+            &copy
+        };
+        let mut visit = |rectangle: &Rectangle, y: &Buffer| self.visit(context, tile, x, rectangle, y, &mut dispatch);
+        let rectangles = self.rectangles(context, tile, m, inner)?;
+        let (source, transpose) = self.y;
+        if rectangles.iter().map(Rectangle::bytes).sum::<u64>() <= KEPT {
+            let fresh = || -> Result<Panels> {
+                let pack = |rectangle: Rectangle| Ok((rectangle.clone(), self.pack(context, &rectangle)?));
+                let pieces = rectangles.iter().cloned().map(pack).collect::<Result<_>>()?;
+                Ok(Panels { width: tile.columns, transpose, pieces })
+            };
+            if source.panels.get().is_none() {
+                // Another thread may have been first: its panels are as good.
+                let _ = source.panels.set(fresh()?);
+            }
+            let fits = |panels: &&Panels| panels.width == tile.columns && panels.transpose == transpose;
+            match source.panels.get().filter(fits) {
+                Some(panels) => panels.pieces.iter().try_for_each(|(rectangle, y)| visit(rectangle, y)),
+                None => fresh()?.pieces.iter().try_for_each(|(rectangle, y)| visit(rectangle, y)),
+            }
+        } else {
+            rectangles.iter().try_for_each(|rectangle| visit(rectangle, &self.pack(context, rectangle)?))
+        }
+    }
+
+    /// Cuts the right operand into pieces of whole panels that each fit into a binding.
+    fn rectangles(&self, context: &Context, tile: Tile, m: usize, inner: usize) -> Result<Vec<Rectangle>> {
+        let width = tile.columns as usize;
+        let limit = usize::try_from(context.max_binding).unwrap_or(usize::MAX) / 4;
+        let most = (limit / width / 4 * 4).max(4);
+        if inner > most && self.fold == Fold::Columns {
+            let bytes = inner as u64 * 4 * width as u64;
+            return Err(Error::TooLarge { operation: self.operation, bytes, limit: context.max_binding });
+        }
+        let columns = (limit / (inner.min(most) * width)).max(1) * width;
+        let mut found = Vec::new();
+        for across in parts(0..m, &[columns], m) {
+            for along in parts(0..inner, &[most], inner) {
+                found.push(Rectangle { columns: across.clone(), inner: along, width: tile.columns });
+            }
+        }
+        Ok(found)
+    }
+
+    fn pack(&self, context: &Context, rectangle: &Rectangle) -> Result<Buffer> {
+        let mut buffer = context.storage(self.operation, rectangle.bytes())?;
+        pack::pack(context, &self.y.0.blocks, self.y.1, rectangle, &mut buffer)?;
+        Ok(buffer)
+    }
+
+    /// Cuts the work on one piece into submissions of bounded length.
+    fn visit(
+        &self,
+        context: &Context,
+        tile: Tile,
+        x: &Matrix,
+        rectangle: &Rectangle,
+        y: &Buffer,
+        dispatch: &mut impl FnMut(&Tile, &Step<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let [n, stride] = x.shape();
+        let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
+        let (height, width) = (tile.rows as usize, tile.columns as usize);
+        let work = usize::try_from(context.work).unwrap_or(usize::MAX);
+        let length = rectangle.inner.len();
+        let panels = rectangle.columns.len().div_ceil(width);
+        let most_rows = work / (panels * width * length) / height * height;
+        let most_panels = (work / (height * width * length)).next_multiple_of(tile.lanes as usize);
+        for rows in parts(0..n, &[x.blocks.step, self.step], most_rows.max(height)) {
+            let (buffer, first_row) = x.blocks.locate(rows.start)?;
+            for run in parts(0..panels, &[panels], most_panels.max(tile.lanes as usize)) {
+                let tiles = rows.len().div_ceil(height) as u64;
+                let (begins, ends, groups) = match self.fold {
+                    Fold::Store => (
+                        rectangle.inner.start == 0,
+                        rectangle.inner.end == stride,
+                        tiles * run.len().div_ceil(tile.lanes as usize) as u64,
+                    ),
+                    Fold::Columns => (
+                        rectangle.columns.start == 0 && run.start == 0,
+                        rectangle.columns.end == m && run.end == panels,
+                        tiles,
+                    ),
+                };
+                let shape = Shape {
+                    first_row,
+                    end_row: first_row + word(rows.len())?,
+                    stride: word(stride / 4)?,
+                    first: word(rectangle.inner.start / 4)?,
+                    inner: word(length / 4)?,
+                    first_panel: word(run.start)?,
+                    end_panel: word(run.end)?,
+                    columns: word(rectangle.columns.len())?,
+                };
+                let first_column = rectangle.columns.start;
+                let rows = rows.clone();
+                dispatch(&tile, &Step { x: buffer, y, shape, rows, first_column, begins, ends, groups })?;
+            }
+        }
+        Ok(())
+    }
+}

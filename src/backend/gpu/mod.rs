@@ -1,0 +1,205 @@
+//! Any wgpu adapter. Only this module says `wgpu`.
+//!
+//! A matrix is a list of row blocks that each fit into one binding, an operation a loop over the blocks of its operands;
+//! see [`Matrix`]. Work is submitted as it is found and nothing waits for it but a download.
+
+mod adapter;
+mod affine;
+mod classify;
+mod context;
+mod contraction;
+mod generators;
+mod grid;
+mod kernel;
+mod launch;
+mod matmul;
+mod matrix;
+mod pack;
+mod path_norms;
+mod pool;
+mod row_scores;
+mod row_update;
+mod support_function;
+mod threshold_mask;
+mod transfer;
+mod tropical_eval;
+
+use ndarray::Array2;
+
+use super::{
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
+    Transpose,
+};
+use crate::error::{Error, Result};
+use context::Context;
+
+pub use adapter::{AdapterSummary, adapters};
+use matrix::{Indices, Matrix};
+
+/// Which adapter to take, and how to use it.
+#[derive(Debug, Clone, Default)]
+pub struct GpuOptions {
+    /// Part of the adapter's name, in any case; the best adapter in hardware if absent.
+    pub adapter: Option<String>,
+    /// Whether an adapter that is not named may be a software rasteriser.
+    pub allow_software: bool,
+    /// Bytes of the largest binding, if below the adapter's own limit. Tests use it to cut small matrices.
+    pub max_binding: Option<u64>,
+    /// Whether all shaders run with the bounds checks and loop bounds of wgpu.
+    pub checked: bool,
+}
+
+/// Operations on a wgpu adapter, in f32.
+#[derive(Debug)]
+pub struct Gpu {
+    device: Device,
+    context: Context,
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoAdapter`] lists what there is; [`Error::DeviceLost`] says why a driver refuses.
+    pub fn new(options: &GpuOptions) -> Result<Self> {
+        let adapter = adapter::choose(options)?;
+        let summary = AdapterSummary::new(&adapter);
+        let context = Context::new(&adapter, options)?;
+        let device =
+            Device { kind: DeviceKind::Gpu, name: summary.name, backend: summary.backend, software: summary.software };
+        Ok(Self { device, context })
+    }
+
+    /// Waits until the device has done everything that was asked of it: the end of a measured interval.
+    pub fn finish(&self) -> Result<()> {
+        self.context.wait(None)
+    }
+}
+
+/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, text)`.
+///
+/// A test validates them without an adapter.
+#[doc(hidden)]
+#[must_use]
+pub fn shader_modules() -> Vec<(&'static str, String)> {
+    let contraction =
+        kernel::Constants { consts: vec![("TILE_ROWS", 16), ("TILE_COLUMNS", 16)], ..kernel::Constants::default() };
+    let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
+    let rows = kernel::Constants::default();
+    [
+        (affine::SOURCE, &contraction),
+        (matmul::SOURCE, &contraction),
+        (tropical_eval::SOURCE, &contraction),
+        (support_function::SOURCE, &contraction),
+        (pack::SOURCE, &panels),
+        (generators::SOURCE, &rows),
+        (row_scores::NORMS, &rows),
+        (row_update::SOURCE, &rows),
+        (path_norms::FORWARD, &rows),
+        (threshold_mask::SOURCE, &rows),
+        (classify::SOURCE, &rows),
+    ]
+    .map(|(source, constants)| (source.stem, source.module(constants)))
+    .to_vec()
+}
+
+impl Backend for Gpu {
+    type Matrix = Matrix;
+    type Indices = Indices;
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn upload(&self, source: &dyn RowSource) -> Result<Matrix> {
+        transfer::upload(&self.context, source)
+    }
+
+    fn download(&self, matrix: &Matrix) -> Result<Array2<f64>> {
+        let mut values = Vec::with_capacity(matrix.blocks.rows * matrix.blocks.columns);
+        transfer::download(&self.context, &matrix.blocks, |bytes| {
+            values.extend(bytemuck::pod_collect_to_vec::<u8, f32>(bytes).into_iter().map(f64::from));
+        })?;
+        Array2::from_shape_vec(matrix.shape(), values).map_err(|error| Error::Internal { what: error.to_string() })
+    }
+
+    fn upload_indices(&self, indices: &[u32]) -> Result<Indices> {
+        transfer::upload_indices(&self.context, indices)
+    }
+
+    fn download_indices(&self, indices: &Indices) -> Result<Vec<u32>> {
+        let mut values = Vec::with_capacity(indices.blocks.rows);
+        transfer::download(&self.context, &indices.blocks, |bytes| {
+            values.extend(bytemuck::pod_collect_to_vec::<u8, u32>(bytes));
+        })?;
+        Ok(values)
+    }
+
+    fn shape(&self, matrix: &Matrix) -> [usize; 2] {
+        matrix.shape()
+    }
+
+    fn affine(&self, x: &Matrix, weights: &Matrix, bias: Option<&Matrix>, activation: Activation) -> Result<Matrix> {
+        affine::affine(&self.context, x, weights, bias, activation)
+    }
+
+    fn matmul(&self, a: &Matrix, transpose_a: Transpose, b: &Matrix, transpose_b: Transpose) -> Result<Matrix> {
+        matmul::matmul(&self.context, a, transpose_a, b, transpose_b)
+    }
+
+    fn tropical_eval(
+        &self,
+        points: &Matrix,
+        exponents: &Matrix,
+        coefficients: &Matrix,
+    ) -> Result<Maxima<Matrix, Indices>> {
+        tropical_eval::tropical_eval(&self.context, points, exponents, coefficients)
+    }
+
+    fn generators(&self, weights: &Matrix, rows: &Matrix, constants: Option<&Matrix>) -> Result<Matrix> {
+        generators::generators(&self.context, weights, rows, constants)
+    }
+
+    fn support_function(&self, generators: &Matrix, shift: Option<&Matrix>, directions: &Matrix) -> Result<Matrix> {
+        support_function::support_function(&self.context, generators, shift, directions)
+    }
+
+    fn row_scores(
+        &self,
+        rows: &Matrix,
+        constants: Option<&Matrix>,
+        coefficients: &Matrix,
+    ) -> Result<RowScores<Matrix>> {
+        row_scores::row_scores(&self.context, rows, constants, coefficients)
+    }
+
+    fn row_update(
+        &self,
+        norms: &Matrix,
+        targets: &Matrix,
+        lambda: f32,
+        first: HalfStep,
+        half_steps: usize,
+    ) -> Result<RowUpdate<Matrix>> {
+        row_update::row_update(&self.context, norms, targets, lambda, first, half_steps)
+    }
+
+    fn path_norms(
+        &self,
+        weights: &Matrix,
+        squares: &Matrix,
+        bias: Option<&Matrix>,
+        direction: Transpose,
+    ) -> Result<Matrix> {
+        path_norms::path_norms(&self.context, weights, squares, bias, direction)
+    }
+
+    fn threshold_mask(&self, weights: &Matrix, scores: &Matrix, cutoff: Cutoff) -> Result<Matrix> {
+        threshold_mask::threshold_mask(&self.context, weights, scores, cutoff)
+    }
+
+    fn classify(&self, logits: &Matrix, labels: Option<&Indices>) -> Result<Classified<Indices>> {
+        classify::classify(&self.context, logits, labels)
+    }
+}

@@ -1,0 +1,83 @@
+//! Copies between host and device, in chunks that bound what both hold besides the matrix.
+
+use std::sync::mpsc;
+
+use super::context::Context;
+use super::matrix::{Blocks, Indices, Matrix};
+use super::pool::{Buffer, Use};
+use crate::backend::RowSource;
+use crate::error::{Error, Result};
+
+/// Bytes of one copy. A few of them are under way at a time.
+const CHUNK: usize = 4 << 20;
+
+/// Uploads rows as they are read.
+pub(super) fn upload(context: &Context, source: &dyn RowSource) -> Result<Matrix> {
+    let matrix = Matrix::new(context, "upload", source.shape())?;
+    let columns = matrix.blocks.columns;
+    let most = CHUNK.checked_div(columns * 4).unwrap_or(0).max(1);
+    let mut scratch = vec![0.0_f32; most.min(matrix.blocks.rows) * columns];
+    for (at, rows) in chunks(&matrix.blocks, most) {
+        let chunk = scratch.get_mut(..rows.len() * columns).unwrap_or_default();
+        source.read_rows(rows.start, chunk)?;
+        let (buffer, first) = matrix.blocks.locate(rows.start)?;
+        debug_assert_eq!(at, rows.start / matrix.blocks.step);
+        write(context, buffer, u64::from(first) * columns as u64 * 4, bytemuck::cast_slice(chunk))?;
+    }
+    Ok(matrix)
+}
+
+/// Uploads a list of indices.
+pub(super) fn upload_indices(context: &Context, indices: &[u32]) -> Result<Indices> {
+    let list = Indices::new(context, "upload_indices", indices.len())?;
+    for (_, rows) in chunks(&list.blocks, CHUNK / 4) {
+        let (buffer, first) = list.blocks.locate(rows.start)?;
+        let chunk = indices.get(rows).unwrap_or_default();
+        write(context, buffer, u64::from(first) * 4, bytemuck::cast_slice(chunk))?;
+    }
+    Ok(list)
+}
+
+/// Rows in runs of at most `most`, each within one block, with the number of the block.
+fn chunks(blocks: &Blocks, most: usize) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> {
+    let rows = if blocks.is_empty() { 0 } else { blocks.rows };
+    let step = blocks.step;
+    super::matrix::parts(0..rows, &[step], most).into_iter().map(move |rows| (rows.start / step, rows))
+}
+
+fn write(context: &Context, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
+    context.scoped("upload", || context.queue.write_buffer(buffer.raw(), offset, bytes))?;
+    // Submitted at once: the staging memory of a chunk is freed when its submission ends.
+    context.submit(None)
+}
+
+/// Calls `take` with all words of a matrix or list, in order.
+pub(super) fn download(context: &Context, blocks: &Blocks, mut take: impl FnMut(&[u8])) -> Result<()> {
+    let most = CHUNK.checked_div(blocks.columns * 4).unwrap_or(0).max(1);
+    for (_, rows) in chunks(blocks, most) {
+        let row = blocks.columns as u64 * 4;
+        let (buffer, first) = blocks.locate(rows.start)?;
+        let bytes = rows.len() as u64 * row;
+        let size = bytes.next_power_of_two();
+        let staging = context.scoped("download", || context.pool.take(Use::Staging, size))?;
+        let commands = context.scoped("download", || {
+            let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(buffer.raw(), u64::from(first) * row, staging.raw(), 0, bytes);
+            encoder.finish()
+        })?;
+        context.submit(Some(commands))?;
+        let (sender, receiver) = mpsc::channel();
+        staging.raw().map_async(wgpu::MapMode::Read, 0..bytes, move |outcome| {
+            // The receiver is gone only if this function has returned early.
+            let _ = sender.send(outcome);
+        });
+        context.wait(None)?;
+        let lost = |reason: String| Error::DeviceLost { reason };
+        receiver.try_recv().map_err(|error| lost(error.to_string()))?.map_err(|error| lost(error.to_string()))?;
+        let view = staging.raw().get_mapped_range(0..bytes).map_err(|error| lost(error.to_string()))?;
+        take(&view);
+        drop(view);
+        staging.raw().unmap();
+    }
+    Ok(())
+}
