@@ -1,5 +1,6 @@
 //! Networks as graphs of layers, views of them, and the files they come from.
 
+pub mod dataset;
 pub mod format;
 mod graph;
 mod head;
