@@ -1,6 +1,7 @@
 //! Networks as graphs of layers, views of them, and the files they come from.
 
 mod apply;
+pub mod dataset;
 pub mod format;
 mod forward;
 mod graph;

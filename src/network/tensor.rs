@@ -237,6 +237,14 @@ impl Tensor {
         values.iter().position(|value| !value.is_finite()).map(|at| (first + at, count))
     }
 
+    /// The file and the bytes of a tensor that was not rewritten.
+    pub(crate) fn mapped_bytes(&self) -> Option<(Arc<Mapping>, Range<usize>)> {
+        match &self.storage {
+            Storage::Mapped { map, bytes } => Some((Arc::clone(map), bytes.clone())),
+            Storage::Owned(_) | Storage::Masked { .. } => None,
+        }
+    }
+
     /// The values of a tensor that was rewritten.
     pub(crate) fn owned_values(&self) -> Option<&[f32]> {
         match &self.storage {

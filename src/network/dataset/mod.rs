@@ -1,0 +1,162 @@
+//! Samples and labels from the usual files, as rows that a backend can upload.
+//!
+//! `x = (scale * raw - mean) / std`, per channel. Each of the three is what the user says, else what the network says,
+//! else the default: 1/255 for bytes called `images`, and nothing for everything else. A tensor called `features` holds
+//! activations of a network's inner layer, so the network's own normalisation is not for it.
+
+mod cifar;
+mod idx;
+mod npz;
+mod rows;
+mod tensors;
+
+use std::path::{Path, PathBuf};
+
+use super::Normalize;
+use crate::backend::RowSource;
+use crate::error::{Error, Result};
+use rows::Raw;
+
+pub use rows::Inputs;
+
+/// What to do to raw values.
+#[derive(Debug, Clone, Default)]
+pub struct DataOptions {
+    /// The user's factor.
+    pub scale: Option<f64>,
+    /// The user's means, one or one per channel; empty for none given.
+    pub mean: Vec<f64>,
+    /// The user's standard deviations, one or one per channel; empty for none given.
+    pub std: Vec<f64>,
+    /// What the network says of its input.
+    pub network: Option<Normalize>,
+}
+
+/// Samples, with labels if the file has them.
+#[derive(Debug)]
+pub struct Dataset {
+    /// `n x d`: one row per sample, scaled as it is read.
+    pub inputs: Inputs,
+    /// The class of each sample.
+    pub labels: Option<Vec<u32>>,
+    /// Shape of one sample.
+    pub sample: Vec<usize>,
+    /// What was applied to the raw values, for the report.
+    pub applied: String,
+    /// Every file that was read.
+    pub paths: Vec<PathBuf>,
+}
+
+/// What a reader finds: raw samples and labels.
+struct Found {
+    raw: Raw,
+    /// Samples, then the axes of one.
+    shape: Vec<usize>,
+    labels: Option<Vec<u32>>,
+    /// Name of the tensor or array.
+    name: String,
+    /// Whether the values are bytes of images, to be scaled by 1/255.
+    pixels: bool,
+    paths: Vec<PathBuf>,
+}
+
+/// Reads a data set: a safetensors file with `images`, `features`, `points` or `x` and `labels`; an `.npz` with `x` and
+/// `y`; `mnist:FOLDER`, `cifar10:FOLDER` or `cifar100:FOLDER` for the test part, with `:train` appended for the other.
+///
+/// # Errors
+///
+/// [`Error::InputMissing`], [`Error::Format`], [`Error::NonFinite`], [`Error::Data`], [`Error::Argument`],
+/// [`Error::Io`].
+pub fn load(spec: &str, options: &DataOptions) -> Result<Dataset> {
+    let found = match spec.split_once(':') {
+        Some(("mnist", folder)) => idx::load(part(folder))?,
+        Some(("cifar10", folder)) => cifar::load(part(folder), cifar::TEN)?,
+        Some(("cifar100", folder)) => cifar::load(part(folder), cifar::HUNDRED)?,
+        _ if Path::new(spec).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) => {
+            npz::load(Path::new(spec))?
+        }
+        _ => tensors::load(Path::new(spec))?,
+    };
+    let Found { raw, shape, labels, name, pixels, paths } = found;
+    let file = paths.first().cloned().unwrap_or_default();
+    let (&samples, sample) = shape.split_first().ok_or_else(|| {
+        let problem = format!("`{name}` is a single value, expected one row per sample");
+        Error::Format { file: file.clone(), problem }
+    })?;
+    if samples == 0 || sample.contains(&0) {
+        return Err(Error::Data { problem: format!("{}: `{name}` is empty (shape {shape:?})", file.display()) });
+    }
+    if let Some(labels) = labels.as_ref().filter(|labels| labels.len() != samples) {
+        let problem = format!("`{name}` has {samples} samples, `labels` has {}", labels.len());
+        return Err(Error::Format { file, problem });
+    }
+    let (normalize, applied) = choose(options, &name, pixels);
+    let inputs = Inputs::new(raw, samples, sample, &normalize)?;
+    if let Some((index, count)) = inputs.non_finite()? {
+        return Err(Error::NonFinite { file, tensor: name, index, count });
+    }
+    Ok(Dataset { inputs, labels, sample: sample.to_vec(), applied, paths })
+}
+
+impl Dataset {
+    /// Checks that samples have `inputs` values and that labels are below `classes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] with the values that do not fit.
+    pub fn check_against(&self, inputs: usize, classes: usize) -> Result<()> {
+        let width = self.inputs.shape()[1];
+        if width != inputs {
+            let problem = format!("a sample has shape {:?} ({width} values), the network takes {inputs}", self.sample);
+            return Err(Error::Data { problem });
+        }
+        let labels = self.labels.as_deref().unwrap_or_default();
+        let outside = |label: &u32| usize::try_from(*label).map_or(true, |label| label >= classes);
+        if let Some(first) = labels.iter().position(outside) {
+            let count = labels.iter().filter(|label| outside(label)).count();
+            let label = labels.get(first).copied().unwrap_or_default();
+            let problem = format!("{count} labels are not below {classes}, the first is {label} at sample {first}");
+            return Err(Error::Data { problem });
+        }
+        Ok(())
+    }
+}
+
+/// The folder, and whether the training part is asked for.
+fn part(folder: &str) -> (&Path, bool) {
+    match folder.strip_suffix(":train") {
+        Some(folder) => (Path::new(folder), true),
+        None => (Path::new(folder.strip_suffix(":test").unwrap_or(folder)), false),
+    }
+}
+
+/// What is applied, and in words who says so.
+fn choose(options: &DataOptions, name: &str, pixels: bool) -> (Normalize, String) {
+    let network = options.network.as_ref().filter(|_| name != "features");
+    let (scale, source) = match (options.scale, network) {
+        (Some(scale), _) => (scale, "given"),
+        (None, Some(network)) => (network.scale, "of the network"),
+        (None, None) if pixels => (1.0 / 255.0, "for bytes of images"),
+        (None, None) => (1.0, ""),
+    };
+    let list = |given: &Vec<f64>, network: Option<&Vec<f64>>| match network {
+        _ if !given.is_empty() => (given.clone(), "given"),
+        Some(network) => (network.clone(), "of the network"),
+        None => (Vec::new(), ""),
+    };
+    let (mean, mean_source) = list(&options.mean, network.map(|network| &network.mean));
+    let (std, std_source) = list(&options.std, network.map(|network| &network.std));
+    let mut words = Vec::new();
+    #[expect(clippy::float_cmp, reason = "exactly one means that nothing is done")]
+    if scale != 1.0 {
+        words.push(format!("scale {scale} ({source})"));
+    }
+    if !mean.is_empty() {
+        words.push(format!("mean {mean:?} ({mean_source})"));
+    }
+    if !std.is_empty() {
+        words.push(format!("std {std:?} ({std_source})"));
+    }
+    let applied = if words.is_empty() { "values as they are".to_owned() } else { words.join(", ") };
+    (Normalize { scale, mean, std }, applied)
+}
