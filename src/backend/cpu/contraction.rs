@@ -229,15 +229,16 @@ struct Micro<'a> {
 
 impl Micro<'_> {
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
     fn run<S: Simd, I: Inner, F: Fold, const R: usize, const V: usize>(self, simd: S, fold: &mut F) {
         let mut product = [[I::start(simd); V]; R];
         let (x, _) = self.x.as_chunks::<R>();
         let (y, _) = S::as_simd_f32s(self.y).0.as_chunks::<V>();
         for (x, y) in x.iter().zip(y) {
-            for (product, x) in product.iter_mut().zip(x) {
-                let x = simd.splat_f32s(*x);
-                for (product, y) in product.iter_mut().zip(y) {
-                    *product = I::step(simd, x, *y, *product);
+            for r in 0..R {
+                let x = simd.splat_f32s(x[r]);
+                for v in 0..V {
+                    product[r][v] = I::step(simd, x, y[v], product[r][v]);
                 }
             }
         }
