@@ -229,12 +229,12 @@ struct Micro<'a> {
 
 impl Micro<'_> {
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
     fn run<S: Simd, I: Inner, F: Fold, const R: usize, const V: usize>(self, simd: S, fold: &mut F) {
         let mut product = [[I::start(simd); V]; R];
         let (x, _) = self.x.as_chunks::<R>();
         let (y, _) = S::as_simd_f32s(self.y).0.as_chunks::<V>();
         for (x, y) in x.iter().zip(y) {
+            // Loops over indices unroll before arrays become registers; loops over iterators leave some in memory.
             for r in 0..R {
                 let x = simd.splat_f32s(x[r]);
                 for v in 0..V {
