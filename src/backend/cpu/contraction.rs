@@ -234,10 +234,11 @@ impl Micro<'_> {
         let (x, _) = self.x.as_chunks::<R>();
         let (y, _) = S::as_simd_f32s(self.y).0.as_chunks::<V>();
         for (x, y) in x.iter().zip(y) {
-            for (product, x) in product.iter_mut().zip(x) {
-                let x = simd.splat_f32s(*x);
-                for (product, y) in product.iter_mut().zip(y) {
-                    *product = I::step(simd, x, *y, *product);
+            // Loops over indices unroll before arrays become registers; loops over iterators leave some in memory.
+            for r in 0..R {
+                let x = simd.splat_f32s(x[r]);
+                for v in 0..V {
+                    product[r][v] = I::step(simd, x, y[v], product[r][v]);
                 }
             }
         }

@@ -134,7 +134,7 @@ impl View<'_> {
         match self.order {
             Order::RowMajor => {
                 let mut lane = 0;
-                while lane < width {
+                while lane < width && !inner.is_empty() {
                     let place = (first + lane, inner.start, width);
                     lane += match width - lane {
                         16.. => self.interleave::<16>(place, &mut out[lane..]),
