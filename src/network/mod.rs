@@ -9,6 +9,7 @@ mod head;
 mod mapping;
 mod mask;
 mod plan;
+mod random;
 mod tensor;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
@@ -17,4 +18,5 @@ pub use graph::{Network, Node, Normalize, Op, Origin};
 pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
+pub use random::random_network;
 pub use tensor::{Element, Tensor};

@@ -241,7 +241,7 @@ impl Tensor {
     pub(crate) fn mapped_bytes(&self) -> Option<(Arc<Mapping>, Range<usize>)> {
         match &self.storage {
             Storage::Mapped { map, bytes } => Some((Arc::clone(map), bytes.clone())),
-            Storage::Owned(_) | Storage::Masked { .. } => None,
+            Storage::Owned(_) | Storage::Derived(_) => None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Method;
 use super::alternating::{AlternatingOptions, BlockTrace, Target};
@@ -13,10 +13,15 @@ use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{Answers, Applied, ApplyOptions, DeviceHead, Head, Network, Samples, apply};
 
-/// Seconds of each phase, in the order in which phases ended.
-#[derive(Debug, Clone, Default, Serialize)]
-#[serde(transparent)]
-pub struct Timing(serde_json::Map<String, serde_json::Value>);
+/// Seconds of each phase, in the order in which phases first ended.
+#[derive(Debug, Clone, Default)]
+pub struct Timing(Vec<(String, f64)>);
+
+impl Serialize for Timing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_map(self.phases())
+    }
+}
 
 impl Timing {
     /// Runs a phase and adds the seconds it took.
@@ -30,13 +35,15 @@ impl Timing {
     /// Adds seconds to a phase.
     pub fn add(&mut self, name: &str, seconds: f64) {
         tracing::info!(phase = name, seconds, "phase done");
-        let before = self.0.get(name).and_then(serde_json::Value::as_f64).unwrap_or(0.0);
-        self.0.insert(name.to_owned(), (before + seconds).into());
+        match self.0.iter_mut().find(|(known, _)| known == name) {
+            Some((_, total)) => *total += seconds,
+            None => self.0.push((name.to_owned(), seconds)),
+        }
     }
 
     /// Phases and their seconds.
     pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().map(|(name, seconds)| (name.as_str(), seconds.as_f64().unwrap_or(0.0)))
+        self.0.iter().map(|(name, seconds)| (name.as_str(), *seconds))
     }
 }
 

@@ -12,7 +12,7 @@ const DASHES: [&str; 4] = ["", "8 3", "2 3", "10 3 2 3"];
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 480.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 250.0;
+const RIGHT: f64 = 262.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 56.0;
 

@@ -1,1 +1,8 @@
-//! Integration tests.
+//! The program from outside: outputs, reports, exit codes, and the command blocks of the README.
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod bad_input;
+mod commands;
+mod gpu;
+mod program;
+mod readme;

@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Accuracy of a model, and its agreement with another one
     Evaluate(EvaluateArgs),
+    /// Write a model with random weights, for measurements of time and memory
+    RandomModel(RandomModelArgs),
 }
 
 #[derive(Debug, Args)]
@@ -224,6 +226,16 @@ pub(crate) struct EvaluateArgs {
     /// Another model to agree with
     #[arg(long, value_name = "MODEL")]
     pub(crate) against: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RandomModelArgs {
+    /// Widths of the layers from input to output, comma-separated
+    #[arg(value_delimiter = ',', required = true)]
+    pub(crate) widths: Vec<usize>,
+    /// Where the model goes
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
 }
 
 /// A method by its name in reports.

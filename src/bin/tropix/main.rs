@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Prune(args) => commands::prune::run(globals, args),
         Command::Sweep(args) => commands::sweep::run(globals, args),
         Command::Evaluate(args) => commands::evaluate::run(globals, args),
+        Command::RandomModel(args) => commands::random::run(globals, args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

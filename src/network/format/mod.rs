@@ -45,6 +45,22 @@ pub struct ModelFile {
     pub chain: Vec<String>,
 }
 
+impl ModelFile {
+    /// A network made in memory, to be written as one file.
+    #[must_use]
+    pub fn new(network: Network) -> Self {
+        let shard = Shard { tensors: Vec::new(), metadata: BTreeMap::new() };
+        Self {
+            network,
+            paths: Vec::new(),
+            metadata: BTreeMap::new(),
+            layout: Layout { shards: vec![shard], index: None },
+            warnings: Vec::new(),
+            chain: Vec::new(),
+        }
+    }
+}
+
 /// What [`save`] has written.
 #[derive(Debug, Clone)]
 pub struct Saved {

@@ -4,4 +4,5 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod prune;
+pub(crate) mod random;
 pub(crate) mod sweep;
