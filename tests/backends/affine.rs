@@ -43,7 +43,7 @@ fn long_sums_agree<B: Backend>(backend: &B) {
 fn agree<B: Backend>(backend: &B, [n, m, d]: [usize; 3], seed: u64) {
     let (x, w, b) = (random([n, d], seed, "x"), random([m, d], seed, "w"), random([1, m], seed, "b"));
     let exact = reference();
-    let upload = |matrix| backend.upload(matrix).unwrap();
+    let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
     for (bias, activation) in [(None, Activation::Identity), (Some(&b), Activation::Relu)] {
         let got = backend.affine(&upload(&x), &upload(&w), bias.map(upload).as_ref(), activation).unwrap();
         let want = exact.affine(&wide(&x), &wide(&w), bias.map(wide).as_ref(), activation).unwrap();

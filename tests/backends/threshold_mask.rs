@@ -38,7 +38,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
         let w = random([p, n], seed, "w");
         // Few distinct scores, of both signs, so that many tie.
         let scores = |columns| random([p, columns], seed, "scores").mapv(|score| (score * 4.0).round());
-        let upload = |matrix| backend.upload(matrix).unwrap();
+        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
         for scores in [scores(n), scores(1)] {
             for (score, index) in [(-2.0, p * n / 2), (0.0, p * n / 3), (3.0, 0)] {
                 let cutoff = Cutoff { score, index: u32::try_from(index).unwrap() };

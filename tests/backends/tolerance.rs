@@ -37,7 +37,8 @@ pub(crate) fn assert_close(what: &str, got: &Array2<f64>, want: &Array2<f64>, bo
     if !got.is_empty() {
         let last = (got.nrows() - 1, got.ncols() - 1);
         let mut wrong = got.clone();
-        wrong[last] += 2.5 * bound[last] + f64::MIN_POSITIVE;
+        // Beyond the bound from either of its ends, and beyond the spacing of f64 where the bound is zero.
+        wrong[last] += 2.5 * bound[last] + want[last].abs() * 1e-15 + f64::MIN_POSITIVE;
         assert!(compare(what, &wrong, want, bound).is_err(), "{what}: the comparison does not see a perturbed entry");
     }
 }
