@@ -1,5 +1,6 @@
 //! `affine`: `phi(X W^T + 1 b^T)`.
 
+use ndarray::Array2;
 use tropix::backend::{Activation, Backend};
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, sizes, wide};
@@ -43,7 +44,7 @@ fn long_sums_agree<B: Backend>(backend: &B) {
 fn agree<B: Backend>(backend: &B, [n, m, d]: [usize; 3], seed: u64) {
     let (x, w, b) = (random([n, d], seed, "x"), random([m, d], seed, "w"), random([1, m], seed, "b"));
     let exact = reference();
-    let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+    let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
     for (bias, activation) in [(None, Activation::Identity), (Some(&b), Activation::Relu)] {
         let got = backend.affine(&upload(&x), &upload(&w), bias.map(upload).as_ref(), activation).unwrap();
         let want = exact.affine(&wide(&x), &wide(&w), bias.map(wide).as_ref(), activation).unwrap();

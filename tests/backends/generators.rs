@@ -1,5 +1,6 @@
 //! `generators`: `Diag(weights_m) [A | c]` for every class.
 
+use ndarray::Array2;
 use tropix::backend::Backend;
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, wide};
@@ -24,7 +25,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
     for_shapes([0, 0, 0], |([k, p, n], seed)| {
         let k = k.min(12);
         let (w, a, c) = (random([k, p], seed, "w"), random([p, n], seed, "a"), random([1, p], seed, "c"));
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         for constants in [None, Some(&c)] {
             let got = backend.generators(&upload(&w), &upload(&a), constants.map(upload).as_ref()).unwrap();
             let want = reference().generators(&wide(&w), &wide(&a), constants.map(wide).as_ref()).unwrap();

@@ -19,4 +19,5 @@ mod support_function;
 mod threshold_mask;
 mod tropical_eval;
 
+mod device;
 mod limits;

@@ -42,7 +42,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
 fn agree<B: Backend>(backend: &B, [n, m, d]: [usize; 3], seed: u64, transpose_a: Transpose, transpose_b: Transpose) {
     let a = turned(random([n, d], seed, "a"), transpose_a);
     let b = turned(random([d, m], seed, "b"), transpose_b);
-    let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+    let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
     let got = backend.matmul(&upload(&a), transpose_a, &upload(&b), transpose_b).unwrap();
     let want = reference().matmul(&wide(&a), transpose_a, &wide(&b), transpose_b).unwrap();
     let size = reference().matmul(&sizes(&a), transpose_a, &sizes(&b), transpose_b).unwrap();

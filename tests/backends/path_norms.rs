@@ -1,5 +1,6 @@
 //! `path_norms`: one step of squared path norms, forward and backward.
 
+use ndarray::Array2;
 use tropix::backend::{Backend, Transpose};
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, wide};
@@ -27,7 +28,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
     let run = |[p, n]: [usize; 2], seed: u64| {
         let (w, b) = (random([p, n], seed, "w"), random([1, p], seed, "b"));
         let squares = |length| random([1, length], seed, "squares").mapv(|value| value * value);
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         for (bias, direction) in [(None, Transpose::No), (Some(&b), Transpose::No), (None, Transpose::Yes)] {
             let q = squares(if direction == Transpose::No { n } else { p });
             let got = backend.path_norms(&upload(&w), &upload(&q), bias.map(upload).as_ref(), direction).unwrap();

@@ -1,5 +1,6 @@
 //! `row_scores`: norms of the generators and scores of the rows.
 
+use ndarray::Array2;
 use tropix::backend::Backend;
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, wide};
@@ -21,7 +22,7 @@ fn scores_by_hand<B: Backend>(backend: &B) {
 fn any_shape_agrees<B: Backend>(backend: &B) {
     let run = |[p, n, k]: [usize; 3], seed: u64| {
         let (a, c, b) = (random([p, n], seed, "a"), random([1, p], seed, "c"), random([k, p], seed, "b"));
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         for constants in [None, Some(&c)] {
             let got = backend.row_scores(&upload(&a), constants.map(upload).as_ref(), &upload(&b)).unwrap();
             let want = reference().row_scores(&wide(&a), constants.map(wide).as_ref(), &wide(&b)).unwrap();

@@ -23,7 +23,7 @@ fn half_steps_by_hand<B: Backend>(backend: &B) {
 
 fn no_half_step_leaves_everything<B: Backend>(backend: &B) {
     let (norms, targets) = (rows(&[[1.0, 3.0]]), rows(&[[1.0, 2.0], [3.0, 4.0]]));
-    let up = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+    let up = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
     let update = backend.row_update(&up(&norms), &up(&targets), 0.0, HalfStep::Elements, 0).unwrap();
     assert_same("scale", &down(backend, &update.scale), &wide(&rows(&[[1.0, 1.0]])));
     assert_same("elements", &down(backend, &update.elements), &wide(&targets));
@@ -40,7 +40,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
         let half_steps = steps % 7;
         let norms = random([1, p], seed, "norms").mapv(|norm| norm.abs() + 0.5);
         let targets = random([k, p], seed, "targets").mapv(f32::abs);
-        let up = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let up = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         for (first, lambda) in [(HalfStep::Rows, 0.1), (HalfStep::Elements, 0.1), (HalfStep::Rows, 0.0)] {
             let got = backend.row_update(&up(&norms), &up(&targets), lambda, first, half_steps).unwrap();
             let want = reference().row_update(&wide(&norms), &wide(&targets), lambda, first, half_steps).unwrap();

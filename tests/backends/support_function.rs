@@ -30,7 +30,7 @@ fn a_point_is_its_shift<B: Backend>(backend: &B) {
 fn any_shape_agrees<B: Backend>(backend: &B) {
     let run = |[p, d, n]: [usize; 3], seed: u64| {
         let (g, shift, u) = (random([p, d], seed, "g"), random([1, d], seed, "shift"), random([n, d], seed, "u"));
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         let products = reference().affine(&sizes(&u), &sizes(&g), None, Activation::Identity).unwrap();
         for shift in [None, Some(&shift)] {
             let got = backend.support_function(&upload(&g), shift.map(upload).as_ref(), &upload(&u)).unwrap();

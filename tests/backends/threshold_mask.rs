@@ -1,5 +1,6 @@
 //! `threshold_mask`: everything below a cut-off becomes zero.
 
+use ndarray::Array2;
 use tropix::backend::{Backend, Cutoff};
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, wide};
@@ -38,7 +39,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
         let w = random([p, n], seed, "w");
         // Few distinct scores, of both signs, so that many tie.
         let scores = |columns| random([p, columns], seed, "scores").mapv(|score| (score * 4.0).round());
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         for scores in [scores(n), scores(1)] {
             for (score, index) in [(-2.0, p * n / 2), (0.0, p * n / 3), (3.0, 0)] {
                 let cutoff = Cutoff { score, index: u32::try_from(index).unwrap() };

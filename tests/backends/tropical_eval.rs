@@ -1,5 +1,6 @@
 //! `tropical_eval`: `max_i c_i + <a_i, x>`.
 
+use ndarray::Array2;
 use tropix::backend::{Activation, Backend};
 
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, sizes, wide};
@@ -39,7 +40,7 @@ fn a_polynomial_needs_a_monomial<B: Backend>(backend: &B) {
 fn any_shape_agrees<B: Backend>(backend: &B) {
     let run = |[n, m, d]: [usize; 3], seed: u64| {
         let (x, a, c) = (random([n, d], seed, "x"), random([m, d], seed, "a"), random([1, m], seed, "c"));
-        let upload = |matrix: &ndarray::Array2<f32>| backend.upload(matrix).unwrap();
+        let upload = |matrix: &Array2<f32>| backend.upload(matrix).unwrap();
         let got = backend.tropical_eval(&upload(&x), &upload(&a), &upload(&c)).unwrap();
         let plain = |x, a, c| reference().affine(&x, &a, Some(&c), Activation::Identity).unwrap();
         let terms = plain(wide(&x), wide(&a), wide(&c));
