@@ -1,5 +1,5 @@
-//! Times the contraction and its folds on [`Cpu`]: median and spread of at least five runs after a warm-up, against the FMA
-//! peak measured beside each of them.
+//! Times the contraction and its folds on [`Cpu`] and on the first adapter, software or not: median and spread of at least
+//! five runs after a warm-up; for the host beside the FMA peak measured between the runs.
 //!
 //! `cargo bench --bench contraction [-- --quick] [-- NAME]`
 
@@ -14,7 +14,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tropix::Result;
-use tropix::backend::{Activation, Backend, Cpu, Transpose};
+use tropix::backend::{Activation, Backend, Cpu, Gpu, GpuOptions, Transpose};
 
 /// What a case computes; sizes are rows x inner x columns.
 #[derive(Clone, Copy)]
@@ -49,47 +49,76 @@ fn main() -> Result<()> {
         names.peek().is_none() || names.any(|part| name.contains(part.as_str()))
     };
     let cpu = Cpu::new();
+    let gpu = Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).ok();
     let device = cpu.device();
-    println!("{}, {}, {} threads", device.name, device.backend, rayon::current_num_threads());
-    println!("{:<24} {:>22} {:>12} {:>8} {:>10} {:>7}", "case", "n x d x m", "median ms", "spread", "GFLOP/s", "peak");
+    println!("cpu: {}, {}, {} threads", device.name, device.backend, rayon::current_num_threads());
+    match gpu.as_ref().map(Backend::device) {
+        Some(device) if device.software => println!("gpu: {}, a SOFTWARE adapter on the same processor", device.name),
+        Some(device) => println!("gpu: {}, {}", device.name, device.backend),
+        None => println!("gpu: none"),
+    }
+    println!(
+        "{:<24} {:>22} {:>12} {:>8} {:>10} {:>7} {:>12} {:>8} {:>10} {:>8}",
+        "case", "n x d x m", "cpu ms", "spread", "GFLOP/s", "peak", "gpu ms", "spread", "GFLOP/s", "gpu/cpu"
+    );
     for (name, operation, [n, d, m]) in CASES.iter().filter(|case| wanted(case.0)) {
         let n = if quick { n.div_ceil(8) } else { *n };
-        let [median, spread, share] = case(&cpu, *operation, [n, *d, *m], if quick { 5 } else { 11 })?;
-        let rate = 2.0 * n as f64 * *d as f64 * *m as f64 / median / 1e9;
+        let runs = if quick { 5 } else { 11 };
+        let operations = 2.0 * n as f64 * *d as f64 * *m as f64;
+        let host = case(&cpu, *operation, [n, *d, *m], runs)?;
         let size = format!("{n} x {d} x {m}");
-        println!(
-            "{name:<24} {size:>22} {:>12.3} {:>7.0}% {rate:>10.1} {:>6.1}%",
-            median * 1e3,
-            100.0 * spread,
-            100.0 * share
-        );
+        print!("{name:<24} {size:>22} {} {:>6.1}%", host.columns(operations), 100.0 * operations / host.median / host.peak);
+        match &gpu {
+            Some(gpu) => {
+                let device = case(gpu, *operation, [n, *d, *m], runs)?;
+                println!(" {} {:>8.2}", device.columns(operations), device.median / host.median);
+            }
+            None => println!(),
+        }
     }
     Ok(())
 }
 
-/// Median seconds, spread over the median, and share of the FMA peak.
-fn case(cpu: &Cpu, operation: Operation, [n, d, m]: [usize; 3], runs: usize) -> Result<[f64; 3]> {
+/// Seconds of one case, and the FMA peak of the host beside it.
+struct Timed {
+    median: f64,
+    spread: f64,
+    peak: f64,
+}
+
+impl Timed {
+    fn columns(&self, operations: f64) -> String {
+        let rate = operations / self.median / 1e9;
+        format!("{:>12.3} {:>7.0}% {rate:>10.1}", self.median * 1e3, 100.0 * self.spread)
+    }
+}
+
+fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], runs: usize) -> Result<Timed> {
     let mut random = ChaCha8Rng::seed_from_u64(7);
     let mut matrix = |rows: usize, columns: usize| {
         let values = Array2::from_shape_simple_fn((rows, columns), || random.random::<f32>() - 0.5);
-        cpu.upload(&values)
+        backend.upload(&values)
     };
-    let (x, y, row) = (matrix(n, d)?, matrix(m, d)?, matrix(1, m)?);
+    let (x, y, row, one) = (matrix(n, d)?, matrix(m, d)?, matrix(1, m)?, matrix(1, 1)?);
     let (left, right) = (matrix(d, n)?, matrix(d, m)?);
     let run = || -> Result<()> {
         match operation {
-            Operation::Affine => drop(black_box(cpu.affine(&x, &y, Some(&row), Activation::Relu)?)),
+            Operation::Affine => drop(black_box(backend.affine(&x, &y, Some(&row), Activation::Relu)?)),
             Operation::MatmulTransposed => {
-                drop(black_box(cpu.matmul(&left, Transpose::Yes, &right, Transpose::No)?));
+                drop(black_box(backend.matmul(&left, Transpose::Yes, &right, Transpose::No)?));
             }
-            Operation::TropicalEval => drop(black_box(cpu.tropical_eval(&x, &y, &row)?)),
-            Operation::SupportFunction => drop(black_box(cpu.support_function(&y, None, &x)?)),
+            Operation::TropicalEval => drop(black_box(backend.tropical_eval(&x, &y, &row)?)),
+            Operation::SupportFunction => drop(black_box(backend.support_function(&y, None, &x)?)),
         }
         Ok(())
     };
+    // A queue runs in order: what comes back after the work waits for it.
+    let wait = || backend.download(&one).map(drop);
     run()?;
+    wait()?;
     let start = Instant::now();
     run()?;
+    wait()?;
     // Short operations repeat until a run takes long enough to time.
     let repeats = (Duration::from_millis(20).div_duration_f64(start.elapsed())).ceil().clamp(1.0, 1e5);
     let (mut times, mut peaks) = (Vec::new(), Vec::new());
@@ -101,13 +130,13 @@ fn case(cpu: &Cpu, operation: Operation, [n, d, m]: [usize; 3], runs: usize) -> 
             run()?;
             left -= 1.0;
         }
+        wait()?;
         times.push(start.elapsed().as_secs_f64() / repeats);
     }
     times.sort_by(f64::total_cmp);
     peaks.sort_by(f64::total_cmp);
     let median = times[runs / 2];
-    let rate = 2.0 * n as f64 * d as f64 * m as f64 / median;
-    Ok([median, (times[runs - 1] - times[0]) / median, rate / peaks[runs / 2]])
+    Ok(Timed { median, spread: (times[runs - 1] - times[0]) / median, peak: peaks[runs / 2] })
 }
 
 /// FMA operations per second of all threads, in registers alone.

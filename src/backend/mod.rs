@@ -8,6 +8,7 @@ mod cpu;
 mod gpu;
 mod reference;
 mod rows;
+mod self_test;
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -20,6 +21,7 @@ pub use gpu::shader_modules;
 pub use gpu::{AdapterSummary, Gpu, GpuOptions, adapters};
 pub use reference::Reference;
 pub use rows::RowSource;
+pub use self_test::{SelfTest, self_test};
 
 /// What kind of backend computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

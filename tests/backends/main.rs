@@ -1,1 +1,23 @@
-//! Integration tests.
+//! Every operation on every backend against the f64 reference.
+//!
+//! Named cases are small enough to check by hand and also run on the reference. Properties draw shapes (empty, one, odd,
+//! past the artificial limit of one configuration) and compare within the rounding bound of the data.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first error")]
+
+mod harness;
+mod tolerance;
+
+mod affine;
+mod classify;
+mod generators;
+mod matmul;
+mod path_norms;
+mod row_scores;
+mod row_update;
+mod support_function;
+mod threshold_mask;
+mod tropical_eval;
+
+mod device;
+mod limits;

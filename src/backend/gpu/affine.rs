@@ -26,8 +26,6 @@ struct Params {
     resume: u32,
     bias: u32,
     relu: u32,
-    /// WGSL rounds a struct up to the alignment of its members.
-    padding: [u32; 2],
 }
 
 pub(super) fn affine(
@@ -59,7 +57,6 @@ pub(super) fn affine(
             resume: u32::from(!step.begins),
             bias: u32::from(step.begins && bias.is_some()),
             relu: u32::from(step.ends && activation == Activation::Relu),
-            padding: [0; 2],
         };
         let kernel = context.kernel(&SOURCE, tile.constants())?;
         let launch = context.launch(&kernel).params(&params).read(step.x).read(step.y);

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// Submissions that may wait on the device: enough to keep it busy, few enough to bound what they hold.
 const IN_FLIGHT: usize = 8;
 /// A submission takes well below a second; one that takes this long never ends.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 /// Indices into a binding, and the ends of strides over it, stay below 2^32.
 const INDEXABLE: u64 = 1 << 31;
 

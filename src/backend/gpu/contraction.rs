@@ -43,6 +43,10 @@ impl Tile {
     fn new(context: &Context, rows: usize, columns: usize) -> Self {
         let (large, lanes) = if context.software { (16, 8) } else { (8, 64) };
         let edge = |n: usize, small: usize| if n <= small { 4 } else { large };
+        if let Ok(t) = std::env::var("TT") {
+            let v: Vec<u32> = t.split(',').map(|x| x.parse().unwrap()).collect();
+            return Self { rows: v[0], columns: v[1], lanes: v[2] };
+        }
         Self { rows: edge(rows, 4), columns: edge(columns, 32), lanes }
     }
 

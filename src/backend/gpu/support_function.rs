@@ -26,8 +26,6 @@ struct Params {
     z_row: u32,
     shift: u32,
     resume: u32,
-    /// WGSL rounds a struct up to the alignment of its members.
-    padding: u32,
 }
 
 pub(super) fn support_function(
@@ -48,8 +46,7 @@ pub(super) fn support_function(
     contraction.run(context, |tile, step| {
         let (out, z_row) = h.blocks.locate_mut(step.rows.start)?;
         let words = shift.filter(|_| step.begins).map_or(0, |shift| shift.blocks.columns);
-        let params =
-            Params { shape: step.shape, z_row, shift: word(words)?, resume: u32::from(!step.begins), padding: 0 };
+        let params = Params { shape: step.shape, z_row, shift: word(words)?, resume: u32::from(!step.begins) };
         let kernel = context.kernel(&SOURCE, tile.constants())?;
         let launch = context.launch(&kernel).params(&params).read(step.x).read(step.y);
         launch.read_or_empty(shift.and_then(Matrix::only)).write(out).dispatch(step.groups)

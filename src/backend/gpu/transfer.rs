@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use super::context::Context;
+use super::context::{Context, PATIENCE};
 use super::matrix::{Blocks, Indices, Matrix};
 use super::pool::{Buffer, Use};
 use crate::backend::RowSource;
@@ -66,18 +66,27 @@ pub(super) fn download(context: &Context, blocks: &Blocks, mut take: impl FnMut(
             encoder.finish()
         })?;
         context.submit(Some(commands))?;
-        let (sender, receiver) = mpsc::channel();
-        staging.raw().map_async(wgpu::MapMode::Read, 0..bytes, move |outcome| {
-            // The receiver is gone only if this function has returned early.
-            let _ = sender.send(outcome);
-        });
-        context.wait(None)?;
-        let lost = |reason: String| Error::DeviceLost { reason };
-        receiver.try_recv().map_err(|error| lost(error.to_string()))?.map_err(|error| lost(error.to_string()))?;
-        let view = staging.raw().get_mapped_range(0..bytes).map_err(|error| lost(error.to_string()))?;
-        take(&view);
-        drop(view);
+        let outcome = read(context, &staging, bytes, &mut take);
+        // Whatever happened, the pool takes back a buffer that the device may write.
         staging.raw().unmap();
+        outcome?;
     }
+    Ok(())
+}
+
+/// Maps the first bytes of a staging buffer and calls `take` with them.
+fn read(context: &Context, staging: &Buffer, bytes: u64, take: &mut impl FnMut(&[u8])) -> Result<()> {
+    let lost = |reason: String| Error::DeviceLost { reason };
+    let (sender, receiver) = mpsc::channel();
+    staging.raw().map_async(wgpu::MapMode::Read, 0..bytes, move |outcome| {
+        // The receiver is gone only if this function has returned early.
+        let _ = sender.send(outcome);
+    });
+    context.wait(None)?;
+    // The callback runs on whichever thread polls: another one may be about to call it.
+    let outcome = receiver.recv_timeout(PATIENCE).map_err(|error| lost(error.to_string()))?;
+    outcome.map_err(|error| lost(error.to_string()))?;
+    let view = staging.raw().get_mapped_range(0..bytes).map_err(|error| lost(error.to_string()))?;
+    take(&view);
     Ok(())
 }

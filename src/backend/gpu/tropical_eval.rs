@@ -26,8 +26,6 @@ struct Params {
     z_row: u32,
     first: u32,
     resume: u32,
-    /// WGSL rounds a struct up to the alignment of its members.
-    padding: u32,
 }
 
 pub(super) fn tropical_eval(
@@ -50,7 +48,7 @@ pub(super) fn tropical_eval(
         let (value, z_row) = values.blocks.locate_mut(step.rows.start)?;
         let (argument, _) = arguments.blocks.locate_mut(step.rows.start)?;
         let first = word(step.first_column)?;
-        let params = Params { shape: step.shape, z_row, first, resume: u32::from(!step.begins), padding: 0 };
+        let params = Params { shape: step.shape, z_row, first, resume: u32::from(!step.begins) };
         let kernel = context.kernel(&SOURCE, tile.constants())?;
         let launch = context.launch(&kernel).params(&params).read(step.x).read(step.y);
         launch.read_or_empty(coefficients.only()).write(value).write_words(argument).dispatch(step.groups)

@@ -72,7 +72,7 @@ fn text(report: &Report) -> String {
         &["adapter", "backend", "kind", "driver", "binding limit"],
         report.adapters.iter().map(|adapter| {
             let kind = if adapter.software { "software" } else { "hardware" };
-            let limit = format!("{} MiB", adapter.max_storage_buffer_binding_size >> 20);
+            let limit = format!("{} MiB", adapter.max_binding >> 20);
             vec![adapter.name.clone(), adapter.backend.clone(), kind.to_owned(), adapter.driver_info.clone(), limit]
         }),
     );

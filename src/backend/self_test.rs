@@ -1,0 +1,105 @@
+//! A quick check of a device: every operation on small seeded data against [`Reference`].
+
+use ndarray::Array2;
+use rand::RngExt;
+use serde::Serialize;
+
+use super::{Activation, Backend, Cutoff, HalfStep, Reference, Transpose};
+use crate::error::Result;
+
+/// Rows, columns and inner length: odd, so that every tile has an edge, and past one tile of every kernel.
+const SHAPE: [usize; 3] = [37, 67, 131];
+
+/// How one operation compares with the reference.
+#[derive(Debug, Clone, Serialize)]
+pub struct SelfTest {
+    /// Name of the operation.
+    pub operation: &'static str,
+    /// Largest difference from the reference, over the largest absolute value of the result.
+    pub deviation: f64,
+    /// What rounding explains: `gamma_n` of the longest sum, with the growth that the data allow.
+    pub tolerance: f64,
+    /// Whether the deviation is within the tolerance.
+    pub ok: bool,
+}
+
+/// The results of one run, in the order of [`OPERATIONS`].
+type Results = Vec<Array2<f64>>;
+
+/// Operations with the number of roundings in one entry of their results.
+///
+/// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
+/// the square root of their length; row updates divide by differences, which costs two more digits.
+const OPERATIONS: [(&str, usize); 10] = [
+    ("affine", 132 * 12),
+    ("matmul", 132 * 12),
+    ("tropical_eval", 132 * 12),
+    ("generators", 1),
+    ("support_function", 200 * 12),
+    ("row_scores", 300),
+    ("row_update", 300 * 100),
+    ("path_norms", 140),
+    ("threshold_mask", 0),
+    ("classify", 0),
+];
+
+/// Runs every operation on small seeded data and compares it with [`Reference`].
+///
+/// # Errors
+///
+/// Whatever keeps an operation from running; a result that deviates is not an error but a [`SelfTest`] that is not `ok`.
+pub fn self_test<B: Backend>(backend: &B) -> Result<Vec<SelfTest>> {
+    let (got, want) = (run(backend)?, run(&Reference::new())?);
+    let compare = |((operation, roundings), (got, want)): (&(&'static str, usize), (&Array2<f64>, &Array2<f64>))| {
+        let size = want.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));
+        let largest = got.iter().zip(want).map(|(got, want)| (got - want).abs() / size);
+        // NaN is larger than everything: it must not pass.
+        let deviation = largest.fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a });
+        let nu = *roundings as f64 * f64::from(f32::EPSILON) / 2.0;
+        let tolerance = nu / (1.0 - nu);
+        let ok = got.dim() == want.dim() && deviation <= tolerance;
+        SelfTest { operation, deviation, tolerance, ok }
+    };
+    Ok(OPERATIONS.iter().zip(got.iter().zip(&want)).map(compare).collect())
+}
+
+fn run<B: Backend>(backend: &B) -> Result<Results> {
+    let [n, m, d] = SHAPE;
+    let data = |name: &str, rows: usize, columns: usize| {
+        let mut generator = crate::rng::stream(0, name);
+        let values = Array2::from_shape_simple_fn((rows, columns), || generator.random_range(-1.0_f32..1.0));
+        backend.upload(&values)
+    };
+    let positive = |name: &str, rows: usize, columns: usize| {
+        let mut generator = crate::rng::stream(0, name);
+        let values = Array2::from_shape_simple_fn((rows, columns), || generator.random_range(0.25_f32..1.0));
+        backend.upload(&values)
+    };
+    let (x, w, b) = (data("x", n, d)?, data("w", m, d)?, data("b", 1, m)?);
+    let (classes, norms, squares) = (positive("classes", 10, m)?, positive("norms", 1, m)?, positive("squares", 1, d)?);
+    let layer = backend.affine(&x, &w, Some(&b), Activation::Relu)?;
+    let product = backend.matmul(&w, Transpose::Yes, &classes, Transpose::Yes)?;
+    let maxima = backend.tropical_eval(&x, &w, &b)?;
+    let generators = backend.generators(&classes, &w, Some(&b))?;
+    let support = backend.support_function(&w, None, &x)?;
+    let scores = backend.row_scores(&w, Some(&b), &classes)?;
+    let update = backend.row_update(&norms, &classes, 0.05, HalfStep::Rows, 4)?;
+    let path = backend.path_norms(&w, &squares, Some(&b), Transpose::No)?;
+    let kept = backend.threshold_mask(&w, &w, Cutoff { score: 0.5, index: 0 })?;
+    let labels: Vec<u32> = (0..).take(n).collect();
+    // The logits are the data themselves, so that a rounding cannot change a class.
+    let classified = backend.classify(&x, Some(&backend.upload_indices(&labels)?))?;
+    let ranks = backend.download_indices(&classified.rank)?;
+    Ok(vec![
+        backend.download(&layer)?,
+        backend.download(&product)?,
+        backend.download(&maxima.values)?,
+        backend.download(&generators)?,
+        backend.download(&support)?,
+        backend.download(&scores.rows)?,
+        backend.download(&update.elements)?,
+        backend.download(&path)?,
+        backend.download(&kept)?,
+        Array2::from_shape_fn((ranks.len(), 1), |(i, _)| ranks.get(i).copied().map_or(f64::NAN, f64::from)),
+    ])
+}
