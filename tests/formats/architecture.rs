@@ -235,6 +235,12 @@ fn faults_of_an_architecture_are_named() {
             ),
             "`a` gives 2, `b` takes 6 (= 2 x 3?)",
         ),
+        (
+            "an input beyond all memory",
+            format!("input = [{0}, {0}]\n{1}", 1_u64 << 40, layer("{ name = \"a\", op = \"relu\" }")),
+            "overflows",
+        ),
+        ("an input without extent", format!("input = [0]\n{}", layer("{ name = \"a\", op = \"relu\" }")), "length 0"),
         ("not TOML", "version 1".to_owned(), "arch.toml"),
     ];
     for (case, arch, part) in cases {

@@ -166,12 +166,13 @@ fn mnist_is_read_plain_and_compressed() {
 #[test]
 fn damaged_idx_files_are_named_with_their_values() {
     let (images, labels) = (idx(0x803, &[2, 2, 3], &bytes(12)), idx(0x801, &[2], &[9, 4]));
-    let cases: [(&str, Vec<u8>, Vec<u8>, &str); 7] = [
+    let cases: [(&str, Vec<u8>, Vec<u8>, &str); 8] = [
         ("truncated", images[..20].to_vec(), labels.clone(), "needs 12 bytes, there are 4"),
         ("truncated header", images[..9].to_vec(), labels.clone(), "truncated"),
         ("wrong magic", idx(0x801, &[2], &[1, 2]), labels.clone(), "0x00000801, expected 0x00000803"),
         ("trailing", [images.clone(), vec![0]].concat(), labels.clone(), "bytes follow the 12"),
         ("overflow", idx(0x803, &[u32::MAX; 3], &[]), labels.clone(), "overflows"),
+        ("no images", idx(0x803, &[0, 2, 2], &[]), idx(0x801, &[0], &[]), "is empty"),
         ("huge claim", idx(0x803, &[u32::MAX, 28, 28], &[1]), labels, "there are 1"),
         ("labels of another count", images, idx(0x801, &[3], &[1, 2, 3]), "3 labels"),
     ];
@@ -292,5 +293,22 @@ fn senseless_options_are_refused() {
     for options in options {
         let error = dataset::load(&path.to_string_lossy(), &options).unwrap_err();
         assert!(matches!(error, Error::Argument { .. } | Error::Data { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn the_data_and_models_of_the_assets_fit_each_other() {
+    let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
+    let pairs = [
+        ("mlp-mnist", "mnist/mnist-test2000", [784, 10]),
+        ("mlp-digits", "digits/digits-test500", [64, 10]),
+        ("toy-moons-bias-2-40-2", "toys/toy-moons", [2, 2]),
+    ];
+    for (model, data, [inputs, classes]) in pairs {
+        let model = crate::files::load(&assets.join(format!("models/{model}.safetensors"))).unwrap();
+        let head = tropix::network::Head::of(&model.network).unwrap();
+        assert_eq!((head.whole, head.inputs(), head.classes()), (true, inputs, classes));
+        let data = load(&assets.join(format!("data/{data}.safetensors"))).unwrap();
+        data.check_against(inputs, classes).unwrap();
     }
 }

@@ -1,6 +1,6 @@
 //! Model and data files: what is refused, what comes back, what is written.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod architecture;
 mod data;

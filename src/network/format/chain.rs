@@ -127,7 +127,7 @@ impl Chain {
             Flow::Channels(channels) => {
                 self.unknown();
                 self.add("flatten", "flatten");
-                if inputs % channels != 0 {
+                if !inputs.is_multiple_of(channels) {
                     self.breaks.push(format!("`{}` gives {channels} channels, `{label}` takes {inputs}", self.giver));
                 }
             }
