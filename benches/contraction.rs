@@ -67,7 +67,11 @@ fn main() -> Result<()> {
         let operations = 2.0 * n as f64 * *d as f64 * *m as f64;
         let host = case(&cpu, *operation, [n, *d, *m], runs)?;
         let size = format!("{n} x {d} x {m}");
-        print!("{name:<24} {size:>22} {} {:>6.1}%", host.columns(operations), 100.0 * operations / host.median / host.peak);
+        print!(
+            "{name:<24} {size:>22} {} {:>6.1}%",
+            host.columns(operations),
+            100.0 * operations / host.median / host.peak
+        );
         match &gpu {
             Some(gpu) => {
                 let device = case(gpu, *operation, [n, *d, *m], runs)?;

@@ -2,6 +2,7 @@
 
 mod apply;
 pub mod dataset;
+mod element;
 pub mod format;
 mod forward;
 mod graph;
@@ -13,10 +14,11 @@ mod random;
 mod tensor;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
+pub use element::Element;
 pub use forward::{Answers, DeviceHead, PendingAnswers, Samples};
 pub use graph::{Network, Node, Normalize, Op, Origin};
 pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
 pub use random::random_network;
-pub use tensor::{Element, Tensor};
+pub use tensor::Tensor;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
+use super::element::Element;
 use super::graph::{Network, Node, Op, Origin};
-use super::tensor::{DerivedRows, Element, Tensor};
+use super::tensor::{DerivedRows, Tensor};
 use crate::error::{Error, Result};
 use crate::rng;
 

@@ -1,1 +1,10 @@
-//! Integration tests.
+//! Model and data files: what is refused, what comes back, what is written.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
+
+mod architecture;
+mod data;
+mod files;
+mod malformed;
+mod output;
+mod round_trip;

@@ -57,6 +57,9 @@ impl Arch {
     pub(super) fn from_toml(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => Error::InputMissing { file: path.to_owned() },
+            std::io::ErrorKind::InvalidData => {
+                Error::Format { file: path.to_owned(), problem: "is not a text file".to_owned() }
+            }
             _ => Error::Io { file: path.to_owned(), source },
         })?;
         let arch: Self = toml::from_str(&text)
@@ -80,6 +83,9 @@ impl Arch {
         }
         if let Some(axis) = self.input.iter().find(|axis| **axis == 0) {
             return Err(refused(format!("`input` {:?} has an axis of length {axis}", self.input)));
+        }
+        if self.input.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis)).is_none() {
+            return Err(refused(format!("the product of `input` {:?} overflows", self.input)));
         }
         for layer in &self.layer {
             let known: &[&str] = match layer.op.as_str() {

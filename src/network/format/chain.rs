@@ -54,7 +54,8 @@ pub(super) fn guess(store: &Store) -> Result<Guess> {
         }
     }
     let mut names: Vec<&str> = groups.keys().copied().collect();
-    names.sort_by(|a, b| natural(a, b));
+    // Convolutions come first, whatever they are called: `features.0` before `classifier.0`.
+    names.sort_by(|a, b| is_linear_part(a, &groups).cmp(&is_linear_part(b, &groups)).then_with(|| natural(a, b)));
     let mut chain = Chain {
         layers: Vec::new(),
         lines: Vec::new(),
@@ -73,6 +74,19 @@ pub(super) fn guess(store: &Store) -> Result<Guess> {
         chain.breaks.push("no linear layer at the end: expected a tensor `NAME.weight` of two axes".to_owned());
     }
     Ok(Guess { arch: Arch::new(chain.input, chain.layers), lines: chain.lines, breaks: chain.breaks })
+}
+
+/// Whether a layer belongs to the linear end: it is no convolution, nor a batch norm in a folder without linear layers.
+fn is_linear_part(name: &str, groups: &BTreeMap<&str, Group<'_>>) -> bool {
+    let axes = |group: &Group<'_>| group.get("weight").map_or(0, |weight| weight.dimensions().len());
+    let folder = |name: &str| name.rsplit_once('.').map(|(folder, _)| folder.to_owned());
+    match groups.get(name) {
+        Some(group) if axes(group) == 4 => false,
+        Some(group) if group.contains_key("running_mean") => {
+            groups.iter().any(|(other, group)| axes(group) == 2 && folder(other) == folder(name))
+        }
+        _ => true,
+    }
 }
 
 impl Chain {
@@ -113,7 +127,7 @@ impl Chain {
             Flow::Channels(channels) => {
                 self.unknown();
                 self.add("flatten", "flatten");
-                if inputs % channels != 0 {
+                if !inputs.is_multiple_of(channels) {
                     self.breaks.push(format!("`{}` gives {channels} channels, `{label}` takes {inputs}", self.giver));
                 }
             }
@@ -149,6 +163,9 @@ impl Chain {
     fn norm(&mut self, label: &str, width: usize) {
         match self.flow {
             Flow::Input => self.breaks.push(format!("batch norm `{label}` before any layer that it could follow")),
+            _ if self.layers.last().is_some_and(|layer| layer.op == "batchnorm") => {
+                self.breaks.push(format!("batch norm `{label}` after batch norm `{}`", self.giver));
+            }
             Flow::Channels(given) | Flow::Length(given) if given != width => {
                 self.breaks.push(mismatch(&self.giver, given, label, width));
             }

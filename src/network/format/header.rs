@@ -16,7 +16,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, MapAcce
 
 use crate::error::{Error, Result};
 use crate::network::mapping::Mapping;
-use crate::network::tensor::{Element, Tensor};
+use crate::network::{Element, Tensor};
 
 /// Longest header, as in the `safetensors` crate.
 const LONGEST: u64 = 100_000_000;

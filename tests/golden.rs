@@ -1,0 +1,207 @@
+//! Values from independent programs: `assets/golden` holds them and their generators.
+
+#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, s};
+use serde::Deserialize;
+use tropix::backend::{Activation, Backend, HalfStep, Reference, Transpose};
+use tropix::network::dataset::{self, DataOptions};
+use tropix::network::{Head, format};
+
+fn asset(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(path)
+}
+
+fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
+    serde_json::from_slice(&std::fs::read(asset("golden").join(name)).unwrap()).unwrap()
+}
+
+fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
+    let columns = rows.first().map_or(0, Vec::len);
+    Array2::from_shape_vec((rows.len(), columns), rows.concat()).unwrap()
+}
+
+/// What a backend uploads; the golden inputs are exact in f32.
+fn narrow(matrix: &Array2<f64>) -> Array2<f32> {
+    #[expect(clippy::cast_possible_truncation, reason = "exact: the generators round their inputs to f32")]
+    matrix.mapv(|value| value as f32)
+}
+
+/// The largest difference, relative to the largest expected value.
+fn deviation(got: &Array2<f64>, expected: &Array2<f64>) -> f64 {
+    assert_eq!(got.dim(), expected.dim());
+    let largest = expected.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    let difference = (got - expected).iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    if difference == 0.0 { 0.0 } else { difference / largest.max(f64::MIN_POSITIVE) }
+}
+
+#[derive(Deserialize)]
+struct Problem2 {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    lambda: f32,
+    first: HalfStepName,
+    rows: Vec<Vec<f64>>,
+    constants: Option<Vec<f64>>,
+    coefficients: Vec<Vec<f64>>,
+    targets: Vec<Vec<f64>>,
+    norms: Vec<f64>,
+    row_scores: Vec<f64>,
+    element_scores: Vec<Vec<f64>>,
+    objective: Vec<Vec<f64>>,
+    steps: Vec<Step>,
+}
+
+#[derive(Deserialize, Clone, Copy)]
+#[serde(rename_all = "lowercase")]
+enum HalfStepName {
+    Rows,
+    Elements,
+}
+
+#[derive(Deserialize)]
+struct Step {
+    rows: Vec<Vec<f64>>,
+    elements: Vec<Vec<f64>>,
+}
+
+/// Compares the scores and half-steps of a backend with the generic solvers.
+fn problem2_agrees<B: Backend>(backend: &B, tolerance: f64) {
+    for case in golden::<Problem2>("problem2.json").cases {
+        let close = |what: &str, got: &Array2<f64>, expected: &Array2<f64>| {
+            let deviation = deviation(got, expected);
+            assert!(deviation <= tolerance, "{}: {what} deviate by {deviation:e}", case.name);
+        };
+        let row = |values: &[f64]| matrix(&[values.to_vec()]);
+        let rows = matrix(&case.rows);
+        let coefficients = matrix(&case.coefficients);
+        let constants = case.constants.as_ref().map(|values| row(values));
+        let upload = |matrix: &Array2<f64>| backend.upload(&narrow(matrix)).unwrap();
+        let on_device = constants.as_ref().map(upload);
+        let scores = backend.row_scores(&upload(&rows), on_device.as_ref(), &upload(&coefficients)).unwrap();
+        let norms = backend.download(&scores.norms).unwrap();
+        close("norms", &norms, &row(&case.norms));
+        close("row scores", &backend.download(&scores.rows).unwrap(), &row(&case.row_scores));
+        close("element scores", &(coefficients.mapv(f64::abs) * &norms), &matrix(&case.element_scores));
+
+        let generators = match &constants {
+            Some(c) => ndarray::concatenate(ndarray::Axis(1), &[rows.view(), c.t()]).unwrap(),
+            None => rows,
+        };
+        let first = match case.first {
+            HalfStepName::Rows => HalfStep::Rows,
+            HalfStepName::Elements => HalfStep::Elements,
+        };
+        let targets = upload(&matrix(&case.targets));
+        for (count, step) in case.steps.iter().enumerate() {
+            let update = backend.row_update(&scores.norms, &targets, case.lambda, first, count + 1).unwrap();
+            let scale = backend.download(&update.scale).unwrap();
+            let shrunk = &generators * &scale.t();
+            close("rows", &shrunk, &matrix(&step.rows));
+            close("elements", &backend.download(&update.elements).unwrap(), &matrix(&step.elements));
+            // An objective of zero has no relative error: the unit is what it costs to remove everything.
+            let unit = case.element_scores.iter().flatten().fold(1.0, |sum, size| sum + size * size);
+            let objective = backend.download(&update.objective).unwrap() + unit;
+            close("objectives", &objective, &(matrix(&case.objective[..count + 2]) + unit));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Forward {
+    logits: Vec<Vec<f64>>,
+    rate: f64,
+    removed: usize,
+    kept_per_layer: Vec<usize>,
+    cutoff: f64,
+    rows: Vec<MaskRow>,
+}
+
+#[derive(Deserialize)]
+struct MaskRow {
+    layer: usize,
+    row: usize,
+    kept: Vec<usize>,
+    near_the_cut: Vec<usize>,
+}
+
+fn mlp() -> Head {
+    Head::of(&format::load(&asset("models/mlp-mnist.safetensors"), None).unwrap().network).unwrap()
+}
+
+/// Compares the logits of a backend with numpy.
+fn forward_agrees<B: Backend>(backend: &B, tolerance: f64) {
+    let expected = matrix(&golden::<Forward>("forward.json").logits);
+    let file = asset("data/mnist/mnist-test2000.safetensors");
+    let data = dataset::load(&file.to_string_lossy(), &DataOptions::default()).unwrap();
+    data.check_against(784, 10).unwrap();
+    let mut images = Array2::<f32>::zeros((expected.nrows(), 784));
+    tropix::backend::RowSource::read_rows(&data.inputs, 0, images.as_slice_mut().unwrap()).unwrap();
+    let mut x = backend.upload(&images).unwrap();
+    for layer in &mlp().layers {
+        let activation = if layer.relu { Activation::Relu } else { Activation::Identity };
+        let bias = layer.bias.as_ref().map(|bias| backend.upload(bias).unwrap());
+        x = backend.affine(&x, &backend.upload(&layer.weight).unwrap(), bias.as_ref(), activation).unwrap();
+    }
+    let deviation = deviation(&backend.download(&x).unwrap(), &expected);
+    assert!(deviation <= tolerance, "logits deviate by {deviation:e}");
+}
+
+/// The tropical-path scores of the reference put the same weights below the cut as numpy does.
+#[test]
+fn path_norms_give_the_mask_of_numpy() {
+    let expected: Forward = golden("forward.json");
+    let backend = Reference::new();
+    let layers = mlp().layers;
+    let weights: Vec<Array2<f64>> = layers.iter().map(|layer| backend.upload(&layer.weight).unwrap()).collect();
+    let mut incoming = vec![Array2::ones((1, layers[0].weight.matrix_shape()[1]))];
+    for (layer, weight) in layers.iter().zip(&weights).take(layers.len() - 1) {
+        let bias = layer.bias.as_ref().map(|bias| backend.upload(bias).unwrap());
+        incoming.push(backend.path_norms(weight, incoming.last().unwrap(), bias.as_ref(), Transpose::No).unwrap());
+    }
+    let mut outgoing = vec![Array2::ones((1, 10))];
+    for weight in weights.iter().skip(1).rev() {
+        outgoing.push(backend.path_norms(weight, outgoing.last().unwrap(), None, Transpose::Yes).unwrap());
+    }
+    outgoing.reverse();
+    let scores: Vec<Array2<f64>> = weights
+        .iter()
+        .zip(incoming.iter().zip(&outgoing))
+        .map(|(weight, (before, after))| weight.mapv(f64::abs) * before.mapv(f64::sqrt) * after.mapv(f64::sqrt).t())
+        .collect();
+    let mut sorted: Vec<f64> = scores.iter().flatten().copied().collect();
+    sorted.sort_by(f64::total_cmp);
+    let exact = |count: usize| f64::from(u32::try_from(count).unwrap());
+    assert!((exact(sorted.len()) * expected.rate - exact(expected.removed)).abs() <= 0.5);
+    assert!((sorted[expected.removed] / expected.cutoff - 1.0).abs() < 1e-12);
+    let kept = scores.iter().map(|layer| layer.iter().filter(|score| **score >= sorted[expected.removed]).count());
+    assert_eq!(kept.collect::<Vec<_>>(), expected.kept_per_layer);
+    for MaskRow { layer, row, kept, near_the_cut } in expected.rows {
+        for (column, score) in scores[layer].slice(s![row, ..]).iter().enumerate() {
+            let here = *score >= sorted[expected.removed];
+            assert!(here == kept.contains(&column) || near_the_cut.contains(&column), "{layer} {row} {column}");
+        }
+    }
+}
+
+#[test]
+fn the_reference_agrees_with_generic_solvers_on_problem_2() {
+    problem2_agrees(&Reference::new(), 1e-7);
+}
+
+#[test]
+fn the_reference_agrees_with_numpy_on_a_network() {
+    forward_agrees(&Reference::new(), 1e-6);
+}
+
+#[test]
+#[should_panic(expected = "deviate by")]
+fn the_comparison_with_solvers_sees_less_than_they_are_exact_to() {
+    problem2_agrees(&Reference::new(), 1e-17);
+}
