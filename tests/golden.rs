@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use serde::Deserialize;
-use tropix::backend::{Activation, Backend, HalfStep, Reference, Transpose};
+use tropix::backend::{Activation, Backend, Cpu, Gpu, GpuOptions, HalfStep, Reference, Transpose};
 use tropix::network::dataset::{self, DataOptions};
-use tropix::network::{Head, format};
+use tropix::network::{DeviceHead, Head, format};
+use tropix::prune::{AlternatingOptions, Method, Ranking, Target};
 
 fn asset(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(path)
@@ -188,6 +189,56 @@ fn path_norms_give_the_mask_of_numpy() {
             assert!(here == kept.contains(&column) || near_the_cut.contains(&column), "{layer} {row} {column}");
         }
     }
+}
+
+/// The masks of the method itself are those of numpy, but for elements too close to the cut for f32 to tell.
+fn masks_agree<B: Backend>(backend: &B) {
+    let expected: Forward = golden("forward.json");
+    let head = mlp();
+    let device = DeviceHead::upload(backend, &head).unwrap();
+    let options = AlternatingOptions::default();
+    let ranking = Ranking::new(backend, &head, &device, Method::TropicalPath, 0, options).unwrap();
+    let planned = ranking.plan_all(&[Target::Rate(expected.rate)]).unwrap().remove(0);
+    assert_eq!(planned.removed, expected.removed as u64);
+    assert!((f64::from(planned.cut_scores()[0]) / expected.cutoff).is_finite());
+    let (plan, _) = ranking.plan(planned).unwrap();
+    for (layer, kept) in plan.layers.iter().zip(&expected.kept_per_layer) {
+        assert!(layer.keep.kept().abs_diff(*kept as u64) <= 2, "`{}`: {} {kept}", layer.name, layer.keep.kept());
+    }
+    for MaskRow { layer, row, kept, near_the_cut } in expected.rows {
+        for column in 0..plan.layers[layer].keep.shape()[1] {
+            let here = plan.layers[layer].keep.keeps(row, column);
+            assert!(here == kept.contains(&column) || near_the_cut.contains(&column), "{layer} {row} {column}");
+        }
+    }
+}
+
+fn gpu() -> Gpu {
+    let options = GpuOptions { allow_software: true, ..GpuOptions::default() };
+    Gpu::new(&options).unwrap_or_else(|error| {
+        panic!("{error}; on Debian `apt-get install mesa-vulkan-drivers` gives a software adapter")
+    })
+}
+
+#[test]
+fn every_backend_makes_the_masks_of_numpy() {
+    masks_agree(&Reference::new());
+    masks_agree(&Cpu::new());
+}
+
+#[test]
+#[cfg_attr(no_adapter, ignore = "built for machines without a graphics adapter")]
+fn the_gpu_agrees_with_solvers_and_numpy() {
+    let gpu = gpu();
+    problem2_agrees(&gpu, 1e-5);
+    forward_agrees(&gpu, 1e-5);
+    masks_agree(&gpu);
+}
+
+#[test]
+fn the_host_path_agrees_with_solvers_and_numpy() {
+    problem2_agrees(&Cpu::new(), 1e-5);
+    forward_agrees(&Cpu::new(), 1e-5);
 }
 
 #[test]

@@ -20,7 +20,7 @@ impl Mask {
     pub fn full(rows: usize, columns: usize) -> Self {
         let words_per_row = columns.div_ceil(64);
         let mut words = vec![u64::MAX; rows * words_per_row];
-        if columns % 64 != 0 {
+        if !columns.is_multiple_of(64) {
             for last in words.iter_mut().skip(words_per_row - 1).step_by(words_per_row) {
                 *last = (1 << (columns % 64)) - 1;
             }
