@@ -171,8 +171,8 @@ pub(crate) fn block_order<B: Backend>(
 
 impl BlockOrder {
     /// Removes weights from the masks of `A` and `B`, lowest scores first and elements before rows, while the budget
-    /// lasts or up to lambda. A row that no longer fits ends the walk for rows; elements of `B` fill the rest. Returns
-    /// the rows removed, ascending, the score that was reached, and the row from which a last remainder has to come.
+    /// lasts or up to lambda. Returns the rows removed, ascending, the score that was reached, and the row that no
+    /// longer fitted with the rest of the budget.
     fn walk(&self, a: &mut Mask, b: &mut Mask, target: BlockTarget) -> (Vec<usize>, f64, Option<(usize, u64)>) {
         let (budget, limit) = match target {
             BlockTarget::Weights(budget) => (budget, f32::MAX),
@@ -188,14 +188,12 @@ impl BlockOrder {
                 break;
             }
             walk.rows(a, |row_score| row_score < score);
-            if walk.budget == 0 {
+            if walk.budget == 0 || !walk.rows_fit {
                 break;
             }
             if b.remove(index / neurons, index % neurons) {
                 walk.budget -= 1;
-                if walk.rows_fit {
-                    walk.reached = walk.reached.max(score);
-                }
+                walk.reached = score;
             }
         }
         walk.rows(a, |row_score| row_score <= limit);
@@ -210,13 +208,12 @@ impl BlockOrder {
     }
 }
 
-/// Removes the smallest `|a_j| inputs_j` of what stays in a row, so that a rate is met to the weight.
-fn remove_smallest(weight: &Tensor, inputs: &[f64], keep: &mut Mask, row: usize, count: u64) {
+/// Removes the smallest of the weights that stay in a row, so that a rate is met to the weight.
+fn remove_smallest(weight: &Tensor, keep: &mut Mask, row: usize, count: u64) {
     let mut values = vec![0.0; keep.shape()[1]];
     weight.read(row * values.len(), &mut values);
     let mut kept: Vec<usize> = (0..values.len()).filter(|j| keep.keeps(row, *j)).collect();
-    let size = |j: &usize| f64::from(values[*j].abs()) * inputs[*j];
-    kept.sort_by(|a, b| size(a).total_cmp(&size(b)).then(a.cmp(b)));
+    kept.sort_by(|a, b| values[*a].abs().total_cmp(&values[*b].abs()).then(a.cmp(b)));
     for column in kept.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
         keep.remove(row, column);
     }
@@ -250,7 +247,7 @@ impl Walk<'_> {
                 return;
             }
             self.budget -= weight;
-            self.reached = self.reached.max(score);
+            self.reached = score;
             a.remove_row(row);
             self.removed.push(row);
             self.next_row += 1;
@@ -313,8 +310,6 @@ impl RowProtocol {
             })
             .collect();
         let mut traces = Vec::new();
-        // Sizes of a layer's inputs, so that entries of one row compare in a unit that rescaling neurons leaves alone.
-        let mut input_norms = vec![1.0; head.inputs()];
         for block in 0..layers.len() - 1 {
             let later;
             let order = if block == 0 {
@@ -342,9 +337,8 @@ impl RowProtocol {
             };
             let (removed, lambda, rest) = order.walk(&mut first.keep, &mut second.keep, block_target);
             if let Some((row, count)) = rest {
-                remove_smallest(&layers[block].weight, &input_norms, &mut first.keep, row, count);
+                remove_smallest(&layers[block].weight, &mut first.keep, row, count);
             }
-            input_norms.clone_from(&order.norms);
             traces.push(self.finish(backend, order, [first, second], &layers[block + 1].weight, removed, lambda)?);
         }
         Ok((Plan { layers: plans }, traces))
