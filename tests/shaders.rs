@@ -1,5 +1,7 @@
 //! The shaders, checked without an adapter.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first error")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

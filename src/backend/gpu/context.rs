@@ -34,8 +34,6 @@ pub(super) struct Context {
     pub(super) max_binding: u64,
     /// Workgroups along one dimension of a dispatch.
     pub(super) max_groups: u32,
-    /// Whether the adapter runs on the host processor.
-    pub(super) software: bool,
     /// Lanes of a subgroup, where the adapter runs on the host processor and their number is fixed. Absent in a checked
     /// context, which takes the shaders that hardware runs.
     pub(super) host_lanes: Option<u32>,
@@ -106,7 +104,6 @@ impl Context {
             queue,
             max_binding: max_binding / 16 * 16,
             max_groups: limits.max_compute_workgroups_per_dimension,
-            software: summary.software,
             host_lanes: (summary.software && subgroups && fixed && !options.checked).then_some(info.subgroup_min_size),
             checked: options.checked,
             work: if summary.software { 1 << 29 } else { 1 << 33 },
