@@ -36,7 +36,7 @@ fn affine(
     let panel = shape.first_panel + (number / tiles) * LANES + lane;
 
     var tile: Tile;
-    contract(&tile, shape, row, panel);
+    contract(&tile, shape, row, panel, lane);
 
     if panel >= shape.end_panel {
         return;

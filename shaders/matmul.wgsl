@@ -33,7 +33,7 @@ fn matmul(
     let panel = shape.first_panel + (number / tiles) * LANES + lane;
 
     var tile: Tile;
-    contract(&tile, shape, row, panel);
+    contract(&tile, shape, row, panel, lane);
 
     if panel >= shape.end_panel {
         return;

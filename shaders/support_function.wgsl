@@ -35,7 +35,7 @@ fn support_function(
 
     for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
         var tile: Tile;
-        contract(&tile, shape, row, panel + lane);
+        contract(&tile, shape, row, panel + lane, lane);
         // The columns of the padding are zero and add nothing; a panel beyond the last belongs to another lane.
         let own = select(0.0, 1.0, panel + lane < shape.end_panel);
         for (var r = 0u; r < TILE_ROWS; r++) {

@@ -45,7 +45,7 @@ fn tropical_eval(
     for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
         let own = panel + lane;
         var tile: Tile;
-        contract(&tile, shape, row, own);
+        contract(&tile, shape, row, own, lane);
         if own < shape.end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 let column = own * TILE_COLUMNS + c;

@@ -1,12 +1,14 @@
 //! The shaders, checked without an adapter.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first error")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 2] = ["contraction", "grid"];
+const LIBRARIES: [&str; 4] = ["contraction", "grid", "rows_broadcast", "rows_direct"];
 /// Shader files with a kernel that operations use, but that is none itself.
 const HELPERS: [&str; 1] = ["pack"];
 
@@ -31,7 +33,7 @@ fn every_shader_is_valid_as_the_host_composes_it() {
     for (stem, text) in &modules {
         let module =
             naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{stem}: {}", error.emit_to_string(text)));
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::default());
+        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
         let info = validator.validate(&module).unwrap_or_else(|error| panic!("{stem}: {}", error.emit_to_string(text)));
         assert!(!module.entry_points.is_empty(), "{stem} has no entry point");
         for (handle, variable) in module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some()) {

@@ -50,17 +50,19 @@ const OPERATIONS: [(&str, usize); 10] = [
 /// Whatever keeps an operation from running; a result that deviates is not an error but a [`SelfTest`] that is not `ok`.
 pub fn self_test<B: Backend>(backend: &B) -> Result<Vec<SelfTest>> {
     let (got, want) = (run(backend)?, run(&Reference::new())?);
-    let compare = |((operation, roundings), (got, want)): (&(&'static str, usize), (&Array2<f64>, &Array2<f64>))| {
-        let size = want.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));
-        let largest = got.iter().zip(want).map(|(got, want)| (got - want).abs() / size);
-        // NaN is larger than everything: it must not pass.
-        let deviation = largest.fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a });
-        let nu = *roundings as f64 * f64::from(f32::EPSILON) / 2.0;
-        let tolerance = nu / (1.0 - nu);
-        let ok = got.dim() == want.dim() && deviation <= tolerance;
-        SelfTest { operation, deviation, tolerance, ok }
-    };
-    Ok(OPERATIONS.iter().zip(got.iter().zip(&want)).map(compare).collect())
+    let pairs = got.iter().zip(&want);
+    Ok(OPERATIONS.iter().zip(pairs).map(|(operation, (got, want))| compare(*operation, got, want)).collect())
+}
+
+fn compare((operation, roundings): (&'static str, usize), got: &Array2<f64>, want: &Array2<f64>) -> SelfTest {
+    let size = want.iter().fold(f64::MIN_POSITIVE, |size, value| size.max(value.abs()));
+    let differences = got.iter().zip(want).map(|(got, want)| (got - want).abs() / size);
+    // NaN is larger than everything: it must not pass.
+    let deviation = differences.fold(0.0, |a: f64, b| if b > a || b.is_nan() { b } else { a });
+    let nu = roundings as f64 * f64::from(f32::EPSILON) / 2.0;
+    let tolerance = nu / (1.0 - nu);
+    let ok = got.dim() == want.dim() && deviation <= tolerance;
+    SelfTest { operation, deviation, tolerance, ok }
 }
 
 fn run<B: Backend>(backend: &B) -> Result<Results> {

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use ndarray::Array2;
-use proptest::prelude::{Just, Strategy};
+use proptest::prelude::Just;
 use proptest::prop_oneof;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rand::RngExt;

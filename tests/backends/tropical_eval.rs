@@ -22,9 +22,9 @@ fn a_polynomial_by_hand<B: Backend>(backend: &B) {
 fn ties_go_to_the_lowest_monomial<B: Backend>(backend: &B) {
     for monomials in [1, 2, 31, 300] {
         let x = backend.upload(&random([5, 3], 0, "x")).unwrap();
-        let a = backend.upload(&ndarray::Array2::<f32>::ones((monomials, 3))).unwrap();
+        let a = backend.upload(&Array2::<f32>::ones((monomials, 3))).unwrap();
         // The first monomial lies below all others, which are the same.
-        let c = ndarray::Array2::from_shape_fn((1, monomials), |(_, i)| if i == 0 { -100.0_f32 } else { -50.0 });
+        let c = Array2::from_shape_fn((1, monomials), |(_, i)| if i == 0 { -100.0_f32 } else { -50.0 });
         let maxima = backend.tropical_eval(&x, &a, &backend.upload(&c).unwrap()).unwrap();
         let lowest = u32::from(monomials > 1);
         assert_eq!(backend.download_indices(&maxima.arguments).unwrap(), [lowest; 5], "{monomials} monomials");
@@ -46,8 +46,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
         let terms = plain(wide(&x), wide(&a), wide(&c));
         let largest = plain(sizes(&x), sizes(&a), sizes(&c));
         // The maximum of values that are each within their bound is within the largest bound.
-        let largest =
-            ndarray::Array2::from_shape_fn((n, 1), |(i, _)| largest.row(i).iter().copied().fold(0.0, f64::max));
+        let largest = Array2::from_shape_fn((n, 1), |(i, _)| largest.row(i).iter().copied().fold(0.0, f64::max));
         let bound = bound(d + 1, &largest);
         let want = reference().tropical_eval(&wide(&x), &wide(&a), &wide(&c)).unwrap();
         assert_close("values", &down(backend, &got.values), &want.values, &bound);

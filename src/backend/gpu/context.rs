@@ -34,8 +34,9 @@ pub(super) struct Context {
     pub(super) max_binding: u64,
     /// Workgroups along one dimension of a dispatch.
     pub(super) max_groups: u32,
-    /// Whether the adapter runs on the host processor.
-    pub(super) software: bool,
+    /// Lanes of a subgroup, where the adapter runs on the host processor and their number is fixed. Absent in a checked
+    /// context, which takes the shaders that hardware runs.
+    pub(super) host_lanes: Option<u32>,
     /// Whether all shaders run with the checks of wgpu.
     pub(super) checked: bool,
     /// Multiply-adds in one submission, a fraction of a tenth of a second: longer ones stall the desktop or are killed.
@@ -63,6 +64,7 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tropix"),
             required_limits: limits.clone(),
+            required_features: adapter.features() & wgpu::Features::SUBGROUP,
             // The pool keeps what is used again; large reserves below it would only cost memory.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -92,6 +94,9 @@ impl Context {
             }
         });
         let pool = Pool::new(device.clone());
+        let info = adapter.get_info();
+        let fixed = info.subgroup_min_size == info.subgroup_max_size;
+        let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
         Ok(Self {
             empty: pool.take(Use::Storage, 16),
             pool,
@@ -99,7 +104,7 @@ impl Context {
             queue,
             max_binding: max_binding / 16 * 16,
             max_groups: limits.max_compute_workgroups_per_dimension,
-            software: summary.software,
+            host_lanes: (summary.software && subgroups && fixed && !options.checked).then_some(info.subgroup_min_size),
             checked: options.checked,
             work: if summary.software { 1 << 29 } else { 1 << 33 },
             traffic: if summary.software { 1 << 23 } else { 1 << 28 },
@@ -130,19 +135,18 @@ impl Context {
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let result = work();
         let found = [validation.pop(), memory.pop(), internal.pop()].map(pollster::block_on);
-        for error in found.into_iter().flatten() {
-            // A lost device also fails validation: its own message says more.
-            self.health(operation)?;
-            return Err(match error {
-                wgpu::Error::OutOfMemory { source } => Error::OutOfMemory { operation, reason: source.to_string() },
-                wgpu::Error::Validation { description, .. } => {
-                    Error::Shader { kernel: operation, diagnostic: description }
-                }
-                wgpu::Error::Internal { description, .. } => Error::DeviceLost { reason: description },
-            });
-        }
+        // A lost device also fails validation: its own message says more.
         self.health(operation)?;
-        Ok(result)
+        match found.into_iter().flatten().next() {
+            None => Ok(result),
+            Some(wgpu::Error::OutOfMemory { source }) => {
+                Err(Error::OutOfMemory { operation, reason: source.to_string() })
+            }
+            Some(wgpu::Error::Validation { description, .. }) => {
+                Err(Error::Shader { kernel: operation, diagnostic: description })
+            }
+            Some(wgpu::Error::Internal { description, .. }) => Err(Error::DeviceLost { reason: description }),
+        }
     }
 
     /// Takes a buffer for storage of at least `bytes`.

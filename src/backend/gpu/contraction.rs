@@ -30,31 +30,47 @@ pub(super) struct Shape {
     columns: u32,
 }
 
+/// How the rows of the left operand come to the lanes of a workgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Each lane loads them.
+    Direct,
+    /// The lanes of a subgroup share the loads.
+    Broadcast,
+}
+
 /// The register tile of a lane, and the lanes of a workgroup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tile {
     pub(super) rows: u32,
     pub(super) columns: u32,
     pub(super) lanes: u32,
+    pub(super) variant: Rows,
 }
 
 impl Tile {
     /// Large tiles load less for each product; small ones waste less on short edges.
     fn new(context: &Context, rows: usize, columns: usize) -> Self {
-        let (large, lanes) = if context.software { (16, 8) } else { (8, 64) };
-        let edge = |n: usize, small: usize| if n <= small { 4 } else { large };
-        if let Ok(t) = std::env::var("TT") {
-            let v: Vec<u32> = t.split(',').map(|x| x.parse().unwrap()).collect();
-            return Self { rows: v[0], columns: v[1], lanes: v[2] };
+        if let Some(lanes) = context.host_lanes.filter(|lanes| [4, 8, 16].contains(lanes)) {
+            let rows = if rows <= lanes as usize { lanes } else { 32 };
+            return Self { rows, columns: 4, lanes, variant: Rows::Broadcast };
         }
-        Self { rows: edge(rows, 4), columns: edge(columns, 32), lanes }
+        let rows = if rows <= 4 { 4 } else { 8 };
+        let columns = if columns <= 32 { 4 } else { 8 };
+        Self { rows, columns, lanes: 64, variant: Rows::Direct }
     }
 
+    /// What the contraction is composed with.
     pub(super) fn constants(self) -> Constants {
-        Constants {
-            consts: vec![("TILE_ROWS", self.rows), ("TILE_COLUMNS", self.columns)],
-            overrides: vec![("LANES", self.lanes)],
-        }
+        let mut consts = vec![("TILE_ROWS", self.rows), ("TILE_COLUMNS", self.columns)];
+        let library = match self.variant {
+            Rows::Direct => include_str!("../../../shaders/rows_direct.wgsl"),
+            Rows::Broadcast => {
+                consts.push(("LANES_OF_SUBGROUP", self.lanes));
+                include_str!("../../../shaders/rows_broadcast.wgsl")
+            }
+        };
+        Constants { consts, overrides: vec![("LANES", self.lanes)], library }
     }
 }
 

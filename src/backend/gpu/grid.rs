@@ -28,7 +28,7 @@ impl Grid {
 
     /// The values that the kernel is compiled with.
     pub(super) fn constants(self) -> Constants {
-        Constants { consts: Vec::new(), overrides: vec![("ROW_LANES", self.lanes)] }
+        Constants { overrides: vec![("ROW_LANES", self.lanes)], ..Constants::default() }
     }
 
     /// Workgroups for kernels that give each row as many workgroups as it has segments.

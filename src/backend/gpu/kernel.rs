@@ -31,6 +31,8 @@ pub(super) struct Constants {
     pub(super) consts: Vec<(&'static str, u32)>,
     /// Values of `override`s: sizes of workgroups.
     pub(super) overrides: Vec<(&'static str, u32)>,
+    /// A library that is chosen for the adapter.
+    pub(super) library: &'static str,
 }
 
 /// What a kernel is cached by.
@@ -80,7 +82,7 @@ impl Context {
 impl Source {
     /// The module with its `const` lines.
     pub(super) fn module(&self, constants: &Constants) -> String {
-        let mut text = self.wgsl.to_owned();
+        let mut text = format!("{}\n{}", self.wgsl, constants.library);
         for (name, value) in &constants.consts {
             text.push_str(&format!("\nconst {name}: u32 = {value}u;"));
         }
@@ -157,7 +159,7 @@ impl Binding {
 fn reflect(source: &Source, text: &str) -> Result<Vec<Binding>> {
     let wrong = |diagnostic: String| Error::Shader { kernel: source.stem, diagnostic };
     let module = naga::front::wgsl::parse_str(text).map_err(|error| wrong(error.emit_to_string(text)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::default())
+    let info = Validator::new(ValidationFlags::all(), Capabilities::default() | Capabilities::SUBGROUP)
         .validate(&module)
         .map_err(|error| wrong(error.emit_to_string(text)))?;
     let entry = module

@@ -141,7 +141,10 @@ fn fold(groups: u64, limit: u32) -> Option<[u32; 3]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Context, GpuOptions, adapter, matmul};
     use super::fold;
+    use crate::backend::gpu::contraction::{Rows, Tile};
+    use crate::error::Error;
 
     #[test]
     fn grids_fold_at_the_limit() {
@@ -154,5 +157,37 @@ mod tests {
             assert_eq!(fold(groups, 65_535), Some(grid));
         }
         assert_eq!(fold(28, 3), None);
+    }
+
+    #[test]
+    #[cfg_attr(no_adapter, ignore = "needs an adapter")]
+    fn a_wrong_operand_is_named_as_in_wgsl() -> Result<(), Error> {
+        let options = GpuOptions { allow_software: true, ..GpuOptions::default() };
+        let context = Context::new(&adapter::choose(&options)?, &options)?;
+        let tile = Tile { rows: 4, columns: 4, lanes: 8, variant: Rows::Direct };
+        let kernel = context.kernel(&matmul::SOURCE, tile.constants())?;
+        let (x, mut z) = (context.storage("test", 64)?, context.storage("test", 64)?);
+        let words = [0_u32; 12];
+        let message = |outcome: Result<(), Error>| outcome.err().map(|error| error.to_string()).unwrap_or_default();
+        let launch = || context.launch(&kernel);
+        for (problem, found) in [
+            ("`params` is declared as Uniform(48) but given Uniform(4)", launch().params(&0_u32).dispatch(1)),
+            (
+                "`y` is declared as Read(Float) but given Read(Uint)",
+                launch().params(&words).read(&x).read_words(&x).dispatch(1),
+            ),
+            (
+                "`z` is declared as Write(Float) but given Read(Float)",
+                launch().params(&words).read(&x).read(&x).read(&x).dispatch(1),
+            ),
+            ("`z` is not given", launch().params(&words).read(&x).read(&x).dispatch(1)),
+            (
+                "operand 4 is given Read(Float) but not declared",
+                launch().params(&words).read(&x).read(&x).write(&mut z).read(&x).dispatch(1),
+            ),
+        ] {
+            assert_eq!(message(found), format!("shader `matmul`: {problem}"));
+        }
+        Ok(())
     }
 }

@@ -45,7 +45,7 @@ pub struct GpuOptions {
     pub allow_software: bool,
     /// Bytes of the largest binding, if below the adapter's own limit. Tests use it to cut small matrices.
     pub max_binding: Option<u64>,
-    /// Whether all shaders run with the bounds checks and loop bounds of wgpu.
+    /// Whether all shaders run with the bounds checks and loop bounds of wgpu, in the variants made for hardware.
     pub checked: bool,
 }
 
@@ -83,15 +83,13 @@ impl Gpu {
 #[doc(hidden)]
 #[must_use]
 pub fn shader_modules() -> Vec<(&'static str, String)> {
-    let contraction =
-        kernel::Constants { consts: vec![("TILE_ROWS", 16), ("TILE_COLUMNS", 16)], ..kernel::Constants::default() };
+    use contraction::{Rows, Tile};
+    let tile = |variant| Tile { rows: 16, columns: 8, lanes: 8, variant }.constants();
+    let (direct, broadcast) = (tile(Rows::Direct), tile(Rows::Broadcast));
     let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
     let rows = kernel::Constants::default();
-    [
-        (affine::SOURCE, &contraction),
-        (matmul::SOURCE, &contraction),
-        (tropical_eval::SOURCE, &contraction),
-        (support_function::SOURCE, &contraction),
+    let contractions = [affine::SOURCE, matmul::SOURCE, tropical_eval::SOURCE, support_function::SOURCE];
+    let others = [
         (pack::SOURCE, &panels),
         (generators::SOURCE, &rows),
         (row_scores::NORMS, &rows),
@@ -99,9 +97,13 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
         (path_norms::FORWARD, &rows),
         (threshold_mask::SOURCE, &rows),
         (classify::SOURCE, &rows),
-    ]
-    .map(|(source, constants)| (source.stem, source.module(constants)))
-    .to_vec()
+    ];
+    contractions
+        .iter()
+        .flat_map(|source| [(*source, &direct), (*source, &broadcast)])
+        .chain(others)
+        .map(|(source, constants)| (source.stem, source.module(constants)))
+        .collect()
 }
 
 impl Backend for Gpu {

@@ -79,7 +79,11 @@ fn backward(context: &Context, weights: &Matrix, squares: &Matrix, out: &mut Mat
     let [p, columns] = weights.shape();
     let kernel = context.kernel(&BACKWARD, Grid::new(64).constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / weights.blocks.step;
-    let blocks = if p == 0 { vec![0..0] } else { parts(0..p, &[weights.blocks.step], usize::MAX) };
+    let mut blocks = parts(0..p, &[weights.blocks.step], usize::MAX);
+    if blocks.is_empty() {
+        // An empty sum is still to be written.
+        blocks.push(0..0);
+    }
     for rows in blocks {
         for part in parts(0..columns, &[], most.max(64)) {
             let params = Params {

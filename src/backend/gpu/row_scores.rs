@@ -81,7 +81,11 @@ fn fill_scores(context: &Context, coefficients: &Matrix, norms: &Matrix, scores:
     let mut sums = Matrix::new(context, "row_scores", [p, 2])?;
     let step = sums.blocks.step;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / coefficients.blocks.step.max(1);
-    let blocks = if k == 0 { vec![0..0] } else { parts(0..k, &[coefficients.blocks.step], usize::MAX) };
+    let mut blocks = parts(0..k, &[coefficients.blocks.step], usize::MAX);
+    if blocks.is_empty() {
+        // An empty sum is still to be written.
+        blocks.push(0..0);
+    }
     for classes in blocks {
         for part in parts(0..p, &[step], most) {
             let block = coefficients.blocks.buffers.get(classes.start / coefficients.blocks.step);
