@@ -40,3 +40,8 @@ pub mod report;
 pub mod rng;
 
 pub use error::{Error, Result};
+
+/// The library example of the README, compiled and run as a doc test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

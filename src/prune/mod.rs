@@ -2,6 +2,7 @@
 //! [`Plan`](crate::network::Plan) says what stays. Methods know nothing of files.
 
 mod alternating;
+mod block_order;
 mod curve;
 mod magnitude;
 mod path;

@@ -1,5 +1,5 @@
 //! The program from outside: outputs, reports, exit codes, and the command blocks of the README.
-#![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod bad_input;
 mod commands;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The blocks of the README that begin with ```console, as lines.
+/// The console blocks of the README, as lines.
 fn blocks() -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
     let mut blocks = Vec::new();

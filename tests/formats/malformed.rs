@@ -1,5 +1,7 @@
 //! Files that are not what they claim: refused with the name of file and tensor, at once, without the memory they claim.
 
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use tropix::Error;
@@ -80,8 +82,20 @@ fn every_malformed_file_is_refused_by_name_and_in_milliseconds() {
             matches!(error, Error::Format { .. } | Error::NonFinite { .. } | Error::Chain { .. }),
             "{case}: {error:?}"
         );
+        exits_65(&path, parts, case);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{case}");
     }
+}
+
+/// The program refuses the file with the same words and writes nothing.
+fn exits_65(path: &Path, parts: &[&str], case: &str) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tropix"));
+    let folder = path.parent().unwrap();
+    command.args(["prune", "model.safetensors", "-o", "out.safetensors", "--rate", "0.5", "--device", "cpu"]);
+    let output = command.current_dir(folder).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(65), "{case}: {said}");
+    assert!(parts.iter().all(|part| said.contains(part)), "{case}: {said}");
 }
 
 #[test]

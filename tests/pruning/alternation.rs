@@ -148,7 +148,7 @@ fn shrunk_weights_are_the_minimisers_and_bound_the_change_of_every_logit() {
     let c = head.layers[0].bias.as_ref().unwrap().to_vec();
     let (new_a, new_b) = (weight(&small.network, 0), weight(&small.network, 1));
     // Every generator (j, i) moves by min(lambda, its length) along itself; sum over i bounds the logit per unit of (x, 1).
-    let mut moved = vec![0.0_f64; 4];
+    let mut moved = [0.0_f64; 4];
     for (j, total) in moved.iter_mut().enumerate() {
         for i in 0..12 {
             let norm = (a.row(i).iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() + f64::from(c[i]).powi(2)).sqrt();

@@ -10,7 +10,8 @@ fn labels(network: &Network, x: &ndarray::Array2<f32>) -> Vec<u32> {
     let mut labels: Vec<u32> = logits(network, x)
         .rows()
         .into_iter()
-        .map(|row| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap() as u32)
+        .map(|row| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap())
+        .map(|class| u32::try_from(class).unwrap())
         .collect();
     // Some wrong ones, so that accuracy and agreement differ.
     labels.iter_mut().step_by(5).for_each(|label| *label = (*label + 1) % 4);

@@ -13,7 +13,19 @@ use clap::Parser as _;
 
 use args::{Arguments, Command};
 
+/// Mesa's device-select layer asks the window system which GPU to prefer, and complains on standard error where there is
+/// none. tropix chooses by itself.
+fn silence_device_select() {
+    if std::env::var_os("XDG_RUNTIME_DIR").is_none() {
+        #[expect(unsafe_code, reason = "called first in main: no other thread reads the environment yet")]
+        unsafe {
+            std::env::set_var("NODEVICE_SELECT", "1");
+        }
+    }
+}
+
 fn main() -> ExitCode {
+    silence_device_select();
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
