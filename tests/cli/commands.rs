@@ -172,6 +172,34 @@ fn what_lies_before_the_head_is_carried_and_declined() {
 }
 
 #[test]
+fn another_activation_is_declined_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors: [(&str, &[usize], Vec<f32>); 3] = [
+        ("a.weight", &[5, 3], vec![0.3; 15]),
+        ("b.weight", &[4, 5], vec![0.2; 20]),
+        ("c.weight", &[2, 4], vec![0.1; 8]),
+    ];
+    write_model(&folder.path().join("leaky.safetensors"), &tensors);
+    let arch = r#"
+        version = 1
+        input = [3]
+        layer = [
+          { name = "a", op = "linear", weight = "a.weight" },
+          { name = "act", op = "leaky_relu", slope = 0.1 },
+          { name = "b", op = "linear", weight = "b.weight" },
+          { name = "r", op = "relu" },
+          { name = "c", op = "linear", weight = "c.weight" },
+        ]"#;
+    fs::write(folder.path().join("arch.toml"), arch).unwrap();
+    let prune = "prune leaky.safetensors --arch arch.toml -o out.safetensors --rate 0.5 --device cpu";
+    let report = tropix(folder.path(), &format!("{prune} --json")).expect(0, &[]).json();
+    assert_eq!(report["declined"][0]["name"], "a");
+    assert_eq!(report["declined"][0]["reason"], "`act` (leaky_relu) lies between it and the output");
+    assert_eq!(report["weights"]["before"], 28);
+    tropix(folder.path(), &format!("{prune} --strict --force")).expect(65, &["leaky_relu"]);
+}
+
+#[test]
 fn doctor_tests_every_operation_of_the_host_path() {
     let folder = tempfile::tempdir().unwrap();
     let report = tropix(folder.path(), "doctor --device cpu --json").expect(0, &[]).json();

@@ -170,6 +170,44 @@ fn shrunk_weights_are_the_minimisers_and_bound_the_change_of_every_logit() {
 }
 
 #[test]
+fn binary_rows_go_where_the_two_class_formulas_say_with_and_without_biases() {
+    for (seed, biases, in_generator) in [(20, true, true), (21, true, false), (22, false, true)] {
+        let net = random(&[4, 30, 2], biases, seed);
+        let head = Head::of(&net).unwrap();
+        let (a, b) = (weight(&net, 0), weight(&net, 1));
+        let c = head.layers[0].bias.as_ref().map_or_else(|| vec![0.0; 30], |bias| bias.to_vec());
+        let cpu = Cpu::new();
+        let device = DeviceHead::upload(&cpu, &head).unwrap();
+        for (objective, lambda) in [(Objective::Coupled, 0.9_f64), (Objective::Decoupled, 0.5)] {
+            let options =
+                AlternatingOptions { objective, bias_in_generator: in_generator, ..AlternatingOptions::default() };
+            let ranking = Ranking::new(&cpu, &head, &device, Method::Tropical, 0, options).unwrap();
+            let planned = ranking.plan_all(&[Target::Lambda(lambda)]).unwrap().remove(0);
+            let (plan, _) = ranking.plan(planned).unwrap();
+            let expected: Vec<usize> = (0..30)
+                .filter(|i| {
+                    let constant = if in_generator { f64::from(c[*i]) } else { 0.0 };
+                    let square: f64 = a.row(*i).iter().map(|v| f64::from(*v).powi(2)).sum();
+                    let norm = (square + constant * constant).sqrt();
+                    let (b1, b2) = (f64::from(b[[0, *i]]), f64::from(b[[1, *i]]));
+                    // Corollary 1: w_1 = B_1+ + B_2-, w_2 = B_2+ + B_1-.
+                    let (w1, w2) = match objective {
+                        Objective::Coupled => (b1.max(0.0) + (-b2).max(0.0), b2.max(0.0) + (-b1).max(0.0)),
+                        Objective::Decoupled => (b1.abs(), b2.abs()),
+                    };
+                    (w1 * w1 + w2 * w2) * norm <= lambda * (w1 + w2)
+                })
+                .collect();
+            assert!(!expected.is_empty() && expected.len() < 30);
+            assert_eq!(
+                plan.layers[0].removed_rows, expected,
+                "{objective:?}, biases {biases}, in generator {in_generator}"
+            );
+        }
+    }
+}
+
+#[test]
 fn coupled_weights_are_class_weights_and_refuse_to_shrink_inner_blocks() {
     let net = random(&[6, 10, 9, 4], true, 10);
     let head = Head::of(&net).unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tropix::Result;
 use tropix::network::dataset::{self, DataOptions, Dataset};
 use tropix::network::format::{self, ModelFile};
-use tropix::network::{Head, Network, Op};
+use tropix::network::{Head, Network, Node, Op};
 use tropix::prune::Data;
 use tropix::report::Declined;
 
@@ -47,6 +47,16 @@ pub(crate) fn borrowed(data: &Dataset) -> Data<'_> {
     Data { inputs: &data.inputs, labels: data.labels.as_deref() }
 }
 
+/// Why a linear layer is not part of the head: the first node after it that a head cannot pass.
+fn not_in_head(network: &Network, name: &str) -> String {
+    let after = network.nodes.iter().skip_while(|node| node.name != name).skip(1);
+    let blocks = |node: &&Node| matches!(node.op, Op::Carried { .. }) || node.inputs.len() > 1;
+    match after.into_iter().find(blocks) {
+        Some(node) => format!("`{}` ({}) lies between it and the output", node.name, node.op.name()),
+        None => "not in the chain of linear layers, each followed by ReLU, that ends at the output".to_owned(),
+    }
+}
+
 /// The nodes with weights that the head does not hold, and why they are not pruned.
 pub(crate) fn declined(network: &Network, head: &Head) -> Vec<Declined> {
     let in_head = |name: &str| head.layers.iter().any(|layer| layer.name == name);
@@ -54,11 +64,13 @@ pub(crate) fn declined(network: &Network, head: &Head) -> Vec<Declined> {
     nodes
         .filter_map(|node| {
             let reason = match &node.op {
-                Op::Linear { .. } => "not in the chain of linear layers and ReLU that ends at the output",
-                Op::Carried { tensors, .. } if !tensors.is_empty() => "carried verbatim: tropix does not compute it",
+                Op::Linear { .. } => not_in_head(network, &node.name),
+                Op::Carried { tensors, .. } if !tensors.is_empty() => {
+                    "carried verbatim: tropix does not compute it".to_owned()
+                }
                 _ => return None,
             };
-            Some(Declined { name: node.name.clone(), op: node.op.name().to_owned(), reason: reason.to_owned() })
+            Some(Declined { name: node.name.clone(), op: node.op.name().to_owned(), reason })
         })
         .collect()
 }
