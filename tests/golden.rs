@@ -200,7 +200,6 @@ fn masks_agree<B: Backend>(backend: &B) {
     let ranking = Ranking::new(backend, &head, &device, Method::TropicalPath, 0, options).unwrap();
     let planned = ranking.plan_all(&[Target::Rate(expected.rate)]).unwrap().remove(0);
     assert_eq!(planned.removed, expected.removed as u64);
-    assert!((f64::from(planned.cut_scores()[0]) / expected.cutoff).is_finite());
     let (plan, _) = ranking.plan(planned).unwrap();
     for (layer, kept) in plan.layers.iter().zip(&expected.kept_per_layer) {
         assert!(layer.keep.kept().abs_diff(*kept as u64) <= 2, "`{}`: {} {kept}", layer.name, layer.keep.kept());

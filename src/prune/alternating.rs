@@ -16,7 +16,7 @@
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::block_order::{BlockOrder, BlockTarget, block_order, host, remove_smallest};
+use super::block_order::{BlockOrder, BlockScores, BlockTarget, block_order, host, remove_smallest};
 
 use crate::backend::{Backend, HalfStep};
 use crate::error::{Error, Result};
@@ -95,6 +95,26 @@ pub struct BlockTrace {
     pub killed_early: usize,
 }
 
+/// A plan of the row protocol.
+#[derive(Debug, Clone)]
+pub(crate) struct RowPlan {
+    pub(crate) plan: Plan,
+    pub(crate) trace: Vec<BlockTrace>,
+    scores: Vec<BlockScores>,
+}
+
+impl RowPlan {
+    /// Of the scores that decide on element `(i, j)` of a layer, as a row of one block and an element of the one before,
+    /// the one nearest to its cut, and that cut.
+    pub(crate) fn nearest_cut(&self, layer: usize, i: usize, j: usize) -> (f64, f64) {
+        let row = self.scores.get(layer).map(|block| (block.row(i), block.reached));
+        let before = layer.checked_sub(1).and_then(|before| self.scores.get(before));
+        let element = before.map(|block| (block.element(i, j), block.reached));
+        let gap = |(score, cut): &(f64, f64)| (score - cut).abs() / cut.max(f64::MIN_POSITIVE);
+        row.into_iter().chain(element).min_by(|a, b| gap(a).total_cmp(&gap(b))).unwrap_or((f64::MAX, 0.0))
+    }
+}
+
 /// The row protocol on a head, with the first block's order kept between rates.
 pub(crate) struct RowProtocol {
     options: AlternatingOptions,
@@ -133,7 +153,7 @@ impl RowProtocol {
         head: &Head,
         device: &DeviceHead<B>,
         target: Target,
-    ) -> Result<(Plan, Vec<BlockTrace>)> {
+    ) -> Result<RowPlan> {
         let layers = &head.layers;
         let mut plans: Vec<LayerPlan> = layers
             .iter()
@@ -143,7 +163,7 @@ impl RowProtocol {
                 LayerPlan { name: layer.name.clone(), keep, removed_rows: Vec::new(), rewrites: Vec::new() }
             })
             .collect();
-        let mut traces = Vec::new();
+        let (mut trace, mut scores) = (Vec::new(), Vec::new());
         for block in 0..layers.len() - 1 {
             let later;
             let order = if block == 0 {
@@ -173,9 +193,10 @@ impl RowProtocol {
             if let Some((row, count)) = rest {
                 remove_smallest(&layers[block].weight, &mut first.keep, row, count);
             }
-            traces.push(self.finish(backend, order, [first, second], &layers[block + 1].weight, removed, lambda)?);
+            scores.push(order.scores(lambda));
+            trace.push(self.finish(backend, order, [first, second], &layers[block + 1].weight, removed, lambda)?);
         }
-        Ok((Plan { layers: plans }, traces))
+        Ok(RowPlan { plan: Plan { layers: plans }, trace, scores })
     }
 
     /// Runs the alternation at the lambda that was reached, records its objective, and takes over its weights if asked.
@@ -192,7 +213,7 @@ impl RowProtocol {
         let norms: Vec<f32> = order.norms.iter().map(|norm| *norm as f32).collect();
         let norms = Array2::from_shape_vec((1, norms.len()), norms);
         let norms = backend.upload(&norms.map_err(|error| Error::Internal { what: error.to_string() })?)?;
-        let targets = backend.upload(&order.coefficients)?;
+        let targets = backend.upload(order.coefficients.as_ref())?;
         #[expect(clippy::cast_possible_truncation, reason = "devices compute in f32")]
         let update =
             backend.row_update(&norms, &targets, lambda as f32, self.options.first, self.options.half_steps)?;

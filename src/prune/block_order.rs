@@ -1,5 +1,7 @@
 //! The order in which the rows of `A` and the elements of `B` of one block reach zero, and the walk along it.
 
+use std::sync::Arc;
+
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -18,7 +20,7 @@ pub(super) struct BlockOrder {
     /// `score bits << 32 | j p + i`, ascending: the elements of `B`.
     elements: Vec<u64>,
     /// Coefficients: `|B|` or class weights, `k x p`.
-    pub(super) coefficients: Array2<f32>,
+    pub(super) coefficients: Arc<Array2<f32>>,
 }
 
 /// Reads a matrix to the host.
@@ -48,8 +50,8 @@ pub(super) fn block_order<B: Backend>(
     b: &Array2<f32>,
     options: &AlternatingOptions,
 ) -> Result<BlockOrder> {
-    let coefficients = coefficients(b, options.objective);
-    let scores = backend.row_scores(a, constants, &backend.upload(&coefficients)?)?;
+    let coefficients = Arc::new(coefficients(b, options.objective));
+    let scores = backend.row_scores(a, constants, &backend.upload(coefficients.as_ref())?)?;
     let norms: Vec<f64> = backend.download(&scores.norms)?.into_iter().collect();
     let mut limits: Vec<f64> = backend.download(&scores.rows)?.into_iter().collect();
     let element = |j: usize, i: usize| f64::from(coefficients[[j, i]]) * norms[i];
@@ -84,6 +86,12 @@ pub(super) fn block_order<B: Backend>(
 }
 
 impl BlockOrder {
+    /// What a plan keeps of the order, to tell a tie from a difference.
+    pub(super) fn scores(&self, reached: f64) -> BlockScores {
+        let (norms, row_scores) = (self.norms.clone(), self.row_scores.clone());
+        BlockScores { norms, row_scores, coefficients: Arc::clone(&self.coefficients), reached }
+    }
+
     /// Removes weights from the masks of `A` and `B`, lowest scores first and elements before rows, while the budget
     /// lasts or up to lambda. Returns the rows removed, ascending, the score that was reached, and the row that no
     /// longer fitted with the rest of the budget.
@@ -135,6 +143,27 @@ pub(super) fn remove_smallest(weight: &Tensor, keep: &mut Mask, row: usize, coun
     kept.sort_by(|a, b| values[*a].abs().total_cmp(&values[*b].abs()).then(a.cmp(b)));
     for column in kept.into_iter().take(usize::try_from(count).unwrap_or(usize::MAX)) {
         keep.remove(row, column);
+    }
+}
+
+/// The scores of one block and the score at which its walk ended.
+#[derive(Debug, Clone)]
+pub(super) struct BlockScores {
+    norms: Vec<f64>,
+    row_scores: Vec<f32>,
+    coefficients: Arc<Array2<f32>>,
+    pub(super) reached: f64,
+}
+
+impl BlockScores {
+    /// The score at which row `i` of `A` goes.
+    pub(super) fn row(&self, i: usize) -> f64 {
+        f64::from(self.row_scores[i])
+    }
+
+    /// The score at which element `(j, i)` of `B` goes.
+    pub(super) fn element(&self, j: usize, i: usize) -> f64 {
+        (f64::from(self.coefficients[[j, i]]) * self.norms[i]).min(self.row(i))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A method made ready for a head: its scores are known, and any rate is a cut in their order.
 
-use super::alternating::{AlternatingOptions, BlockTrace, RowProtocol, Target};
+use super::alternating::{AlternatingOptions, BlockTrace, RowPlan, RowProtocol, Target};
 use super::magnitude::{LampScores, ProductScores, RandomScores, UniformScores};
 use super::{Method, path, removals, select};
 use crate::backend::{Backend, Cutoff, RowSource};
@@ -44,19 +44,8 @@ pub struct Planned {
 enum Cut {
     /// One cut-off per layer.
     Cutoffs(Vec<Cutoff>),
-    /// The plan itself, with the trace of the alternation.
-    Plan(Plan, Vec<BlockTrace>),
-}
-
-impl Planned {
-    /// The score at the cut of each layer; empty where the plan is not a list of cut-offs.
-    #[must_use]
-    pub fn cut_scores(&self) -> Vec<f32> {
-        match &self.cut {
-            Cut::Cutoffs(cutoffs) => cutoffs.iter().map(|cutoff| cutoff.score).collect(),
-            Cut::Plan(..) => Vec::new(),
-        }
-    }
+    /// The plan itself.
+    Rows(RowPlan),
 }
 
 impl<'a, B: Backend> Ranking<'a, B> {
@@ -189,9 +178,9 @@ impl<'a, B: Backend> Ranking<'a, B> {
         let Order::Blocks(protocol) = &self.order else {
             return Err(Error::Internal { what: "blocks without a protocol".to_owned() });
         };
-        let (plan, trace) = protocol.plan(self.backend, self.head, self.device, target)?;
-        let [all, kept] = plan.weights();
-        Ok(Planned { removed: all - kept, cut: Cut::Plan(plan, trace) })
+        let rows = protocol.plan(self.backend, self.head, self.device, target)?;
+        let [all, kept] = rows.plan.weights();
+        Ok(Planned { removed: all - kept, cut: Cut::Rows(rows) })
     }
 
     fn named(&self, error: Error) -> Error {
@@ -211,7 +200,7 @@ impl<'a, B: Backend> Ranking<'a, B> {
     /// What reading the scores returns.
     pub fn plan(&self, planned: Planned) -> Result<(Plan, Vec<BlockTrace>)> {
         let cutoffs = match planned.cut {
-            Cut::Plan(plan, trace) => return Ok((plan, trace)),
+            Cut::Rows(rows) => return Ok((rows.plan, rows.trace)),
             Cut::Cutoffs(cutoffs) => cutoffs,
         };
         let layers = self.scores().unwrap_or_default().iter().zip(&self.head.layers).zip(cutoffs);
@@ -230,7 +219,7 @@ impl<'a, B: Backend> Ranking<'a, B> {
     /// [`Error::Internal`] before [`Ranking::make_resident`]; what the backend returns.
     pub fn pruned(&self, planned: &Planned) -> Result<DeviceHead<B>> {
         match &planned.cut {
-            Cut::Plan(plan, _) => DeviceHead::upload(self.backend, &rewritten_head(self.head, plan)?),
+            Cut::Rows(rows) => DeviceHead::upload(self.backend, &rewritten_head(self.head, &rows.plan)?),
             Cut::Cutoffs(cutoffs) if self.resident.len() == cutoffs.len() => {
                 let layers = self.device.weights.iter().zip(&self.resident).zip(cutoffs);
                 let masked =
@@ -241,16 +230,22 @@ impl<'a, B: Backend> Ranking<'a, B> {
         }
     }
 
-    /// The score of element `(i, j)` of a layer, where the method has one order for all rates.
+    /// The score that decided on element `(i, j)` of a layer in a plan of this ranking, and the score at the cut.
     ///
     /// # Errors
     ///
     /// What reading the scores returns.
-    pub fn score(&self, layer: usize, i: usize, j: usize) -> Result<Option<f32>> {
-        let Some(source) = self.scores().and_then(|scores| scores.get(layer)) else { return Ok(None) };
-        let mut row = vec![0.0; source.shape()[1]];
-        source.read_rows(i, &mut row)?;
-        Ok(row.get(j).copied())
+    pub fn nearest_cut(&self, planned: &Planned, layer: usize, i: usize, j: usize) -> Result<(f64, f64)> {
+        let (scores, cutoff) = match &planned.cut {
+            Cut::Rows(rows) => return Ok(rows.nearest_cut(layer, i, j)),
+            Cut::Cutoffs(cutoffs) => (self.scores().and_then(|scores| scores.get(layer)), cutoffs.get(layer)),
+        };
+        let (Some(scores), Some(cutoff)) = (scores, cutoff) else {
+            return Err(Error::Internal { what: format!("no layer {layer} in a plan") });
+        };
+        let mut row = vec![0.0; scores.shape()[1]];
+        scores.read_rows(i, &mut row)?;
+        Ok((f64::from(row.get(j).copied().unwrap_or(0.0)), f64::from(cutoff.score)))
     }
 }
 

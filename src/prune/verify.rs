@@ -5,7 +5,7 @@ use ndarray::Array2;
 use rand_chacha::rand_core::Rng;
 use serde::Serialize;
 
-use super::ranking::Ranking;
+use super::ranking::{Planned, Ranking};
 use super::run::{Data, PruneOptions};
 use crate::backend::{Activation, Backend, Reference};
 use crate::error::Result;
@@ -65,35 +65,26 @@ impl MaskComparison {
     }
 }
 
-/// Compares the plans of two backends for one head; `oracle` holds the scores, `cut` the score at the cut of each layer.
+/// Compares the masks of `other` with those of a plan of `oracle`, whose scores say what is a tie.
 ///
 /// An element on which the plans differ must lie at the cut: the relative distance of its score from the cut is its gap.
-/// Where a method has no score per element any difference counts as a gap of 1.
 ///
 /// # Errors
 ///
 /// What reading the scores returns.
-pub fn compare_masks<B: Backend>(
-    plan: &Plan,
-    other: &Plan,
-    oracle: &Ranking<'_, B>,
-    cut: &[f32],
-) -> Result<MaskComparison> {
+pub fn compare_masks<B: Backend>(oracle: &Ranking<'_, B>, planned: &Planned, other: &Plan) -> Result<MaskComparison> {
+    let (plan, _) = oracle.plan(planned.clone())?;
     let elements = plan.weights()[0];
     let mut comparison =
         MaskComparison { elements, differing: 0, largest_gap: 0.0, tolerance: TIE, examples: Vec::new() };
     for (layer, (a, b)) in plan.layers.iter().zip(&other.layers).enumerate() {
         for (i, j) in a.keep.differences(&b.keep) {
             comparison.differing += 1;
-            let score = oracle.score(layer, i, j)?.map(f64::from);
-            let (Some(score), Some(limit)) = (score, cut.get(layer).copied().map(f64::from)) else {
-                comparison.largest_gap = 1.0;
-                continue;
-            };
-            let gap = (score - limit).abs() / limit.abs().max(f64::MIN_POSITIVE);
+            let (score, cut) = oracle.nearest_cut(planned, layer, i, j)?;
+            let gap = (score - cut).abs() / cut.abs().max(f64::MIN_POSITIVE);
             comparison.largest_gap = comparison.largest_gap.max(gap);
             if comparison.examples.len() < 8 {
-                comparison.examples.push((a.name.clone(), i, j, score, limit));
+                comparison.examples.push((a.name.clone(), i, j, score, cut));
             }
         }
     }
@@ -186,8 +177,7 @@ pub(crate) fn verify<B: Backend>(
         let device = DeviceHead::upload(&reference, head)?;
         let oracle = Ranking::new(&reference, head, &device, options.method, options.seed, options.alternating)?;
         let planned = oracle.plan_all(&[options.target])?.swap_remove(0);
-        let cut = planned.cut_scores();
-        Some(compare_masks(&oracle.plan(planned)?.0, plan, &oracle, &cut)?)
+        Some(compare_masks(&oracle, &planned, plan)?)
     } else {
         None
     };
