@@ -17,67 +17,11 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::block_order::{BlockOrder, BlockScores, BlockTarget, block_order, host, remove_smallest};
+use super::options::{AlternatingOptions, KeptWeights, Objective, Target};
 
-use crate::backend::{Backend, HalfStep};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::{DeviceHead, Head, LayerPlan, Mask, Plan, Rewrite, Tensor, rewritten_head};
-
-/// Which zonotopes the objective keeps apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Objective {
-    /// One zonotope for the positive and one for the negative part of each row of `B`: coefficients `|B|`.
-    Decoupled,
-    /// One zonotope per class: coefficients `w_i = B_i + N`, `N = sum_l max(-B_l, 0)`.
-    Coupled,
-}
-
-/// What is written for the weights that stay.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum KeptWeights {
-    /// The original values.
-    Original,
-    /// The minimisers `A~`, `B~` of problem (2).
-    Shrunk,
-}
-
-/// Settings of the row protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct AlternatingOptions {
-    /// The objective.
-    pub objective: Objective,
-    /// Whether the bias is a coordinate of the generator.
-    pub bias_in_generator: bool,
-    /// What is written for the weights that stay.
-    pub kept: KeptWeights,
-    /// The first half-step of the alternation. Rows first is the paper's order; it removes neurons that elements first
-    /// would keep.
-    pub first: HalfStep,
-    /// Half-steps of the alternation whose objective is recorded.
-    pub half_steps: usize,
-}
-
-impl Default for AlternatingOptions {
-    fn default() -> Self {
-        Self {
-            objective: Objective::Decoupled,
-            bias_in_generator: true,
-            kept: KeptWeights::Original,
-            first: HalfStep::Rows,
-            half_steps: 6,
-        }
-    }
-}
-
-/// How far to go.
-#[derive(Debug, Clone, Copy)]
-pub enum Target {
-    /// The share of the head's weights to remove.
-    Rate(f64),
-    /// The weight of the penalty, in units of generator norms, for every block.
-    Lambda(f64),
-}
 
 /// What the alternation did on one block.
 #[derive(Debug, Clone, Serialize)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::Array2;
 use rayon::prelude::*;
 
-use super::alternating::{AlternatingOptions, Objective};
+use super::options::{AlternatingOptions, Objective};
 use crate::backend::{Backend, HalfStep};
 use crate::error::{Error, Result};
 use crate::network::{Mask, Tensor};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Method;
-use super::alternating::Target;
+use super::options::Target;
 use super::ranking::Ranking;
 use crate::backend::Backend;
 use crate::error::Result;

@@ -5,6 +5,7 @@ mod alternating;
 mod block_order;
 mod curve;
 mod magnitude;
+mod options;
 mod path;
 mod ranking;
 mod run;
@@ -13,10 +14,11 @@ mod verify;
 
 use serde::Serialize;
 
-pub use alternating::{AlternatingOptions, BlockTrace, KeptWeights, Objective, Target};
+pub use alternating::BlockTrace;
 pub use curve::{Curve, Point, area_under_curve, curve};
+pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};
 pub use ranking::{Planned, Ranking};
-pub use run::{Accuracy, Data, Observer, Outcome, PruneOptions, Timing, evaluate, prune, sweep};
+pub use run::{Accuracy, Observer, Outcome, Timing, evaluate, prune, sweep};
 pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_sample, compare_masks};
 
 /// The unstructured methods and the row protocol.

@@ -1,7 +1,8 @@
 //! A method made ready for a head: its scores are known, and any rate is a cut in their order.
 
-use super::alternating::{AlternatingOptions, BlockTrace, RowPlan, RowProtocol, Target};
+use super::alternating::{BlockTrace, RowPlan, RowProtocol};
 use super::magnitude::{LampScores, ProductScores, RandomScores, UniformScores};
+use super::options::{AlternatingOptions, Target};
 use super::{Method, path, removals, select};
 use crate::backend::{Backend, Cutoff, RowSource};
 use crate::error::{Error, Result};

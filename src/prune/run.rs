@@ -5,13 +5,14 @@ use std::time::Instant;
 use serde::{Serialize, Serializer};
 
 use super::Method;
-use super::alternating::{AlternatingOptions, BlockTrace, Target};
+use super::alternating::BlockTrace;
 use super::curve::{Curve, curve};
+use super::options::{AlternatingOptions, Data, PruneOptions, Target};
 use super::ranking::Ranking;
 use super::verify::{self, Verification};
-use crate::backend::{Backend, RowSource};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::network::{Answers, Applied, ApplyOptions, DeviceHead, Head, Network, Samples, apply};
+use crate::network::{Answers, Applied, DeviceHead, Head, Network, Samples, apply};
 
 /// Seconds of each phase, in the order in which phases first ended.
 #[derive(Debug, Clone, Default)]
@@ -57,15 +58,6 @@ impl Observer for () {
     fn step(&self, _: usize, _: usize, _: &str) {}
 }
 
-/// Samples on the host.
-#[derive(Clone, Copy)]
-pub struct Data<'a> {
-    /// `n x inputs`.
-    pub inputs: &'a dyn RowSource,
-    /// `n` labels below the number of classes.
-    pub labels: Option<&'a [u32]>,
-}
-
 /// Accuracy of a network, beside another one or alone.
 #[derive(Debug, Clone, Serialize)]
 pub struct Accuracy {
@@ -84,23 +76,6 @@ impl Accuracy {
         let top = |k| labelled.then(|| [before.top(k), after.top(k)]);
         Self { n: after.classes.len(), top1: top(1), top5: top(5), agreement: after.agreement(before) }
     }
-}
-
-/// Settings of one pruning run.
-#[derive(Debug, Clone, Copy)]
-pub struct PruneOptions {
-    /// The method.
-    pub method: Method,
-    /// Seed of every random stream.
-    pub seed: u64,
-    /// How far to prune.
-    pub target: Target,
-    /// Settings of the row protocol.
-    pub alternating: AlternatingOptions,
-    /// How the plan is carried out.
-    pub apply: ApplyOptions,
-    /// Whether to recompute with the reference.
-    pub verify: bool,
 }
 
 /// What came of a pruning run.

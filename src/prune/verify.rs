@@ -5,8 +5,8 @@ use ndarray::Array2;
 use rand_chacha::rand_core::Rng;
 use serde::Serialize;
 
+use super::options::{Data, PruneOptions};
 use super::ranking::{Planned, Ranking};
-use super::run::{Data, PruneOptions};
 use crate::backend::{Activation, Backend, Reference};
 use crate::error::Result;
 use crate::network::{DeviceHead, Head, Network, Plan};
