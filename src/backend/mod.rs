@@ -21,6 +21,7 @@ pub use gpu::shader_modules;
 pub use gpu::{AdapterSummary, Gpu, GpuOptions, adapters};
 pub use reference::Reference;
 pub use rows::RowSource;
+pub(crate) use rows::vectorised;
 pub use self_test::{SelfTest, self_test};
 
 /// What kind of backend computes.

@@ -4,6 +4,12 @@ use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::error::Result;
 
+/// Runs a loop compiled for the widest instructions of this processor, chosen at run time.
+#[inline(always)]
+pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
+    pulp::Arch::new().dispatch(work)
+}
+
 /// A matrix that can be read row by row.
 pub trait RowSource: Sync {
     /// Rows and columns.

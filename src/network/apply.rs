@@ -8,6 +8,7 @@ use super::graph::{Network, Op};
 use super::head::{Head, HeadLayer};
 use super::plan::{LayerPlan, Plan, Rewrite};
 use super::tensor::{DerivedRows, Tensor};
+use crate::backend::vectorised;
 use crate::error::{Error, Result};
 
 /// How a plan is carried out.
@@ -38,8 +39,8 @@ pub struct AppliedLayer {
     pub unread: usize,
     /// Whether `min_keep` held back neurons.
     pub held_back: bool,
-    /// Weights that are not zero, before and after.
-    pub nonzero: [u64; 2],
+    /// Weights that are not zero after.
+    pub nonzero: u64,
     /// Shape before and after.
     pub shape: [[usize; 2]; 2],
 }
@@ -87,6 +88,9 @@ impl DerivedRows for RewrittenRows {
     }
 
     fn fill(&self, i: usize, out: &mut [f32]) {
+        if self.columns.len() == self.plan.keep.shape()[1] {
+            return self.full_row(self.rows[i], out);
+        }
         let mut row = vec![0.0; self.plan.keep.shape()[1]];
         self.full_row(self.rows[i], &mut row);
         for (slot, column) in out.iter_mut().zip(&self.columns) {
@@ -139,7 +143,9 @@ pub fn apply(network: &Network, head: &Head, plan: &Plan, options: ApplyOptions)
     let mut network = network.clone();
     for ((layer, bias), (old, applied)) in layers.into_iter().zip(biases).zip(head.layers.iter().zip(&mut applied)) {
         applied.neurons.clone_from(&layer.rows);
-        applied.nonzero[1] = nonzero(&layer).0.iter().sum();
+        if !options.compact {
+            applied.nonzero = nonzero(&layer).0.iter().sum();
+        }
         applied.shape[1] = layer.shape();
         let bias: Vec<f32> = layer.rows.iter().map(|i| bias[*i]).collect();
         let bias = match &old.bias {
@@ -176,22 +182,14 @@ pub fn rewritten_head(head: &Head, plan: &Plan) -> Result<Head> {
 }
 
 fn report(layer: &RewrittenRows, name: &str) -> AppliedLayer {
-    let [rows, columns] = layer.source.matrix_shape();
-    let before = (0..rows).into_par_iter().map_init(
-        || vec![0.0; columns],
-        |row, i| {
-            layer.source.read(i * columns, row);
-            row.iter().filter(|value| **value != 0.0).count() as u64
-        },
-    );
     AppliedLayer {
         name: name.to_owned(),
         neurons: Vec::new(),
         constant: 0,
         unread: 0,
         held_back: false,
-        nonzero: [before.sum(), 0],
-        shape: [[rows, columns], [0, 0]],
+        nonzero: 0,
+        shape: [layer.source.matrix_shape(), [0, 0]],
     }
 }
 
@@ -232,6 +230,9 @@ fn compact(layers: &mut [RewrittenRows], biases: &mut [Vec<f32>], applied: &mut 
             break;
         }
         if !changed {
+            for (applied, (rows, _)) in applied.iter_mut().zip(&counts) {
+                applied.nonzero = rows.iter().sum();
+            }
             return;
         }
     }
@@ -255,18 +256,23 @@ fn fold_constants(reader: &RewrittenRows, bias: &mut [f32], constants: &[(usize,
 
 /// Weights that are not zero in each row and in each column of what stays.
 fn nonzero(layer: &RewrittenRows) -> (Vec<u64>, Vec<u64>) {
+    /// Rows counted together, few enough that a count of them fits a byte.
+    const ROWS: usize = 64;
     let width = layer.columns.len();
     let rows: Vec<usize> = (0..layer.rows.len()).collect();
-    let counted = rows.par_chunks(64).map(|chunk| {
-        let (mut buffer, mut columns) = (vec![0.0; width], vec![0_u64; width]);
+    let counted = rows.par_chunks(ROWS).map(|chunk| {
+        let (mut buffer, mut columns) = (vec![0.0; width], vec![0_u8; width]);
         let rows = chunk.iter().map(|i| {
             layer.fill(*i, &mut buffer);
-            for (count, value) in columns.iter_mut().zip(&buffer) {
-                *count += u64::from(*value != 0.0);
-            }
-            buffer.iter().filter(|value| **value != 0.0).count() as u64
+            vectorised(|| {
+                for (count, value) in columns.iter_mut().zip(&buffer) {
+                    *count += u8::from(*value != 0.0);
+                }
+                buffer.iter().map(|value| u64::from(*value != 0.0)).sum::<u64>()
+            })
         });
-        (rows.collect::<Vec<_>>(), columns)
+        let rows = rows.collect::<Vec<_>>();
+        (rows, columns.into_iter().map(u64::from).collect::<Vec<_>>())
     });
     counted.reduce(
         || (Vec::new(), vec![0; width]),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::backend::{Cutoff, RowSource};
+use crate::backend::{Cutoff, RowSource, vectorised};
 use crate::error::Result;
 
 /// A bit per element of a matrix; set bits stay.
@@ -44,12 +44,13 @@ impl Mask {
             || vec![0.0_f32; columns],
             |buffer, (i, words)| {
                 scores.read_rows(i, buffer)?;
-                for (j, score) in buffer.iter().enumerate() {
-                    let removed = *score < cutoff.score || (*score == cutoff.score && i * columns + j < index_of_cut);
-                    if removed {
-                        words[j / 64] &= !(1 << (j % 64));
+                // Elements before this one of the row lose a tie.
+                let tie_from = index_of_cut.saturating_sub(i * columns);
+                vectorised(|| {
+                    for (number, (word, scores)) in words.iter_mut().zip(buffer.chunks(64)).enumerate() {
+                        *word = kept_bits(scores, cutoff.score, tie_from.saturating_sub(64 * number));
                     }
-                }
+                });
                 Ok(())
             },
         )?;
@@ -107,12 +108,33 @@ impl Mask {
 
     /// Sets the removed elements of row `i` to zero.
     pub(crate) fn apply_to_row(&self, i: usize, row: &mut [f32]) {
-        for (j, value) in row.iter_mut().enumerate() {
-            if !self.keeps(i, j) {
-                *value = 0.0;
+        let words = &self.words[i * self.words_per_row..(i + 1) * self.words_per_row];
+        vectorised(|| {
+            for (word, values) in words.iter().zip(row.chunks_mut(64)) {
+                match *word {
+                    u64::MAX => {}
+                    0 => values.fill(0.0),
+                    word => {
+                        for (bit, value) in values.iter_mut().enumerate() {
+                            *value = if word >> bit & 1 == 1 { *value } else { 0.0 };
+                        }
+                    }
+                }
             }
-        }
+        });
     }
+}
+
+/// One bit for each of up to 64 scores above the cut, or at it and not among the first `tie_from`.
+#[inline(always)]
+fn kept_bits(scores: &[f32], cut: f32, tie_from: usize) -> u64 {
+    let (mut above, mut equal) = (0_u64, 0_u64);
+    for (bit, score) in scores.iter().enumerate() {
+        above |= u64::from(*score > cut) << bit;
+        equal |= u64::from(*score == cut) << bit;
+    }
+    let wins = if tie_from >= 64 { 0 } else { u64::MAX << tie_from };
+    above | (equal & wins)
 }
 
 /// A mask as scores: 1 where an element stays, 0 where it goes, for [`crate::backend::Backend::threshold_mask`] with the

@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-use crate::backend::RowSource;
+use crate::backend::{RowSource, vectorised};
 use crate::error::Result;
 use crate::network::Tensor;
 use crate::rng;
@@ -12,13 +12,15 @@ use crate::rng;
 #[derive(Debug)]
 pub(crate) struct ProductScores {
     weight: Tensor,
-    rows: Vec<f64>,
-    columns: Vec<f64>,
+    rows: Vec<f32>,
+    columns: Vec<f32>,
 }
 
 impl ProductScores {
+    #[expect(clippy::cast_possible_truncation, reason = "scores are ordered in f32; one that overflows is refused")]
     pub(crate) fn new(weight: Tensor, rows: Vec<f64>, columns: Vec<f64>) -> Self {
-        Self { weight, rows, columns }
+        let narrow = |factors: Vec<f64>| factors.into_iter().map(|factor| factor as f32).collect();
+        Self { weight, rows: narrow(rows), columns: narrow(columns) }
     }
 
     /// `|w_ij|`: class-blind pruning (See, Luong, Manning, 2016).
@@ -57,15 +59,15 @@ impl RowSource for ProductScores {
         self.weight.matrix_shape()
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "scores are ordered in f32; one that overflows is refused")]
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.weight.read_rows(first, out)?;
-        for (offset, row) in out.chunks_exact_mut(self.columns.len().max(1)).enumerate() {
-            let factor = self.rows[first + offset];
-            for (value, column) in row.iter_mut().zip(&self.columns) {
-                *value = (f64::from(value.abs()) * factor * column) as f32;
+        vectorised(|| {
+            for (row, factor) in out.chunks_exact_mut(self.columns.len().max(1)).zip(&self.rows[first..]) {
+                for (value, column) in row.iter_mut().zip(&self.columns) {
+                    *value = value.abs() * factor * column;
+                }
             }
-        }
+        });
         Ok(())
     }
 }

@@ -136,12 +136,14 @@ pub(super) fn cutoffs(sources: &[&dyn RowSource], removals: &[u64]) -> Result<Ve
         let next = wanted.len();
         wanted.entry(bin_of(&high, *rank).0).or_insert(next);
     }
-    let mut slot = vec![None; BINS];
+    const NONE: u16 = u16::MAX;
+    let mut slot = vec![NONE; BINS];
     for (bin, number) in &wanted {
-        slot[*bin] = Some(*number);
+        slot[*bin] = u16::try_from(*number).unwrap_or(NONE);
     }
     let low = layers.histogram(wanted.len() * BINS, |bits| {
-        slot[(bits >> 16) as usize].map(|number| number * BINS + (bits & 0xffff) as usize)
+        let number = slot[(bits >> 16) as usize];
+        (number != NONE).then(|| usize::from(number) * BINS + (bits & 0xffff) as usize)
     })?;
 
     let everything = Cutoff { score: f32::MAX, index: u32::MAX };

@@ -218,7 +218,7 @@ pub fn layers(applied: &Applied, kept: &[u64]) -> Vec<LayerReport> {
             shape,
             new_shape,
             weights: Change { before: shape[0] as u64 * shape[1] as u64, after: *kept },
-            nonzero: layer.nonzero[1],
+            nonzero: layer.nonzero,
             neurons: Change { before: shape[0] as u64, after: new_shape[0] as u64 },
             constant: layer.constant,
             unread: layer.unread,
@@ -230,7 +230,7 @@ pub fn layers(applied: &Applied, kept: &[u64]) -> Vec<LayerReport> {
 /// The weights of a run.
 #[must_use]
 pub fn weights(outcome: &Outcome) -> Weights {
-    let nonzero = outcome.applied.layers.iter().map(|layer| layer.nonzero[1]).sum();
+    let nonzero = outcome.applied.layers.iter().map(|layer| layer.nonzero).sum();
     Weights { before: outcome.weights[0], after: outcome.weights[1], rate: outcome.rate, nonzero }
 }
 
