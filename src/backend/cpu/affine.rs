@@ -20,7 +20,8 @@ pub(super) fn affine(
         Activation::Identity => f32::NEG_INFINITY,
         Activation::Relu => 0.0,
     };
-    product("affine", x.view(Transpose::No), weights.weights(), bias.map(HostMatrix::values), floor)
+    let x = x.view(Transpose::No);
+    product("affine", x, weights.columns_for(x), bias.map(HostMatrix::values), floor)
 }
 
 /// Stores `max(X Y^T + 1 b^T, floor)`.

@@ -3,9 +3,11 @@
 mod affine;
 mod classify;
 mod contraction;
+mod direct;
 mod generators;
 mod matmul;
 mod matrix;
+mod narrow;
 mod path_norms;
 mod row_scores;
 mod row_update;

@@ -8,6 +8,7 @@ use pulp::Simd;
 use super::affine::padded;
 use super::contraction::{Fold, Lanes, Sum, Tile, contract, tiles};
 use super::matrix::HostMatrix;
+use super::narrow::{RowFold, band, contract_narrow, is_narrow};
 use crate::backend::{Maxima, Transpose, check};
 use crate::error::{Error, Result};
 
@@ -22,12 +23,19 @@ pub(super) fn tropical_eval(
         let limit = u64::from(u32::MAX) * 4;
         return Err(Error::TooLarge { operation: "tropical_eval", bytes: m as u64 * 4, limit });
     }
+    let x = points.view(Transpose::No);
+    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
+    if is_narrow(x) {
+        let folds = values.chunks_mut(band(n)).zip(arguments.chunks_mut(band(n)));
+        let folds = folds.map(|(values, arguments)| RowMax { values, arguments }).collect();
+        contract_narrow::<Sum, _>(x, exponents.view(Transpose::No), Some(coefficients.values()), folds);
+        return Ok(Maxima { values: HostMatrix::column_vector(values), arguments });
+    }
     // Padding lanes are minus infinity, which never exceeds a running maximum.
     let coefficients = padded(coefficients.values(), f32::NEG_INFINITY);
-    let (x, y) = (points.view(Transpose::No), exponents.weights());
+    let y = exponents.columns_for(x);
     let mut tiles = tiles(x, y, |_, columns| Max { coefficients: &coefficients, columns, ..Max::default() });
     contract::<Sum, _>(x, y, &mut tiles);
-    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
     // Tiles come in ascending order of columns, so that the first of equal maxima stays.
     for Tile { rows, fold, .. } in &tiles {
         let so_far = values[rows.clone()].iter_mut().zip(&mut arguments[rows.clone()]);
@@ -98,3 +106,32 @@ impl Fold for Max<'_> {
 }
 
 const LANE: Lanes<u32> = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// The same where lanes hold points: sums start from the coefficients.
+struct RowMax<'a> {
+    values: &'a mut [f32],
+    arguments: &'a mut [u32],
+}
+
+impl RowFold for RowMax<'_> {
+    /// The largest value so far, and the first column that attains it.
+    type State<S: Simd> = (S::f32s, S::u32s);
+
+    #[inline(always)]
+    fn start<S: Simd>(simd: S) -> Self::State<S> {
+        (simd.splat_f32s(f32::NEG_INFINITY), simd.splat_u32s(0))
+    }
+
+    #[inline(always)]
+    fn take<S: Simd>(simd: S, (value, at): Self::State<S>, column: u32, product: S::f32s) -> Self::State<S> {
+        let larger = simd.greater_than_f32s(product, value);
+        (simd.select_f32s(larger, product, value), simd.select_u32s(larger, simd.splat_u32s(column), at))
+    }
+
+    #[inline(always)]
+    fn end<S: Simd>(&mut self, simd: S, row: usize, (value, at): Self::State<S>) {
+        let end = self.values.len().min(row + S::F32_LANES);
+        simd.partial_store_f32s(&mut self.values[row..end], value);
+        simd.partial_store_u32s(&mut self.arguments[row..end], at);
+    }
+}
