@@ -23,6 +23,8 @@ use tropix::backend::{Activation, Backend, Cpu, Cutoff, Gpu, GpuOptions, Transpo
 enum Operation {
     Affine,
     MatmulTransposed,
+    MaxPlusMatmul,
+    Nearest,
     TropicalEval,
     SupportFunction,
     RowScores,
@@ -34,6 +36,7 @@ enum Operation {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Bound {
     Fma,
+    AddMax,
     Memory,
 }
 
@@ -41,6 +44,7 @@ impl Operation {
     fn bound(self) -> Bound {
         match self {
             Self::RowScores | Self::PathNorms(_) | Self::ThresholdMask => Bound::Memory,
+            Self::MaxPlusMatmul => Bound::AddMax,
             _ => Bound::Fma,
         }
     }
@@ -51,6 +55,7 @@ impl Operation {
             Self::RowScores => 4.0 * (n * d + m * n),
             Self::PathNorms(_) => 4.0 * n * d,
             Self::ThresholdMask => 12.0 * n * d,
+            Self::Nearest => 3.0 * n * d * m,
             _ => 2.0 * n * d * m,
         }
     }
@@ -65,6 +70,10 @@ const CASES: &[(&str, Operation, [usize; 3])] = &[
     ("affine, cube", Operation::Affine, [1024, 1024, 1024]),
     ("affine, vgg head", Operation::Affine, [512, 25088, 1024]),
     ("matmul, A^T B", Operation::MatmulTransposed, [1024, 1024, 1024]),
+    ("max-plus, W2", Operation::MaxPlusMatmul, [1024, 1024, 1024]),
+    ("max-plus, W2 large", Operation::MaxPlusMatmul, [2048, 2048, 2048]),
+    ("nearest, d = 3", Operation::Nearest, [20_000, 3, 20_000]),
+    ("nearest, d = 256", Operation::Nearest, [5000, 256, 5000]),
     ("tropical_eval, W1a", Operation::TropicalEval, [65_536, 64, 4096]),
     ("tropical_eval, W1b", Operation::TropicalEval, [1_000_000, 2, 512]),
     ("tropical_eval, d = 8", Operation::TropicalEval, [65_536, 8, 1024]),
@@ -145,7 +154,7 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     let (x, y, row, one) = (matrix(n, d)?, matrix(m, d)?, matrix(1, m)?, matrix(1, 1)?);
     let (x_row, x_column) = (matrix(1, d)?, matrix(1, n)?);
     let (left, right, classes) = match operation {
-        Operation::MatmulTransposed => (matrix(d, n)?, matrix(d, m)?, matrix(0, 0)?),
+        Operation::MatmulTransposed | Operation::MaxPlusMatmul => (matrix(d, n)?, matrix(d, m)?, matrix(0, 0)?),
         Operation::RowScores => (matrix(0, 0)?, matrix(0, 0)?, matrix(m, n)?),
         _ => (matrix(0, 0)?, matrix(0, 0)?, matrix(0, 0)?),
     };
@@ -155,6 +164,8 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
             Operation::MatmulTransposed => {
                 drop(black_box(backend.matmul(&left, Transpose::Yes, &right, Transpose::No)?));
             }
+            Operation::MaxPlusMatmul => drop(black_box(backend.max_plus_matmul(&x, &right)?)),
+            Operation::Nearest => drop(black_box(backend.nearest(&x, &y)?)),
             Operation::TropicalEval => drop(black_box(backend.tropical_eval(&x, &y, &row)?)),
             Operation::SupportFunction => drop(black_box(backend.support_function(&y, None, &x)?)),
             Operation::RowScores => drop(black_box(backend.row_scores(&x, None, &classes)?)),
@@ -183,7 +194,8 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     let memory = vec![1.0_f32; if operation.bound() == Bound::Memory { 64 << 20 } else { 0 }];
     for _ in 0..runs {
         peaks.push(match operation.bound() {
-            Bound::Fma => peak(),
+            Bound::Fma => peak(Peak::Fma),
+            Bound::AddMax => peak(Peak::AddMax),
             Bound::Memory => bandwidth(&memory),
         });
         let start = Instant::now();
@@ -201,10 +213,10 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     Ok(Timed { median, spread: (times[runs - 1] - times[0]) / median, peak: peaks[runs / 2] })
 }
 
-/// FMA operations per second of all threads, in registers alone.
-fn peak() -> f64 {
+/// Operations per second of all threads, in registers alone.
+fn peak(kind: Peak) -> f64 {
     let start = Instant::now();
-    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Peak)).into_iter().sum();
+    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(kind)).into_iter().sum();
     operations / start.elapsed().as_secs_f64()
 }
 
@@ -234,7 +246,11 @@ impl WithSimd for Read<'_> {
     }
 }
 
-struct Peak;
+#[derive(Clone, Copy)]
+enum Peak {
+    Fma,
+    AddMax,
+}
 
 impl WithSimd for Peak {
     type Output = f64;
@@ -245,9 +261,20 @@ impl WithSimd for Peak {
         // Twelve chains cover the latency of two units of four cycles and fit every register file.
         let mut chains = [simd.splat_f32s(black_box(1.0)); 12];
         let (x, y) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(0.25)));
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = simd.mul_add_e_f32s(*chain, x, y);
+        match self {
+            Self::Fma => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.mul_add_e_f32s(*chain, x, y);
+                    }
+                }
+            }
+            Self::AddMax => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.max_f32s(simd.add_f32s(*chain, x), y);
+                    }
+                }
             }
         }
         black_box(chains);

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose, check,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose, check,
 };
 use crate::error::Result;
 
@@ -117,6 +117,24 @@ impl Backend for Reference {
         let [n, m, _] = check::matmul(shape(a), transpose_a, shape(b), transpose_b)?;
         let (a, b) = (turned(a, transpose_a), turned(b, transpose_b));
         Ok(Array2::from_shape_fn((n, m), |(i, j)| dot(a.row(i), b.column(j))))
+    }
+
+    fn max_plus_matmul(&self, a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
+        let [n, m] = check::max_plus_matmul(shape(a), shape(b))?;
+        Ok(Array2::from_shape_fn((n, m), |(i, j)| arg_max(a.row(i).iter().zip(b.column(j)).map(|(a, b)| a + b)).1))
+    }
+
+    fn nearest(&self, x: &Array2<f64>, y: &Array2<f64>) -> Result<Minima<Array2<f64>, Vec<u32>>> {
+        let n = check::nearest(shape(x), shape(y))?;
+        let square = |x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>| -> f64 {
+            x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum()
+        };
+        let minima: Vec<(usize, f64)> =
+            x.rows().into_iter().map(|x| arg_max(y.rows().into_iter().map(|y| -square(x, y)))).collect();
+        Ok(Minima {
+            values: Array2::from_shape_fn((n, 1), |(i, _)| 0.0 - minima[i].1),
+            arguments: minima.iter().map(|best| index(best.0)).collect(),
+        })
     }
 
     fn tropical_eval(

@@ -30,9 +30,11 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 10] = [
+const OPERATIONS: [(&str, usize); 12] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
+    ("max_plus_matmul", 2),
+    ("nearest", 133),
     ("tropical_eval", 132 * 12),
     ("generators", 1),
     ("support_function", 200 * 12),
@@ -81,6 +83,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let (classes, norms, squares) = (positive("classes", 10, m)?, positive("norms", 1, m)?, positive("squares", 1, d)?);
     let layer = backend.affine(&x, &w, Some(&b), Activation::Relu)?;
     let product = backend.matmul(&w, Transpose::Yes, &classes, Transpose::Yes)?;
+    let longest = backend.max_plus_matmul(&x, &data("v", d, m)?)?;
+    let nearest = backend.nearest(&x, &w)?;
     let maxima = backend.tropical_eval(&x, &w, &b)?;
     let generators = backend.generators(&classes, &w, Some(&b))?;
     let support = backend.support_function(&w, None, &x)?;
@@ -95,6 +99,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     Ok(vec![
         backend.download(&layer)?,
         backend.download(&product)?,
+        backend.download(&longest)?,
+        backend.download(&nearest.values)?,
         backend.download(&maxima.values)?,
         backend.download(&generators)?,
         backend.download(&support)?,

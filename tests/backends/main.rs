@@ -12,6 +12,8 @@ mod affine;
 mod classify;
 mod generators;
 mod matmul;
+mod max_plus_matmul;
+mod nearest;
 mod path_norms;
 mod row_scores;
 mod row_update;

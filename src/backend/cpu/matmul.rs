@@ -1,6 +1,7 @@
 //! `C = op(A) op(B)`.
 
 use super::affine::product;
+use super::contraction::Sum;
 use super::matrix::{Columns, HostMatrix};
 use crate::backend::{Transpose, check};
 use crate::error::Result;
@@ -18,5 +19,5 @@ pub(super) fn matmul(
         Transpose::No => Columns::Loose(b.view(Transpose::Yes)),
         Transpose::Yes => b.columns_for(rows),
     };
-    product("matmul", rows, columns, None, f32::NEG_INFINITY)
+    product::<Sum>("matmul", rows, columns, None, f32::NEG_INFINITY)
 }

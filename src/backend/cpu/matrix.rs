@@ -1,6 +1,7 @@
 //! A matrix in host memory, and the packed form that the contraction reads.
 
 use std::array::from_fn;
+use std::mem::take;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -8,6 +9,7 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::buffers;
 use super::contraction::{PanelWidth, ROWS, arch};
 use super::direct::is_direct;
 use crate::backend::{RowSource, Transpose};
@@ -29,11 +31,12 @@ pub struct HostMatrix {
 }
 
 impl HostMatrix {
-    pub(super) fn zeros(operation: &'static str, shape: [usize; 2]) -> Result<Self> {
+    /// A matrix whose values are yet to be written, every one of them.
+    pub(super) fn unwritten(operation: &'static str, shape: [usize; 2]) -> Result<Self> {
         let limit = isize::MAX.unsigned_abs();
         let length = shape[0].checked_mul(shape[1]).filter(|length| *length <= limit / size_of::<f32>());
         let length = length.ok_or(Error::TooLarge { operation, bytes: u64::MAX, limit: limit as u64 })?;
-        Ok(Self { shape, values: vec![0.0; length], packed: OnceLock::new() })
+        Ok(Self { shape, values: buffers::take(length), packed: OnceLock::new() })
     }
 
     /// A matrix with one row.
@@ -47,7 +50,7 @@ impl HostMatrix {
     }
 
     pub(super) fn upload(source: &dyn RowSource) -> Result<Self> {
-        let mut matrix = Self::zeros("upload", source.shape())?;
+        let mut matrix = Self::unwritten("upload", source.shape())?;
         let columns = matrix.shape[1].max(1);
         let rows = (READ_BYTES / size_of::<f32>() / columns).max(1);
         let chunks = matrix.values.par_chunks_mut(rows * columns).enumerate();
@@ -101,6 +104,12 @@ impl HostMatrix {
             self.packed.get_or_init(|| packed)
         });
         Columns::Packed(packed)
+    }
+}
+
+impl Drop for HostMatrix {
+    fn drop(&mut self) {
+        buffers::give(take(&mut self.values));
     }
 }
 

@@ -1,13 +1,16 @@
 //! The host path: rayon over tiles, SIMD chosen at run time, one contraction.
 
 mod affine;
+mod buffers;
 mod classify;
 mod contraction;
 mod direct;
 mod generators;
 mod matmul;
 mod matrix;
+mod max_plus_matmul;
 mod narrow;
+mod nearest;
 mod path_norms;
 mod row_scores;
 mod row_update;
@@ -23,14 +26,16 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose,
 };
 use crate::error::Result;
 
 pub use matrix::HostMatrix;
 
 /// The host processor, in f32. Threads are those of rayon's current pool; results do not depend on their number.
+///
+/// Up to 512 MiB of dropped matrices stay reserved for later ones.
 #[derive(Debug)]
 pub struct Cpu {
     device: Device,
@@ -118,6 +123,14 @@ impl Backend for Cpu {
         transpose_b: Transpose,
     ) -> Result<HostMatrix> {
         matmul::matmul(a, transpose_a, b, transpose_b)
+    }
+
+    fn max_plus_matmul(&self, a: &HostMatrix, b: &HostMatrix) -> Result<HostMatrix> {
+        max_plus_matmul::max_plus_matmul(a, b)
+    }
+
+    fn nearest(&self, x: &HostMatrix, y: &HostMatrix) -> Result<Minima<HostMatrix, Vec<u32>>> {
+        nearest::nearest(x, y)
     }
 
     fn tropical_eval(

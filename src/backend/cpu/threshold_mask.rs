@@ -8,7 +8,7 @@ use crate::error::Result;
 
 pub(super) fn threshold_mask(weights: &HostMatrix, scores: &HostMatrix, cutoff: Cutoff) -> Result<HostMatrix> {
     let shape = check::threshold_mask(weights.shape(), scores.shape())?;
-    let mut out = HostMatrix::zeros("threshold_mask", shape)?;
+    let mut out = HostMatrix::unwritten("threshold_mask", shape)?;
     let n = shape[1];
     let per_element = scores.shape()[1] == n;
     let limit = cutoff.index as usize;

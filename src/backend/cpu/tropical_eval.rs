@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::affine::padded;
-use super::contraction::{Fold, Lanes, Sum, Tile, contract, tiles};
+use super::contraction::{Fold, Inner, Lanes, Sum, Tile, contract, tiles};
 use super::matrix::HostMatrix;
 use super::narrow::{RowFold, band, contract_narrow, is_narrow};
 use crate::backend::{Maxima, Transpose, check};
@@ -17,25 +17,37 @@ pub(super) fn tropical_eval(
     exponents: &HostMatrix,
     coefficients: &HostMatrix,
 ) -> Result<Maxima<HostMatrix, Vec<u32>>> {
-    let n = check::tropical_eval(points.shape(), exponents.shape(), coefficients.shape())?;
-    let m = exponents.shape()[0];
+    check::tropical_eval(points.shape(), exponents.shape(), coefficients.shape())?;
+    let (values, arguments) = largest::<Sum>("tropical_eval", points, exponents, Some(coefficients.values()))?;
+    Ok(Maxima { values: HostMatrix::column_vector(values), arguments })
+}
+
+/// The largest sum of a start and the product that `I` makes of its terms, over all columns, and the lowest column that
+/// attains it.
+pub(super) fn largest<I: Inner>(
+    operation: &'static str,
+    rows: &HostMatrix,
+    columns: &HostMatrix,
+    starts: Option<&[f32]>,
+) -> Result<(Vec<f32>, Vec<u32>)> {
+    let ([n, _], [m, _]) = (rows.shape(), columns.shape());
     if u32::try_from(m).is_err() {
         let limit = u64::from(u32::MAX) * 4;
-        return Err(Error::TooLarge { operation: "tropical_eval", bytes: m as u64 * 4, limit });
+        return Err(Error::TooLarge { operation, bytes: m as u64 * 4, limit });
     }
-    let x = points.view(Transpose::No);
+    let x = rows.view(Transpose::No);
     let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
     if is_narrow(x) {
         let folds = values.chunks_mut(band(n)).zip(arguments.chunks_mut(band(n)));
         let folds = folds.map(|(values, arguments)| RowMax { values, arguments }).collect();
-        contract_narrow::<Sum, _>(x, exponents.view(Transpose::No), Some(coefficients.values()), folds);
-        return Ok(Maxima { values: HostMatrix::column_vector(values), arguments });
+        contract_narrow::<I, _>(x, columns.view(Transpose::No), starts, folds);
+        return Ok((values, arguments));
     }
     // Padding lanes are minus infinity, which never exceeds a running maximum.
-    let coefficients = padded(coefficients.values(), f32::NEG_INFINITY);
-    let y = exponents.columns_for(x);
+    let coefficients = padded(starts.unwrap_or(&vec![0.0; m]), f32::NEG_INFINITY);
+    let y = columns.columns_for(x);
     let mut tiles = tiles(x, y, |_, columns| Max { coefficients: &coefficients, columns, ..Max::default() });
-    contract::<Sum, _>(x, y, &mut tiles);
+    contract::<I, _>(x, y, &mut tiles);
     // Tiles come in ascending order of columns, so that the first of equal maxima stays.
     for Tile { rows, fold, .. } in &tiles {
         let so_far = values[rows.clone()].iter_mut().zip(&mut arguments[rows.clone()]);
@@ -45,10 +57,10 @@ pub(super) fn tropical_eval(
             }
         }
     }
-    Ok(Maxima { values: HostMatrix::column_vector(values), arguments })
+    Ok((values, arguments))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "tropical_eval checks that column numbers fit")]
+#[expect(clippy::cast_possible_truncation, reason = "`largest` checks that column numbers fit")]
 #[inline(always)]
 fn lane_column(column: usize) -> u32 {
     column as u32

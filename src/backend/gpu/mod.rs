@@ -14,6 +14,8 @@ mod kernel;
 mod launch;
 mod matmul;
 mod matrix;
+mod max_plus_matmul;
+mod nearest;
 mod pack;
 mod path_norms;
 mod pool;
@@ -27,8 +29,8 @@ mod tropical_eval;
 use ndarray::Array2;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -88,7 +90,14 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
     let (direct, broadcast) = (tile(Rows::Direct), tile(Rows::Broadcast));
     let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
     let rows = kernel::Constants::default();
-    let contractions = [affine::SOURCE, matmul::SOURCE, tropical_eval::SOURCE, support_function::SOURCE];
+    let contractions = [
+        affine::SOURCE,
+        matmul::SOURCE,
+        max_plus_matmul::SOURCE,
+        nearest::SOURCE,
+        tropical_eval::SOURCE,
+        support_function::SOURCE,
+    ];
     let others = [
         (pack::SOURCE, &panels),
         (generators::SOURCE, &rows),
@@ -148,6 +157,14 @@ impl Backend for Gpu {
 
     fn matmul(&self, a: &Matrix, transpose_a: Transpose, b: &Matrix, transpose_b: Transpose) -> Result<Matrix> {
         matmul::matmul(&self.context, a, transpose_a, b, transpose_b)
+    }
+
+    fn max_plus_matmul(&self, a: &Matrix, b: &Matrix) -> Result<Matrix> {
+        max_plus_matmul::max_plus_matmul(&self.context, a, b)
+    }
+
+    fn nearest(&self, x: &Matrix, y: &Matrix) -> Result<Minima<Matrix, Indices>> {
+        nearest::nearest(&self.context, x, y)
     }
 
     fn tropical_eval(
