@@ -76,6 +76,20 @@ pub(crate) fn support_function(generators: Shape, shift: Option<Shape>, directio
     Ok(directions[0])
 }
 
+/// Returns the shape of the result, directions and classes.
+pub(crate) fn class_supports(weights: Shape, generators: Shape, directions: Shape) -> Result<Shape> {
+    same("class_supports", "weights", weights, [weights[0], generators[0]])?;
+    same("class_supports", "generators", generators, [generators[0], directions[1]])?;
+    Ok([directions[0], weights[0]])
+}
+
+/// Returns the number of directions and of words for each of them.
+pub(crate) fn activation_patterns(generators: Shape, constants: Option<Shape>, directions: Shape) -> Result<Shape> {
+    same("activation_patterns", "generators", generators, [generators[0], directions[1]])?;
+    vector("activation_patterns", "constants", constants, generators[0])?;
+    Ok([directions[0], generators[0].div_ceil(32)])
+}
+
 /// Returns the number of neurons.
 pub(crate) fn row_scores(rows: Shape, constants: Option<Shape>, coefficients: Shape) -> Result<usize> {
     vector("row_scores", "constants", constants, rows[0])?;

@@ -231,6 +231,28 @@ pub trait Backend: Sync {
         directions: &Self::Matrix,
     ) -> Result<Self::Matrix>;
 
+    /// Support functions of the class zonotopes, the rows `h_nm = sum_i weights_mi max(<g_i, u_n>, 0)`.
+    ///
+    /// `weights`: `k x p`, non-negative: zonotope `m` has the generators `weights_mi g_i`, see [`Backend::generators`],
+    /// which are not stored here; `generators`: `p x d`, `directions`: `n x d`; returns `n x k`.
+    fn class_supports(
+        &self,
+        weights: &Self::Matrix,
+        generators: &Self::Matrix,
+        directions: &Self::Matrix,
+    ) -> Result<Self::Matrix>;
+
+    /// Activation patterns: which of the computed values `<g_i, u_n> + c_i` are positive.
+    ///
+    /// `generators`: `p x d`, `constants`: `1 x p`, zero if absent; `directions`: `n x d`. Returns `n` rows of
+    /// `ceil(p / 32)` words: bit `i % 32` of word `i / 32` is set iff value `i` is above zero, bits past `p` are not.
+    fn activation_patterns(
+        &self,
+        generators: &Self::Matrix,
+        constants: Option<&Self::Matrix>,
+        directions: &Self::Matrix,
+    ) -> Result<Self::Indices>;
+
     /// Scores of the first pass over problem (2) in the decoupled form.
     ///
     /// `rows`: `p x n` (A), `constants`: `1 x p` (c, absent for generators without bias), `coefficients`: `k x p` (B, or

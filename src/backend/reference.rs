@@ -184,6 +184,37 @@ impl Backend for Reference {
         }))
     }
 
+    fn class_supports(
+        &self,
+        weights: &Array2<f64>,
+        generators: &Array2<f64>,
+        directions: &Array2<f64>,
+    ) -> Result<Array2<f64>> {
+        let [n, k] = check::class_supports(shape(weights), shape(generators), shape(directions))?;
+        Ok(Array2::from_shape_fn((n, k), |(i, m)| {
+            let terms = generators.rows().into_iter().zip(weights.row(m));
+            terms.map(|(g, w)| w * dot(g, directions.row(i)).max(0.0)).sum()
+        }))
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &Array2<f64>,
+        constants: Option<&Array2<f64>>,
+        directions: &Array2<f64>,
+    ) -> Result<Vec<u32>> {
+        let [n, words] = check::activation_patterns(shape(generators), constants.map(shape), shape(directions))?;
+        let mut patterns = vec![0; n * words];
+        for (i, u) in directions.rows().into_iter().enumerate() {
+            for (j, g) in generators.rows().into_iter().enumerate() {
+                if dot(g, u) + constants.map_or(0.0, |c| c[[0, j]]) > 0.0 {
+                    patterns[i * words + j / 32] |= 1 << (j % 32);
+                }
+            }
+        }
+        Ok(patterns)
+    }
+
     fn row_scores(
         &self,
         rows: &Array2<f64>,

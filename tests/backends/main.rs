@@ -8,7 +8,9 @@
 mod harness;
 mod tolerance;
 
+mod activation_patterns;
 mod affine;
+mod class_supports;
 mod classify;
 mod generators;
 mod matmul;

@@ -49,16 +49,25 @@ pub(super) fn contract_direct<S: Simd, I: Inner, F: Fold>(
             let mut sums = [[0.0; 16]; GROUP];
             let mut place = [0; 2];
             while place[1] < width {
-                let step = [height - place[0], width - place[1]].map(|left| if left < BLOCK { 1 } else { BLOCK });
+                // The width of a block depends on the columns alone: all rows of a group take the same one.
+                let step = [
+                    if height - place[0] < BLOCK { 1 } else { BLOCK },
+                    match width - place[1] {
+                        BLOCK.. => BLOCK,
+                        2.. => 2,
+                        _ => 1,
+                    },
+                ];
                 let at = ([group + place[0], column + place[1]], place);
                 match step {
                     [BLOCK, BLOCK] => block::<S, I, BLOCK, BLOCK>(simd, (x, y), at, &mut sums),
+                    [BLOCK, 2] => block::<S, I, BLOCK, 2>(simd, (x, y), at, &mut sums),
                     [BLOCK, _] => block::<S, I, BLOCK, 1>(simd, (x, y), at, &mut sums),
+                    [_, 2] => block::<S, I, 1, 2>(simd, (x, y), at, &mut sums),
                     [_, BLOCK] => block::<S, I, 1, BLOCK>(simd, (x, y), at, &mut sums),
                     [_, _] => block::<S, I, 1, 1>(simd, (x, y), at, &mut sums),
                 }
                 place[0] += step[0];
-                // The width of a block of columns depends on the columns alone.
                 if place[0] == height {
                     place = [0, place[1] + step[1]];
                 }
@@ -91,9 +100,13 @@ fn block<S: Simd, I: Inner, const R: usize, const C: usize>(
     }
     for r in 0..R {
         for c in 0..C {
-            // What a partial load leaves out is zero.
-            let (x, y) = (simd.partial_load_f32s(x[r].1), simd.partial_load_f32s(y[c].1));
-            sums[place[0] + r][place[1] + c] = simd.reduce_sum_f32s(I::step(simd, x, y, lanes[r][c]));
+            let mut sum = lanes[r][c];
+            if !x[r].1.is_empty() {
+                // What a partial load leaves out is zero.
+                let (x, y) = (simd.partial_load_f32s(x[r].1), simd.partial_load_f32s(y[c].1));
+                sum = I::step(simd, x, y, sum);
+            }
+            sums[place[0] + r][place[1] + c] = simd.reduce_sum_f32s(sum);
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The host path: rayon over tiles, SIMD chosen at run time, one contraction.
 
+mod activation_patterns;
 mod affine;
 mod buffers;
+mod class_supports;
 mod classify;
 mod contraction;
 mod direct;
@@ -158,6 +160,24 @@ impl Backend for Cpu {
         directions: &HostMatrix,
     ) -> Result<HostMatrix> {
         support_function::support_function(generators, shift, directions)
+    }
+
+    fn class_supports(
+        &self,
+        weights: &HostMatrix,
+        generators: &HostMatrix,
+        directions: &HostMatrix,
+    ) -> Result<HostMatrix> {
+        class_supports::class_supports(weights, generators, directions)
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &HostMatrix,
+        constants: Option<&HostMatrix>,
+        directions: &HostMatrix,
+    ) -> Result<Vec<u32>> {
+        activation_patterns::activation_patterns(generators, constants, directions)
     }
 
     fn row_scores(

@@ -3,8 +3,10 @@
 //! A matrix is a list of row blocks that each fit into one binding, an operation a loop over the blocks of its operands;
 //! see [`Matrix`]. Work is submitted as it is found and nothing waits for it but a download.
 
+mod activation_patterns;
 mod adapter;
 mod affine;
+mod class_supports;
 mod classify;
 mod context;
 mod contraction;
@@ -97,6 +99,8 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
         nearest::SOURCE,
         tropical_eval::SOURCE,
         support_function::SOURCE,
+        class_supports::SOURCE,
+        activation_patterns::SOURCE,
     ];
     let others = [
         (pack::SOURCE, &panels),
@@ -140,7 +144,7 @@ impl Backend for Gpu {
     }
 
     fn download_indices(&self, indices: &Indices) -> Result<Vec<u32>> {
-        let mut values = Vec::with_capacity(indices.blocks.rows);
+        let mut values = Vec::with_capacity(indices.blocks.rows * indices.blocks.columns);
         transfer::download(&self.context, &indices.blocks, |bytes| {
             values.extend(bytemuck::pod_collect_to_vec::<u8, u32>(bytes));
         })?;
@@ -182,6 +186,19 @@ impl Backend for Gpu {
 
     fn support_function(&self, generators: &Matrix, shift: Option<&Matrix>, directions: &Matrix) -> Result<Matrix> {
         support_function::support_function(&self.context, generators, shift, directions)
+    }
+
+    fn class_supports(&self, weights: &Matrix, generators: &Matrix, directions: &Matrix) -> Result<Matrix> {
+        class_supports::class_supports(&self.context, weights, generators, directions)
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &Matrix,
+        constants: Option<&Matrix>,
+        directions: &Matrix,
+    ) -> Result<Indices> {
+        activation_patterns::activation_patterns(&self.context, generators, constants, directions)
     }
 
     fn row_scores(
