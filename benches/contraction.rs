@@ -1,7 +1,8 @@
 //! Times the contraction and its folds on [`Cpu`] and on the first adapter, software or not: median and spread of at least
-//! five runs after a warm-up; for the host beside the FMA peak measured between the runs.
+//! five runs after a warm-up; for the host beside the peak measured between the runs: of FMAs in registers, of add and max
+//! for max-plus, of a parallel read for passes over memory.
 //!
-//! `cargo bench --bench contraction [-- --quick] [-- NAME]`
+//! `cargo bench --bench contraction [-- --quick] [-- --cpu] [-- NAME]`
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 #![expect(clippy::cast_precision_loss, reason = "counts of operations")]
@@ -13,16 +14,51 @@ use ndarray::Array2;
 use pulp::{Arch, Simd, WithSimd};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use tropix::Result;
-use tropix::backend::{Activation, Backend, Cpu, Gpu, GpuOptions, Transpose};
+use tropix::backend::{Activation, Backend, Cpu, Cutoff, Gpu, GpuOptions, Transpose};
 
 /// What a case computes; sizes are rows x inner x columns.
 #[derive(Clone, Copy)]
 enum Operation {
     Affine,
     MatmulTransposed,
+    MaxPlusMatmul,
+    Nearest,
     TropicalEval,
     SupportFunction,
+    RowScores,
+    PathNorms(Transpose),
+    ThresholdMask,
+}
+
+/// What bounds an operation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Fma,
+    AddMax,
+    Memory,
+}
+
+impl Operation {
+    fn bound(self) -> Bound {
+        match self {
+            Self::RowScores | Self::PathNorms(_) | Self::ThresholdMask => Bound::Memory,
+            Self::MaxPlusMatmul => Bound::AddMax,
+            _ => Bound::Fma,
+        }
+    }
+
+    /// Operations, or bytes read and written where memory is the bound.
+    fn amount(self, [n, d, m]: [f64; 3]) -> f64 {
+        match self {
+            Self::RowScores => 4.0 * (n * d + m * n),
+            Self::PathNorms(_) => 4.0 * n * d,
+            Self::ThresholdMask => 12.0 * n * d,
+            Self::Nearest => 3.0 * n * d * m,
+            _ => 2.0 * n * d * m,
+        }
+    }
 }
 
 const CASES: &[(&str, Operation, [usize; 3])] = &[
@@ -34,11 +70,21 @@ const CASES: &[(&str, Operation, [usize; 3])] = &[
     ("affine, cube", Operation::Affine, [1024, 1024, 1024]),
     ("affine, vgg head", Operation::Affine, [512, 25088, 1024]),
     ("matmul, A^T B", Operation::MatmulTransposed, [1024, 1024, 1024]),
+    ("max-plus, W2", Operation::MaxPlusMatmul, [1024, 1024, 1024]),
+    ("max-plus, W2 large", Operation::MaxPlusMatmul, [2048, 2048, 2048]),
+    ("nearest, d = 3", Operation::Nearest, [20_000, 3, 20_000]),
+    ("nearest, d = 256", Operation::Nearest, [5000, 256, 5000]),
     ("tropical_eval, W1a", Operation::TropicalEval, [65_536, 64, 4096]),
     ("tropical_eval, W1b", Operation::TropicalEval, [1_000_000, 2, 512]),
     ("tropical_eval, d = 8", Operation::TropicalEval, [65_536, 8, 1024]),
     ("support_function, W4", Operation::SupportFunction, [100_000, 64, 2048]),
     ("support_function, one", Operation::SupportFunction, [1, 64, 100_000]),
+    ("affine, head, one", Operation::Affine, [1, 25088, 4096]),
+    ("affine, head, 64", Operation::Affine, [64, 25088, 4096]),
+    ("row_scores, W5", Operation::RowScores, [4096, 25088, 1000]),
+    ("path_norms, W5", Operation::PathNorms(Transpose::No), [4096, 25088, 0]),
+    ("path_norms, W5 back", Operation::PathNorms(Transpose::Yes), [4096, 25088, 0]),
+    ("threshold_mask, head", Operation::ThresholdMask, [4096, 25088, 0]),
 ];
 
 fn main() -> Result<()> {
@@ -49,7 +95,9 @@ fn main() -> Result<()> {
         names.peek().is_none() || names.any(|part| name.contains(part.as_str()))
     };
     let cpu = Cpu::new();
-    let gpu = Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).ok();
+    let host_only = arguments.iter().any(|argument| argument == "--cpu");
+    let gpu =
+        (!host_only).then(|| Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).ok()).flatten();
     let device = cpu.device();
     println!("cpu: {}, {}, {} threads", device.name, device.backend, rayon::current_num_threads());
     match gpu.as_ref().map(Backend::device) {
@@ -59,12 +107,12 @@ fn main() -> Result<()> {
     }
     println!(
         "{:<24} {:>22} {:>12} {:>8} {:>10} {:>7} {:>12} {:>8} {:>10} {:>8}",
-        "case", "n x d x m", "cpu ms", "spread", "GFLOP/s", "peak", "gpu ms", "spread", "GFLOP/s", "gpu/cpu"
+        "case", "n x d x m", "cpu ms", "spread", "G/s", "peak", "gpu ms", "spread", "G/s", "gpu/cpu"
     );
     for (name, operation, [n, d, m]) in CASES.iter().filter(|case| wanted(case.0)) {
         let n = if quick { n.div_ceil(8) } else { *n };
         let runs = if quick { 5 } else { 11 };
-        let operations = 2.0 * n as f64 * *d as f64 * *m as f64;
+        let operations = operation.amount([n as f64, *d as f64, *m as f64]);
         let host = case(&cpu, *operation, [n, *d, *m], runs)?;
         let size = format!("{n} x {d} x {m}");
         print!(
@@ -83,7 +131,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Seconds of one case, and the FMA peak of the host beside it.
+/// Seconds of one case, and the peak of the host beside it.
 struct Timed {
     median: f64,
     spread: f64,
@@ -104,15 +152,32 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
         backend.upload(&values)
     };
     let (x, y, row, one) = (matrix(n, d)?, matrix(m, d)?, matrix(1, m)?, matrix(1, 1)?);
-    let (left, right) = (matrix(d, n)?, matrix(d, m)?);
+    let (x_row, x_column) = (matrix(1, d)?, matrix(1, n)?);
+    let (left, right, classes) = match operation {
+        Operation::MatmulTransposed | Operation::MaxPlusMatmul => (matrix(d, n)?, matrix(d, m)?, matrix(0, 0)?),
+        Operation::RowScores => (matrix(0, 0)?, matrix(0, 0)?, matrix(m, n)?),
+        _ => (matrix(0, 0)?, matrix(0, 0)?, matrix(0, 0)?),
+    };
     let run = || -> Result<()> {
         match operation {
             Operation::Affine => drop(black_box(backend.affine(&x, &y, Some(&row), Activation::Relu)?)),
             Operation::MatmulTransposed => {
                 drop(black_box(backend.matmul(&left, Transpose::Yes, &right, Transpose::No)?));
             }
+            Operation::MaxPlusMatmul => drop(black_box(backend.max_plus_matmul(&x, &right)?)),
+            Operation::Nearest => drop(black_box(backend.nearest(&x, &y)?)),
             Operation::TropicalEval => drop(black_box(backend.tropical_eval(&x, &y, &row)?)),
             Operation::SupportFunction => drop(black_box(backend.support_function(&y, None, &x)?)),
+            Operation::RowScores => drop(black_box(backend.row_scores(&x, None, &classes)?)),
+            Operation::PathNorms(Transpose::No) => {
+                drop(black_box(backend.path_norms(&x, &x_row, None, Transpose::No)?));
+            }
+            Operation::PathNorms(Transpose::Yes) => {
+                drop(black_box(backend.path_norms(&x, &x_column, None, Transpose::Yes)?));
+            }
+            Operation::ThresholdMask => {
+                drop(black_box(backend.threshold_mask(&x, &x, Cutoff { score: 0.0, index: 0 })?));
+            }
         }
         Ok(())
     };
@@ -126,8 +191,13 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     // Short operations repeat until a run takes long enough to time.
     let repeats = (Duration::from_millis(20).div_duration_f64(start.elapsed())).ceil().clamp(1.0, 1e5);
     let (mut times, mut peaks) = (Vec::new(), Vec::new());
+    let memory = vec![1.0_f32; if operation.bound() == Bound::Memory { 64 << 20 } else { 0 }];
     for _ in 0..runs {
-        peaks.push(peak());
+        peaks.push(match operation.bound() {
+            Bound::Fma => peak(Peak::Fma),
+            Bound::AddMax => peak(Peak::AddMax),
+            Bound::Memory => bandwidth(&memory),
+        });
         let start = Instant::now();
         let mut left = repeats;
         while left > 0.0 {
@@ -143,14 +213,44 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     Ok(Timed { median, spread: (times[runs - 1] - times[0]) / median, peak: peaks[runs / 2] })
 }
 
-/// FMA operations per second of all threads, in registers alone.
-fn peak() -> f64 {
+/// Operations per second of all threads, in registers alone.
+fn peak(kind: Peak) -> f64 {
     let start = Instant::now();
-    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Peak)).into_iter().sum();
+    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(kind)).into_iter().sum();
     operations / start.elapsed().as_secs_f64()
 }
 
-struct Peak;
+/// Bytes per second of a parallel read that adds up what it reads.
+fn bandwidth(values: &[f32]) -> f64 {
+    let start = Instant::now();
+    let sum: f32 = values.par_chunks(1 << 20).map(|part| Arch::new().dispatch(Read(part))).sum();
+    black_box(sum);
+    size_of_val(values) as f64 / start.elapsed().as_secs_f64()
+}
+
+struct Read<'a>(&'a [f32]);
+
+impl WithSimd for Read<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f32 {
+        let mut sums = [simd.splat_f32s(0.0); 8];
+        let (blocks, _) = S::as_simd_f32s(self.0).0.as_chunks::<8>();
+        for block in blocks {
+            for (sum, values) in sums.iter_mut().zip(block) {
+                *sum = simd.add_f32s(*sum, *values);
+            }
+        }
+        sums.into_iter().map(|sum| simd.reduce_sum_f32s(sum)).sum()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Peak {
+    Fma,
+    AddMax,
+}
 
 impl WithSimd for Peak {
     type Output = f64;
@@ -161,9 +261,20 @@ impl WithSimd for Peak {
         // Twelve chains cover the latency of two units of four cycles and fit every register file.
         let mut chains = [simd.splat_f32s(black_box(1.0)); 12];
         let (x, y) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(0.25)));
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = simd.mul_add_e_f32s(*chain, x, y);
+        match self {
+            Self::Fma => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.mul_add_e_f32s(*chain, x, y);
+                    }
+                }
+            }
+            Self::AddMax => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.max_f32s(simd.add_f32s(*chain, x), y);
+                    }
+                }
             }
         }
         black_box(chains);

@@ -40,6 +40,20 @@ pub(crate) fn matmul(a: Shape, transpose_a: Transpose, b: Shape, transpose_b: Tr
     Ok([n, m, inner])
 }
 
+/// Returns the shape of the product.
+pub(crate) fn max_plus_matmul(a: Shape, b: Shape) -> Result<Shape> {
+    rule("max_plus_matmul", "a", a, a[1] > 0, || "an inner length of at least 1".to_owned())?;
+    same("max_plus_matmul", "b", b, [a[1], b[1]])?;
+    Ok([a[0], b[1]])
+}
+
+/// Returns the number of rows of `x`.
+pub(crate) fn nearest(x: Shape, y: Shape) -> Result<usize> {
+    same("nearest", "y", y, [y[0], x[1]])?;
+    rule("nearest", "y", y, y[0] > 0, || "at least one row".to_owned())?;
+    Ok(x[0])
+}
+
 /// Returns the number of points.
 pub(crate) fn tropical_eval(points: Shape, exponents: Shape, coefficients: Shape) -> Result<usize> {
     same("tropical_eval", "exponents", exponents, [exponents[0], points[1]])?;
@@ -60,6 +74,20 @@ pub(crate) fn support_function(generators: Shape, shift: Option<Shape>, directio
     same("support_function", "generators", generators, [generators[0], directions[1]])?;
     vector("support_function", "shift", shift, directions[1])?;
     Ok(directions[0])
+}
+
+/// Returns the shape of the result, directions and classes.
+pub(crate) fn class_supports(weights: Shape, generators: Shape, directions: Shape) -> Result<Shape> {
+    same("class_supports", "weights", weights, [weights[0], generators[0]])?;
+    same("class_supports", "generators", generators, [generators[0], directions[1]])?;
+    Ok([directions[0], weights[0]])
+}
+
+/// Returns the number of directions and of words for each of them.
+pub(crate) fn activation_patterns(generators: Shape, constants: Option<Shape>, directions: Shape) -> Result<Shape> {
+    same("activation_patterns", "generators", generators, [generators[0], directions[1]])?;
+    vector("activation_patterns", "constants", constants, generators[0])?;
+    Ok([directions[0], generators[0].div_ceil(32)])
 }
 
 /// Returns the number of neurons.

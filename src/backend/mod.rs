@@ -95,6 +95,15 @@ pub struct Maxima<M, I> {
     pub arguments: I,
 }
 
+/// The minima over a set of points.
+#[derive(Debug)]
+pub struct Minima<M, I> {
+    /// `n x 1`: the values.
+    pub values: M,
+    /// `n`: the lowest index that attains each value.
+    pub arguments: I,
+}
+
 /// One-pass scores of problem (2).
 #[derive(Debug)]
 pub struct RowScores<M> {
@@ -178,6 +187,19 @@ pub trait Backend: Sync {
         transpose_b: Transpose,
     ) -> Result<Self::Matrix>;
 
+    /// Max-plus product `C_ij = max_k a_ik + b_kj`.
+    ///
+    /// `a`: `n x d`, `b`: `d x m`, `d >= 1`: the maximum over nothing would be minus infinity, which devices need not
+    /// have; returns `n x m`. The entries and their sums are finite.
+    fn max_plus_matmul(&self, a: &Self::Matrix, b: &Self::Matrix) -> Result<Self::Matrix>;
+
+    /// Finds the nearest row of `y` for each row of `x`: `min_j |x_i - y_j|^2` and the lowest `j` that attains it.
+    ///
+    /// `x`: `n x d`, `y`: `m x d`, `m >= 1`. Distances are sums of squared differences, not
+    /// `|x|^2 + |y|^2 - 2 <x, y>`: each lies within `gamma_(d+2)` times itself of the exact one, and near copies keep
+    /// their digits. The index is the lowest that attains the minimum of the computed values.
+    fn nearest(&self, x: &Self::Matrix, y: &Self::Matrix) -> Result<Minima<Self::Matrix, Self::Indices>>;
+
     /// Evaluates the tropical polynomial `f(x) = max_i c_i + <a_i, x>` at each row of `points`.
     ///
     /// `points`: `n x d`, `exponents`: `m x d` (the `a_i`), `coefficients`: `1 x m` (the `c_i`), `m >= 1`. The argument
@@ -209,6 +231,28 @@ pub trait Backend: Sync {
         shift: Option<&Self::Matrix>,
         directions: &Self::Matrix,
     ) -> Result<Self::Matrix>;
+
+    /// Support functions of the class zonotopes, the rows `h_nm = sum_i weights_mi max(<g_i, u_n>, 0)`.
+    ///
+    /// `weights`: `k x p`, non-negative: zonotope `m` has the generators `weights_mi g_i`, see [`Backend::generators`],
+    /// which are not stored here; `generators`: `p x d`, `directions`: `n x d`; returns `n x k`.
+    fn class_supports(
+        &self,
+        weights: &Self::Matrix,
+        generators: &Self::Matrix,
+        directions: &Self::Matrix,
+    ) -> Result<Self::Matrix>;
+
+    /// Activation patterns: which of the computed values `<g_i, u_n> + c_i` are positive.
+    ///
+    /// `generators`: `p x d`, `constants`: `1 x p`, zero if absent; `directions`: `n x d`. Returns `n` rows of
+    /// `ceil(p / 32)` words: bit `i % 32` of word `i / 32` is set iff value `i` is above zero, bits past `p` are not.
+    fn activation_patterns(
+        &self,
+        generators: &Self::Matrix,
+        constants: Option<&Self::Matrix>,
+        directions: &Self::Matrix,
+    ) -> Result<Self::Indices>;
 
     /// Scores of the first pass over problem (2) in the decoupled form.
     ///

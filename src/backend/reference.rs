@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose, check,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose, check,
 };
 use crate::error::Result;
 
@@ -119,6 +119,24 @@ impl Backend for Reference {
         Ok(Array2::from_shape_fn((n, m), |(i, j)| dot(a.row(i), b.column(j))))
     }
 
+    fn max_plus_matmul(&self, a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
+        let [n, m] = check::max_plus_matmul(shape(a), shape(b))?;
+        Ok(Array2::from_shape_fn((n, m), |(i, j)| arg_max(a.row(i).iter().zip(b.column(j)).map(|(a, b)| a + b)).1))
+    }
+
+    fn nearest(&self, x: &Array2<f64>, y: &Array2<f64>) -> Result<Minima<Array2<f64>, Vec<u32>>> {
+        let n = check::nearest(shape(x), shape(y))?;
+        let square = |x: ArrayView1<'_, f64>, y: ArrayView1<'_, f64>| -> f64 {
+            x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum()
+        };
+        let minima: Vec<(usize, f64)> =
+            x.rows().into_iter().map(|x| arg_max(y.rows().into_iter().map(|y| -square(x, y)))).collect();
+        Ok(Minima {
+            values: Array2::from_shape_fn((n, 1), |(i, _)| 0.0 - minima[i].1),
+            arguments: minima.iter().map(|best| index(best.0)).collect(),
+        })
+    }
+
     fn tropical_eval(
         &self,
         points: &Array2<f64>,
@@ -164,6 +182,37 @@ impl Backend for Reference {
             let sum: f64 = generators.rows().into_iter().map(|g| dot(g, u).max(0.0)).sum();
             sum + shift.map_or(0.0, |shift| dot(shift.row(0), u))
         }))
+    }
+
+    fn class_supports(
+        &self,
+        weights: &Array2<f64>,
+        generators: &Array2<f64>,
+        directions: &Array2<f64>,
+    ) -> Result<Array2<f64>> {
+        let [n, k] = check::class_supports(shape(weights), shape(generators), shape(directions))?;
+        Ok(Array2::from_shape_fn((n, k), |(i, m)| {
+            let terms = generators.rows().into_iter().zip(weights.row(m));
+            terms.map(|(g, w)| w * dot(g, directions.row(i)).max(0.0)).sum()
+        }))
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &Array2<f64>,
+        constants: Option<&Array2<f64>>,
+        directions: &Array2<f64>,
+    ) -> Result<Vec<u32>> {
+        let [n, words] = check::activation_patterns(shape(generators), constants.map(shape), shape(directions))?;
+        let mut patterns = vec![0; n * words];
+        for (i, u) in directions.rows().into_iter().enumerate() {
+            for (j, g) in generators.rows().into_iter().enumerate() {
+                if dot(g, u) + constants.map_or(0.0, |c| c[[0, j]]) > 0.0 {
+                    patterns[i * words + j / 32] |= 1 << (j % 32);
+                }
+            }
+        }
+        Ok(patterns)
     }
 
     fn row_scores(

@@ -30,12 +30,16 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 10] = [
+const OPERATIONS: [(&str, usize); 14] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
+    ("max_plus_matmul", 2),
+    ("nearest", 133),
     ("tropical_eval", 132 * 12),
     ("generators", 1),
     ("support_function", 200 * 12),
+    ("class_supports", 200 * 12),
+    ("activation_patterns", 0),
     ("row_scores", 300),
     ("row_update", 300 * 100),
     ("path_norms", 140),
@@ -81,9 +85,15 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let (classes, norms, squares) = (positive("classes", 10, m)?, positive("norms", 1, m)?, positive("squares", 1, d)?);
     let layer = backend.affine(&x, &w, Some(&b), Activation::Relu)?;
     let product = backend.matmul(&w, Transpose::Yes, &classes, Transpose::Yes)?;
+    let longest = backend.max_plus_matmul(&x, &data("v", d, m)?)?;
+    let nearest = backend.nearest(&x, &w)?;
     let maxima = backend.tropical_eval(&x, &w, &b)?;
     let generators = backend.generators(&classes, &w, Some(&b))?;
     let support = backend.support_function(&w, None, &x)?;
+    let supports = backend.class_supports(&classes, &w, &x)?;
+    // Every generator is a coordinate, so that a rounding cannot change a sign.
+    let unit = backend.upload(&Array2::from_shape_fn((m, d), |(i, j)| if i == j { 1.0_f32 } else { 0.0 }))?;
+    let patterns = backend.download_indices(&backend.activation_patterns(&unit, None, &x)?)?;
     let scores = backend.row_scores(&w, Some(&b), &classes)?;
     let update = backend.row_update(&norms, &classes, 0.05, HalfStep::Rows, 4)?;
     let path = backend.path_norms(&w, &squares, Some(&b), Transpose::No)?;
@@ -95,13 +105,21 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     Ok(vec![
         backend.download(&layer)?,
         backend.download(&product)?,
+        backend.download(&longest)?,
+        backend.download(&nearest.values)?,
         backend.download(&maxima.values)?,
         backend.download(&generators)?,
         backend.download(&support)?,
+        backend.download(&supports)?,
+        column(&patterns),
         backend.download(&scores.rows)?,
         backend.download(&update.elements)?,
         backend.download(&path)?,
         backend.download(&kept)?,
-        Array2::from_shape_fn((ranks.len(), 1), |(i, _)| ranks.get(i).copied().map_or(f64::NAN, f64::from)),
+        column(&ranks),
     ])
+}
+
+fn column(values: &[u32]) -> Array2<f64> {
+    Array2::from_shape_fn((values.len(), 1), |(i, _)| values.get(i).copied().map_or(f64::NAN, f64::from))
 }

@@ -8,7 +8,7 @@ on_every_backend!(every_operation_passes);
 
 fn every_operation_passes<B: Backend>(backend: &B) {
     let tests = self_test(backend).unwrap();
-    assert_eq!(tests.len(), 10);
+    assert_eq!(tests.len(), 14);
     for test in tests {
         assert!(test.ok, "{test:?}");
     }

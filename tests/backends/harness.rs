@@ -7,7 +7,7 @@ use proptest::prelude::Just;
 use proptest::prop_oneof;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rand::RngExt;
-use tropix::backend::{Backend, Gpu, GpuOptions, Reference};
+use tropix::backend::{Backend, Cpu, Gpu, GpuOptions, Reference};
 
 /// Makes one test of a generic function for each backend and configuration.
 macro_rules! on_every_backend {
@@ -34,6 +34,10 @@ macro_rules! against_the_reference {
 macro_rules! on_fast_backends {
     ($check:ident) => {
         #[test]
+        fn cpu() {
+            super::$check(harness::cpu())
+        }
+        #[test]
         #[cfg_attr(no_adapter, ignore = "needs an adapter")]
         fn gpu() {
             super::$check(harness::gpu())
@@ -56,6 +60,11 @@ pub(crate) use {against_the_reference, on_every_backend, on_fast_backends};
 pub(crate) fn reference() -> &'static Reference {
     static BACKEND: OnceLock<Reference> = OnceLock::new();
     BACKEND.get_or_init(Reference::new)
+}
+
+pub(crate) fn cpu() -> &'static Cpu {
+    static BACKEND: OnceLock<Cpu> = OnceLock::new();
+    BACKEND.get_or_init(Cpu::new)
 }
 
 /// The best adapter as it is.

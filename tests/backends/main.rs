@@ -8,10 +8,14 @@
 mod harness;
 mod tolerance;
 
+mod activation_patterns;
 mod affine;
+mod class_supports;
 mod classify;
 mod generators;
 mod matmul;
+mod max_plus_matmul;
+mod nearest;
 mod path_norms;
 mod row_scores;
 mod row_update;

@@ -4,7 +4,7 @@ use std::mem;
 
 use pulp::Simd;
 
-use super::contraction::{Fold, Sum, contract, tiles};
+use super::contraction::{Fold, Inner, Sum, contract, tiles};
 use super::matrix::{Columns, HostMatrix, View};
 use crate::backend::{Activation, Transpose, check};
 use crate::error::Result;
@@ -20,11 +20,12 @@ pub(super) fn affine(
         Activation::Identity => f32::NEG_INFINITY,
         Activation::Relu => 0.0,
     };
-    product("affine", x.view(Transpose::No), weights.weights(), bias.map(HostMatrix::values), floor)
+    let x = x.view(Transpose::No);
+    product::<Sum>("affine", x, weights.columns_for(x), bias.map(HostMatrix::values), floor)
 }
 
-/// Stores `max(X Y^T + 1 b^T, floor)`.
-pub(super) fn product(
+/// Stores `max(X Y^T + 1 b^T, floor)`, with the product that `I` makes of its terms.
+pub(super) fn product<I: Inner>(
     operation: &'static str,
     x: View<'_>,
     y: Columns<'_>,
@@ -32,7 +33,7 @@ pub(super) fn product(
     floor: f32,
 ) -> Result<HostMatrix> {
     let (n, m) = (x.rows(), y.count());
-    let mut out = HostMatrix::zeros(operation, [n, m])?;
+    let mut out = HostMatrix::unwritten(operation, [n, m])?;
     let bias = padded(bias.unwrap_or(&vec![0.0; m]), 0.0);
     let mut tiles =
         tiles(x, y, |rows, _| Store { rows: Vec::with_capacity(rows.len()), bias: &bias, first_column: 0, floor });
@@ -48,7 +49,7 @@ pub(super) fn product(
             }
         }
     }
-    contract::<Sum, _>(x, y, &mut tiles);
+    contract::<I, _>(x, y, &mut tiles);
     drop(tiles);
     Ok(out)
 }

@@ -18,6 +18,7 @@ use std::ops::Range;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::direct::contract_direct;
 use super::matrix::{Columns, Lines, View};
 
 /// Rows of a micro-tile. With four vectors of columns its 24 accumulators leave room for operands in 32 registers; with two
@@ -33,7 +34,7 @@ const BAND: usize = 384;
 /// Products of fewer terms than this run on the calling thread.
 const SERIAL: usize = 1 << 16;
 
-/// The operation along the inner index.
+/// The operation along the inner index. Two zeros add nothing to a sum: lanes past its end hold them.
 pub(super) trait Inner: Sync {
     /// The result for no term.
     fn start<S: Simd>(simd: S) -> S::f32s;
@@ -166,6 +167,11 @@ impl<I: Inner, F: Fold> WithSimd for Task<'_, I, F> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, y, tile, scratch, .. } = self;
+        if let Columns::Direct(y) = y {
+            contract_direct::<S, I, F>(simd, (x, y), (tile.rows.clone(), tile.columns.clone()), &mut tile.fold);
+            tile.fold.end();
+            return;
+        }
         let (height, depth, width) = (tile.rows.len(), x.inner(), vectors::<S>() * S::F32_LANES);
         let blocks = depth.div_ceil(INNER).max(1);
         let step = depth.div_ceil(blocks);

@@ -12,7 +12,7 @@ pub(super) fn generators(
     constants: Option<&HostMatrix>,
 ) -> Result<HostMatrix> {
     let shape = check::generators(weights.shape(), rows.shape(), constants.map(HostMatrix::shape))?;
-    let mut out = HostMatrix::zeros("generators", shape)?;
+    let mut out = HostMatrix::unwritten("generators", shape)?;
     let ([p, n], width) = (rows.shape(), shape[1].max(1));
     // Weights are k x p and row m p + i has weight (m, i): the two run in step.
     let stacked = out.values_mut().par_chunks_mut(width).zip(weights.values()).enumerate();

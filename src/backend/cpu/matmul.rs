@@ -1,6 +1,7 @@
 //! `C = op(A) op(B)`.
 
 use super::affine::product;
+use super::contraction::Sum;
 use super::matrix::{Columns, HostMatrix};
 use crate::backend::{Transpose, check};
 use crate::error::Result;
@@ -12,10 +13,11 @@ pub(super) fn matmul(
     transpose_b: Transpose,
 ) -> Result<HostMatrix> {
     check::matmul(a.shape(), transpose_a, b.shape(), transpose_b)?;
+    let rows = a.view(transpose_a);
     let columns = match transpose_b {
         // The columns of B itself are contiguous across a panel: packing them is a copy, not worth keeping.
         Transpose::No => Columns::Loose(b.view(Transpose::Yes)),
-        Transpose::Yes => b.weights(),
+        Transpose::Yes => b.columns_for(rows),
     };
-    product("matmul", a.view(transpose_a), columns, None, f32::NEG_INFINITY)
+    product::<Sum>("matmul", rows, columns, None, f32::NEG_INFINITY)
 }

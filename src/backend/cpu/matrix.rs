@@ -1,6 +1,7 @@
 //! A matrix in host memory, and the packed form that the contraction reads.
 
 use std::array::from_fn;
+use std::mem::take;
 use std::ops::Range;
 use std::sync::OnceLock;
 
@@ -8,7 +9,9 @@ use bytemuck::{Pod, Zeroable};
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use super::buffers;
 use super::contraction::{PanelWidth, ROWS, arch};
+use super::direct::is_direct;
 use crate::backend::{RowSource, Transpose};
 use crate::error::{Error, Result};
 
@@ -28,11 +31,12 @@ pub struct HostMatrix {
 }
 
 impl HostMatrix {
-    pub(super) fn zeros(operation: &'static str, shape: [usize; 2]) -> Result<Self> {
+    /// A matrix whose values are yet to be written, every one of them.
+    pub(super) fn unwritten(operation: &'static str, shape: [usize; 2]) -> Result<Self> {
         let limit = isize::MAX.unsigned_abs();
         let length = shape[0].checked_mul(shape[1]).filter(|length| *length <= limit / size_of::<f32>());
         let length = length.ok_or(Error::TooLarge { operation, bytes: u64::MAX, limit: limit as u64 })?;
-        Ok(Self { shape, values: vec![0.0; length], packed: OnceLock::new() })
+        Ok(Self { shape, values: buffers::take(length), packed: OnceLock::new() })
     }
 
     /// A matrix with one row.
@@ -46,7 +50,7 @@ impl HostMatrix {
     }
 
     pub(super) fn upload(source: &dyn RowSource) -> Result<Self> {
-        let mut matrix = Self::zeros("upload", source.shape())?;
+        let mut matrix = Self::unwritten("upload", source.shape())?;
         let columns = matrix.shape[1].max(1);
         let rows = (READ_BYTES / size_of::<f32>() / columns).max(1);
         let chunks = matrix.values.par_chunks_mut(rows * columns).enumerate();
@@ -85,9 +89,12 @@ impl HostMatrix {
         }
     }
 
-    /// The rows of the matrix as the columns of a product, packed once if that is worth the memory.
-    pub(super) fn weights(&self) -> Columns<'_> {
+    /// The rows of the matrix as the columns of a product with `x`, packed once if that is worth the memory.
+    pub(super) fn columns_for(&self, x: View<'_>) -> Columns<'_> {
         let view = self.view(Transpose::No);
+        if is_direct(x, view) {
+            return Columns::Direct(view);
+        }
         if size_of_val(self.values.as_slice()) > KEPT_BYTES {
             return Columns::Loose(view);
         }
@@ -100,8 +107,14 @@ impl HostMatrix {
     }
 }
 
+impl Drop for HostMatrix {
+    fn drop(&mut self) {
+        buffers::give(take(&mut self.values));
+    }
+}
+
 /// Which index of a [`View`] is contiguous.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
     /// The inner index.
     RowMajor,
@@ -118,13 +131,30 @@ pub(super) struct View<'a> {
     order: Order,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
 
     pub(super) fn inner(&self) -> usize {
         self.inner
+    }
+
+    /// Whether the entries of a row are contiguous.
+    pub(super) fn is_row_major(&self) -> bool {
+        self.order == Order::RowMajor
+    }
+
+    /// One row of a row-major operand.
+    #[inline(always)]
+    pub(super) fn row(&self, row: usize) -> &'a [f32] {
+        self.rows_from(row, 1)
+    }
+
+    /// The entries of `count` rows of a row-major operand.
+    #[inline(always)]
+    pub(super) fn rows_from(&self, first: usize, count: usize) -> &'a [f32] {
+        &self.values[first * self.inner..(first + count) * self.inner]
     }
 
     /// Writes a panel: `out[k width + r]` is entry `inner.start + k` of row `first + r`, 0 past the last row.
@@ -186,6 +216,8 @@ pub(super) enum Columns<'a> {
     Packed(&'a Packed),
     /// To be packed panel by panel.
     Loose(View<'a>),
+    /// Row-major and not worth packing.
+    Direct(View<'a>),
 }
 
 impl Columns<'_> {
@@ -197,7 +229,7 @@ impl Columns<'_> {
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Packed(packed) => packed.columns,
-            Self::Loose(view) => view.rows,
+            Self::Loose(view) | Self::Direct(view) => view.rows,
         }
     }
 
@@ -215,7 +247,7 @@ impl Columns<'_> {
                 let start = first * packed.inner;
                 &packed.lines.values()[start + inner.start * width..start + inner.end * width]
             }
-            Self::Loose(view) => {
+            Self::Loose(view) | Self::Direct(view) => {
                 let out = scratch.at_least(inner.len() * width);
                 view.pack(first, width, inner, out);
                 out

@@ -1,11 +1,18 @@
 //! The host path: rayon over tiles, SIMD chosen at run time, one contraction.
 
+mod activation_patterns;
 mod affine;
+mod buffers;
+mod class_supports;
 mod classify;
 mod contraction;
+mod direct;
 mod generators;
 mod matmul;
 mod matrix;
+mod max_plus_matmul;
+mod narrow;
+mod nearest;
 mod path_norms;
 mod row_scores;
 mod row_update;
@@ -21,14 +28,16 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose,
 };
 use crate::error::Result;
 
 pub use matrix::HostMatrix;
 
 /// The host processor, in f32. Threads are those of rayon's current pool; results do not depend on their number.
+///
+/// Up to 512 MiB of dropped matrices stay reserved for later ones.
 #[derive(Debug)]
 pub struct Cpu {
     device: Device,
@@ -118,6 +127,14 @@ impl Backend for Cpu {
         matmul::matmul(a, transpose_a, b, transpose_b)
     }
 
+    fn max_plus_matmul(&self, a: &HostMatrix, b: &HostMatrix) -> Result<HostMatrix> {
+        max_plus_matmul::max_plus_matmul(a, b)
+    }
+
+    fn nearest(&self, x: &HostMatrix, y: &HostMatrix) -> Result<Minima<HostMatrix, Vec<u32>>> {
+        nearest::nearest(x, y)
+    }
+
     fn tropical_eval(
         &self,
         points: &HostMatrix,
@@ -143,6 +160,24 @@ impl Backend for Cpu {
         directions: &HostMatrix,
     ) -> Result<HostMatrix> {
         support_function::support_function(generators, shift, directions)
+    }
+
+    fn class_supports(
+        &self,
+        weights: &HostMatrix,
+        generators: &HostMatrix,
+        directions: &HostMatrix,
+    ) -> Result<HostMatrix> {
+        class_supports::class_supports(weights, generators, directions)
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &HostMatrix,
+        constants: Option<&HostMatrix>,
+        directions: &HostMatrix,
+    ) -> Result<Vec<u32>> {
+        activation_patterns::activation_patterns(generators, constants, directions)
     }
 
     fn row_scores(

@@ -1,11 +1,16 @@
 //! `out_i = 1/2 (sum_j w_ij^2 q_j + b_i^2)`, and backward `out_j = 1/2 sum_i w_ij^2 q_i`, in one pass over the weights.
 
+use std::array::from_fn;
+
 use pulp::Arch;
 use rayon::prelude::*;
 
 use super::matrix::HostMatrix;
 use crate::backend::{Transpose, check};
 use crate::error::Result;
+
+/// Rows that share a pass over the squares.
+const ROWS: usize = 4;
 
 /// Columns whose f64 sums stay in the L1 cache.
 const COLUMNS: usize = 1024;
@@ -27,29 +32,49 @@ pub(super) fn path_norms(
 
 fn forward(weights: &HostMatrix, squares: &[f32], bias: Option<&[f32]>) -> Vec<f64> {
     let arch = Arch::new();
-    let rows = (0..weights.shape()[0]).into_par_iter().with_min_len((1 << 14) / squares.len().max(1) + 1);
-    rows.map(|i| {
-        let sum = arch.dispatch(
+    let mut sums = vec![0.0; weights.shape()[0]];
+    let blocks = sums.par_chunks_mut(ROWS).enumerate().with_min_len((1 << 14) / (ROWS * squares.len().max(1)) + 1);
+    blocks.for_each(|(block, sums)| {
+        let first = block * ROWS;
+        arch.dispatch(
             #[inline(always)]
-            || weighted_square_sum(weights.row(i), squares),
+            || match sums {
+                [a, b, c, d] => {
+                    [*a, *b, *c, *d] = weighted_square_sums(from_fn(|row| weights.row(first + row)), squares);
+                }
+                sums => {
+                    for (row, sum) in sums.iter_mut().enumerate() {
+                        [*sum] = weighted_square_sums([weights.row(first + row)], squares);
+                    }
+                }
+            },
         );
-        let bias = bias.map_or(0.0, |bias| f64::from(bias[i]));
-        sum + bias * bias
-    })
-    .collect()
+    });
+    for (sum, bias) in sums.iter_mut().zip(bias.into_iter().flatten()) {
+        *sum += f64::from(*bias) * f64::from(*bias);
+    }
+    sums
 }
 
-/// `sum_j w_j^2 q_j` in f64, over 32 lanes in a fixed order.
+/// `sum_j w_j^2 q_j` for several rows in f64, over 16 lanes in a fixed order.
 #[inline(always)]
-fn weighted_square_sum(w: &[f32], q: &[f32]) -> f64 {
-    let mut lanes = [0.0; 32];
-    let ((blocks_w, tail_w), (blocks_q, tail_q)) = (w.as_chunks::<32>(), q.as_chunks::<32>());
-    for (w, q) in blocks_w.iter().zip(blocks_q) {
-        for (lane, (w, q)) in lanes.iter_mut().zip(w.iter().zip(q)) {
-            *lane += term(*w, *q);
+fn weighted_square_sums<const R: usize>(w: [&[f32]; R], q: &[f32]) -> [f64; R] {
+    let mut lanes = [[0.0; 16]; R];
+    let (blocks_q, tail_q) = q.as_chunks::<16>();
+    let blocks_w = w.map(|w| &w.as_chunks::<16>().0[..blocks_q.len()]);
+    for (block, q) in blocks_q.iter().enumerate() {
+        let q = q.map(f64::from);
+        for row in 0..R {
+            let w = blocks_w[row][block].map(f64::from);
+            for lane in 0..16 {
+                lanes[row][lane] += w[lane] * w[lane] * q[lane];
+            }
         }
     }
-    lanes.iter().sum::<f64>() + tail_w.iter().zip(tail_q).map(|(w, q)| term(*w, *q)).sum::<f64>()
+    from_fn(|row| {
+        let tail = &w[row][q.len() - tail_q.len()..];
+        lanes[row].iter().sum::<f64>() + tail.iter().zip(tail_q).map(|(w, q)| term(*w, *q)).sum::<f64>()
+    })
 }
 
 #[inline(always)]

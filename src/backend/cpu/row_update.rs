@@ -35,7 +35,7 @@ pub(super) fn row_update(
         })
         .collect();
     let gather = |rows: usize, pick: &(dyn Fn(&Block, usize) -> Neurons + Sync)| {
-        let mut out = HostMatrix::zeros("row_update", [rows, p])?;
+        let mut out = HostMatrix::unwritten("row_update", [rows, p])?;
         out.values_mut().par_chunks_mut(p.max(1)).enumerate().for_each(|(row, out)| {
             for (out, block) in out.chunks_mut(NEURONS).zip(&blocks) {
                 #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]

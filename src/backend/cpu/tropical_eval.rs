@@ -6,8 +6,9 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::affine::padded;
-use super::contraction::{Fold, Lanes, Sum, Tile, contract, tiles};
+use super::contraction::{Fold, Inner, Lanes, Sum, Tile, contract, tiles};
 use super::matrix::HostMatrix;
+use super::narrow::{RowFold, band, contract_narrow, is_narrow};
 use crate::backend::{Maxima, Transpose, check};
 use crate::error::{Error, Result};
 
@@ -16,18 +17,37 @@ pub(super) fn tropical_eval(
     exponents: &HostMatrix,
     coefficients: &HostMatrix,
 ) -> Result<Maxima<HostMatrix, Vec<u32>>> {
-    let n = check::tropical_eval(points.shape(), exponents.shape(), coefficients.shape())?;
-    let m = exponents.shape()[0];
+    check::tropical_eval(points.shape(), exponents.shape(), coefficients.shape())?;
+    let (values, arguments) = largest::<Sum>("tropical_eval", points, exponents, Some(coefficients.values()))?;
+    Ok(Maxima { values: HostMatrix::column_vector(values), arguments })
+}
+
+/// The largest sum of a start and the product that `I` makes of its terms, over all columns, and the lowest column that
+/// attains it.
+pub(super) fn largest<I: Inner>(
+    operation: &'static str,
+    rows: &HostMatrix,
+    columns: &HostMatrix,
+    starts: Option<&[f32]>,
+) -> Result<(Vec<f32>, Vec<u32>)> {
+    let ([n, _], [m, _]) = (rows.shape(), columns.shape());
     if u32::try_from(m).is_err() {
         let limit = u64::from(u32::MAX) * 4;
-        return Err(Error::TooLarge { operation: "tropical_eval", bytes: m as u64 * 4, limit });
+        return Err(Error::TooLarge { operation, bytes: m as u64 * 4, limit });
+    }
+    let x = rows.view(Transpose::No);
+    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
+    if is_narrow(x) {
+        let folds = values.chunks_mut(band(n)).zip(arguments.chunks_mut(band(n)));
+        let folds = folds.map(|(values, arguments)| RowMax { values, arguments }).collect();
+        contract_narrow::<I, _>(x, columns.view(Transpose::No), starts, folds);
+        return Ok((values, arguments));
     }
     // Padding lanes are minus infinity, which never exceeds a running maximum.
-    let coefficients = padded(coefficients.values(), f32::NEG_INFINITY);
-    let (x, y) = (points.view(Transpose::No), exponents.weights());
+    let coefficients = padded(starts.unwrap_or(&vec![0.0; m]), f32::NEG_INFINITY);
+    let y = columns.columns_for(x);
     let mut tiles = tiles(x, y, |_, columns| Max { coefficients: &coefficients, columns, ..Max::default() });
-    contract::<Sum, _>(x, y, &mut tiles);
-    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
+    contract::<I, _>(x, y, &mut tiles);
     // Tiles come in ascending order of columns, so that the first of equal maxima stays.
     for Tile { rows, fold, .. } in &tiles {
         let so_far = values[rows.clone()].iter_mut().zip(&mut arguments[rows.clone()]);
@@ -37,10 +57,10 @@ pub(super) fn tropical_eval(
             }
         }
     }
-    Ok(Maxima { values: HostMatrix::column_vector(values), arguments })
+    Ok((values, arguments))
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "tropical_eval checks that column numbers fit")]
+#[expect(clippy::cast_possible_truncation, reason = "`largest` checks that column numbers fit")]
 #[inline(always)]
 fn lane_column(column: usize) -> u32 {
     column as u32
@@ -98,3 +118,32 @@ impl Fold for Max<'_> {
 }
 
 const LANE: Lanes<u32> = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// The same where lanes hold points: sums start from the coefficients.
+struct RowMax<'a> {
+    values: &'a mut [f32],
+    arguments: &'a mut [u32],
+}
+
+impl RowFold for RowMax<'_> {
+    /// The largest value so far, and the first column that attains it.
+    type State<S: Simd> = (S::f32s, S::u32s);
+
+    #[inline(always)]
+    fn start<S: Simd>(simd: S) -> Self::State<S> {
+        (simd.splat_f32s(f32::NEG_INFINITY), simd.splat_u32s(0))
+    }
+
+    #[inline(always)]
+    fn take<S: Simd>(simd: S, (value, at): Self::State<S>, column: u32, product: S::f32s) -> Self::State<S> {
+        let larger = simd.greater_than_f32s(product, value);
+        (simd.select_f32s(larger, product, value), simd.select_u32s(larger, simd.splat_u32s(column), at))
+    }
+
+    #[inline(always)]
+    fn end<S: Simd>(&mut self, simd: S, row: usize, (value, at): Self::State<S>) {
+        let end = self.values.len().min(row + S::F32_LANES);
+        simd.partial_store_f32s(&mut self.values[row..end], value);
+        simd.partial_store_u32s(&mut self.arguments[row..end], at);
+    }
+}

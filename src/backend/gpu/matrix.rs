@@ -83,7 +83,12 @@ impl Matrix {
 impl Indices {
     /// A list whose contents the next dispatches write.
     pub(super) fn new(context: &Context, operation: &'static str, length: usize) -> Result<Self> {
-        Ok(Self { blocks: Blocks::new(context, operation, [length, 1])? })
+        Self::table(context, operation, [length, 1])
+    }
+
+    /// A list made of rows, each of which lies within one block.
+    pub(super) fn table(context: &Context, operation: &'static str, shape: [usize; 2]) -> Result<Self> {
+        Ok(Self { blocks: Blocks::new(context, operation, shape)? })
     }
 }
 

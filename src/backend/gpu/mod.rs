@@ -3,8 +3,10 @@
 //! A matrix is a list of row blocks that each fit into one binding, an operation a loop over the blocks of its operands;
 //! see [`Matrix`]. Work is submitted as it is found and nothing waits for it but a download.
 
+mod activation_patterns;
 mod adapter;
 mod affine;
+mod class_supports;
 mod classify;
 mod context;
 mod contraction;
@@ -14,6 +16,8 @@ mod kernel;
 mod launch;
 mod matmul;
 mod matrix;
+mod max_plus_matmul;
+mod nearest;
 mod pack;
 mod path_norms;
 mod pool;
@@ -27,8 +31,8 @@ mod tropical_eval;
 use ndarray::Array2;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, RowScores, RowSource, RowUpdate,
-    Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
+    RowUpdate, Transpose,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -88,7 +92,16 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
     let (direct, broadcast) = (tile(Rows::Direct), tile(Rows::Broadcast));
     let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
     let rows = kernel::Constants::default();
-    let contractions = [affine::SOURCE, matmul::SOURCE, tropical_eval::SOURCE, support_function::SOURCE];
+    let contractions = [
+        affine::SOURCE,
+        matmul::SOURCE,
+        max_plus_matmul::SOURCE,
+        nearest::SOURCE,
+        tropical_eval::SOURCE,
+        support_function::SOURCE,
+        class_supports::SOURCE,
+        activation_patterns::SOURCE,
+    ];
     let others = [
         (pack::SOURCE, &panels),
         (generators::SOURCE, &rows),
@@ -131,7 +144,7 @@ impl Backend for Gpu {
     }
 
     fn download_indices(&self, indices: &Indices) -> Result<Vec<u32>> {
-        let mut values = Vec::with_capacity(indices.blocks.rows);
+        let mut values = Vec::with_capacity(indices.blocks.rows * indices.blocks.columns);
         transfer::download(&self.context, &indices.blocks, |bytes| {
             values.extend(bytemuck::pod_collect_to_vec::<u8, u32>(bytes));
         })?;
@@ -150,6 +163,14 @@ impl Backend for Gpu {
         matmul::matmul(&self.context, a, transpose_a, b, transpose_b)
     }
 
+    fn max_plus_matmul(&self, a: &Matrix, b: &Matrix) -> Result<Matrix> {
+        max_plus_matmul::max_plus_matmul(&self.context, a, b)
+    }
+
+    fn nearest(&self, x: &Matrix, y: &Matrix) -> Result<Minima<Matrix, Indices>> {
+        nearest::nearest(&self.context, x, y)
+    }
+
     fn tropical_eval(
         &self,
         points: &Matrix,
@@ -165,6 +186,19 @@ impl Backend for Gpu {
 
     fn support_function(&self, generators: &Matrix, shift: Option<&Matrix>, directions: &Matrix) -> Result<Matrix> {
         support_function::support_function(&self.context, generators, shift, directions)
+    }
+
+    fn class_supports(&self, weights: &Matrix, generators: &Matrix, directions: &Matrix) -> Result<Matrix> {
+        class_supports::class_supports(&self.context, weights, generators, directions)
+    }
+
+    fn activation_patterns(
+        &self,
+        generators: &Matrix,
+        constants: Option<&Matrix>,
+        directions: &Matrix,
+    ) -> Result<Indices> {
+        activation_patterns::activation_patterns(&self.context, generators, constants, directions)
     }
 
     fn row_scores(
