@@ -21,6 +21,7 @@ mod row_scores;
 mod row_update;
 mod support_function;
 mod threshold_mask;
+mod tile;
 mod transfer;
 mod tropical_eval;
 
@@ -35,6 +36,7 @@ use context::Context;
 
 pub use adapter::{AdapterSummary, adapters};
 use matrix::{Indices, Matrix};
+pub use tile::Variant;
 
 /// Which adapter to take, and how to use it.
 #[derive(Debug, Clone, Default)]
@@ -45,8 +47,10 @@ pub struct GpuOptions {
     pub allow_software: bool,
     /// Bytes of the largest binding, if below the adapter's own limit. Tests use it to cut small matrices.
     pub max_binding: Option<u64>,
-    /// Whether all shaders run with the bounds checks and loop bounds of wgpu, in the variants made for hardware.
+    /// Whether all shaders run with the bounds checks and loop bounds of wgpu.
     pub checked: bool,
+    /// The variant of the contraction, if not the one that suits adapter and shape. Tests use it to run them all.
+    pub variant: Option<Variant>,
 }
 
 /// Operations on a wgpu adapter, in f32.
@@ -77,15 +81,13 @@ impl Gpu {
     }
 }
 
-/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, text)`.
+/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
 ///
-/// A test validates them without an adapter.
+/// A test validates them without an adapter, and `benches/kernel-isa` compiles them for hardware.
 #[doc(hidden)]
 #[must_use]
-pub fn shader_modules() -> Vec<(&'static str, String)> {
-    use contraction::{Rows, Tile};
-    let tile = |variant| Tile { rows: 16, columns: 8, lanes: 8, variant }.constants();
-    let (direct, broadcast) = (tile(Rows::Direct), tile(Rows::Broadcast));
+pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
+    let tiles: Vec<_> = tile::samples().map(|(name, tile)| (name, tile.constants())).collect();
     let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
     let rows = kernel::Constants::default();
     let contractions = [affine::SOURCE, matmul::SOURCE, tropical_eval::SOURCE, support_function::SOURCE];
@@ -100,9 +102,9 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
     ];
     contractions
         .iter()
-        .flat_map(|source| [(*source, &direct), (*source, &broadcast)])
-        .chain(others)
-        .map(|(source, constants)| (source.stem, source.module(constants)))
+        .flat_map(|source| tiles.iter().map(|(name, constants)| (*source, *name, constants)))
+        .chain(others.map(|(source, constants)| (source, "", constants)))
+        .map(|(source, variant, constants)| (source.stem, variant, source.module(constants)))
         .collect()
 }
 
