@@ -47,6 +47,17 @@ fn every_shader_is_valid_as_the_host_composes_it() {
     assert_eq!(composed, stems("shaders", &LIBRARIES), "every shader file is composed");
 }
 
+/// Writes what `benches/kernel-isa` compiles: `TROPIX_SHADERS=DIR cargo test --release --test shaders -- --ignored`.
+#[test]
+#[ignore = "writes files for another program"]
+fn the_modules_for_hardware_are_written() {
+    let folder = std::env::var("TROPIX_SHADERS").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
+    std::fs::create_dir_all(&folder).unwrap();
+    for (stem, _, text) in tropix::backend::shader_modules().iter().filter(|module| module.1 == "workgroup") {
+        std::fs::write(Path::new(&folder).join(format!("{stem}.wgsl")), text).unwrap();
+    }
+}
+
 #[test]
 fn every_operation_has_its_stem_in_shader_twins_and_test() {
     let infrastructure = [

@@ -1,4 +1,28 @@
 //! The host's side of `shaders/contraction.wgsl`: tiles, panels, and the loop over what fits into one dispatch.
+//!
+//! What a compiler for real GPUs (Mesa RADV, RDNA 2 and RDNA 1) makes of the variant for hardware: the instructions of
+//! the loop over the inner range, 16 steps with all that brings their operands, and what the whole kernel needs.
+//! `unchecked` is what runs; `checked` shows why: with the bounds checks and forced loop bounds that wgpu inserts by
+//! default, the register tile is no longer unrolled.
+//!
+//! ```text
+//! kernel            target  checks     share  loop  math other scalar local global waits  VGPRs spilled    LDS waves/SIMD
+//! affine            NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    160       0   8192          6
+//! affine            NAVI21  checked    11.3 %   283    32   124    118     0      0     9    160       0   8192          6
+//! affine            NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    156       0   8192          6
+//! matmul            NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    160       0   8192          6
+//! matmul            NAVI21  checked    11.3 %   283    32   124    118     0      0     9    160       0   8192          6
+//! matmul            NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    156       0   8192          6
+//! support_function  NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    168       0  10240          6
+//! support_function  NAVI21  checked    11.3 %   283    32   124    118     0      0     9    168       0  10240          6
+//! support_function  NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    164       0  10240          6
+//! tropical_eval     NAVI21  unchecked  87.4 %  1171  1024    30      8    72      8    29    168       0  12288          6
+//! tropical_eval     NAVI21  checked    11.3 %   283    32   124    118     0      0     9    184       0  12288          4
+//! tropical_eval     NAVI10  unchecked  87.4 %  1172  1024    30      8    72      8    30    168       0  12288          6
+//! ```
+//!
+//! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
+//! of `tropical_eval` a comparison, a selection and a maximum for each element.
 
 use std::ops::Range;
 
@@ -99,8 +123,7 @@ impl Contraction<'_> {
     ) -> Result<()> {
         let [n, d] = turned(self.x.0.shape(), self.x.1);
         let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
-        let inner = d.next_multiple_of(4).max(4);
-        let mut tile = Tile::new(context, n, m, inner / 4)?;
+        let (mut tile, inner) = Tile::new(context, n, m, d)?;
         if self.fold != Fold::Store && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
             tile.columns = 4;
         }

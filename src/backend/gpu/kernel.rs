@@ -86,6 +86,10 @@ impl Source {
         for (name, value) in &constants.consts {
             text.push_str(&format!("\nconst {name}: u32 = {value}u;"));
         }
+        // For readers of the composed module; the pipeline gets the same values.
+        for (name, value) in &constants.overrides {
+            text.push_str(&format!("\n// override {name} = {value}"));
+        }
         text
     }
 }

@@ -33,7 +33,7 @@ pub(super) struct Tile {
 struct Choice(usize, usize, Tile);
 
 const fn tile(variant: Variant, [rows, columns]: [u32; 2], [lane_rows, lane_panels]: [u32; 2]) -> Tile {
-    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 2 }
+    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 4 }
 }
 
 /// The first that fits is taken. Large tiles load less for each product; small ones waste less on short edges. The
@@ -80,8 +80,8 @@ impl Variants {
 }
 
 impl Tile {
-    /// The tile for `rows` against `columns` with `vectors` in the inner range.
-    pub(super) fn new(context: &Context, rows: usize, columns: usize, vectors: usize) -> Result<Self> {
+    /// The tile for `rows` against `columns` with `depth` in between, and the length to which the inner range is padded.
+    pub(super) fn new(context: &Context, rows: usize, columns: usize, depth: usize) -> Result<(Self, usize)> {
         let allowed = || CHOICES.iter().filter(|choice| context.variants.allow(choice.2.variant));
         let fits = |choice: &&Choice| rows >= choice.0 && columns >= choice.1;
         let found = allowed().find(fits).or_else(|| allowed().next_back());
@@ -90,10 +90,16 @@ impl Tile {
             tile.lane_panels = lanes;
             tile.rows = tile.rows.next_multiple_of(lanes);
         }
-        if !vectors.is_multiple_of(tile.staged as usize) {
-            tile.staged = 1;
+        if tile.variant != Variant::Workgroup {
+            return Ok((tile, depth.next_multiple_of(4).max(4)));
         }
-        Ok(tile)
+        // What is staged at a time is long, unless much of it would be padding.
+        tile.staged = match depth {
+            0..=4 => 1,
+            5..=8 | 17..=24 => 2,
+            _ => 4,
+        };
+        Ok((tile, depth.next_multiple_of(4 * tile.staged as usize).max(4)))
     }
 
     /// Rows of a workgroup.
