@@ -63,6 +63,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
     let infrastructure = [
         "mod",
         "adapter",
+        "cache",
         "context",
         "contraction",
         "grid",

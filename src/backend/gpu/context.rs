@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::GpuOptions;
 use super::adapter::AdapterSummary;
+use super::cache::Pipelines;
 use super::kernel::{Kernel, KernelKey};
 use super::pool::{Buffer, Pool, Use};
 use super::tile::Variants;
@@ -46,6 +47,8 @@ pub(super) struct Context {
     /// Elements that one submission reads, for the same reason.
     pub(super) traffic: u64,
     pub(super) kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
+    /// Pipelines of earlier runs.
+    pub(super) pipelines: Option<Pipelines>,
     empty: Buffer,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     failure: Arc<Mutex<Option<Failure>>>,
@@ -66,7 +69,7 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tropix"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE),
             // The pool keeps what is used again; large reserves below it would only cost memory.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -104,6 +107,7 @@ impl Context {
         Ok(Self {
             empty: pool.take(Use::Storage, 16),
             pool,
+            pipelines: Pipelines::open(&device, &info, options.cache.as_deref()),
             device,
             queue,
             max_binding: max_binding / 16 * 16,

@@ -117,10 +117,13 @@ impl Kernel {
                 module: &shader(context, source, text),
                 entry_point: Some(source.entry),
                 compilation_options: wgpu::PipelineCompilationOptions { constants: &overrides, ..Default::default() },
-                cache: None,
+                cache: context.pipelines.as_ref().map(|pipelines| &pipelines.cache),
             });
             (layout, pipeline)
         })?;
+        if let Some(pipelines) = &context.pipelines {
+            pipelines.grow();
+        }
         Ok(Self { stem: source.stem, bindings, layout, pipeline })
     }
 }

@@ -5,6 +5,7 @@
 
 mod adapter;
 mod affine;
+mod cache;
 mod classify;
 mod context;
 mod contraction;
@@ -25,6 +26,8 @@ mod tile;
 mod transfer;
 mod tropical_eval;
 
+use std::path::PathBuf;
+
 use ndarray::Array2;
 
 use super::{
@@ -35,6 +38,7 @@ use crate::error::{Error, Result};
 use context::Context;
 
 pub use adapter::{AdapterSummary, adapters};
+pub use cache::cache_folder;
 use matrix::{Indices, Matrix};
 pub use tile::Variant;
 
@@ -51,6 +55,8 @@ pub struct GpuOptions {
     pub checked: bool,
     /// The variant of the contraction, if not the one that suits adapter and shape. Tests use it to run them all.
     pub variant: Option<Variant>,
+    /// The folder in which compiled pipelines stay between runs, such as [`cache_folder`] names; none if absent.
+    pub cache: Option<PathBuf>,
 }
 
 /// Operations on a wgpu adapter, in f32.
