@@ -103,7 +103,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (row_scores::NORMS, &rows),
         (row_update::SOURCE, &rows),
         (path_norms::FORWARD, &rows),
-        (threshold_mask::SOURCE, &rows),
+        (threshold_mask::ROWS, &rows),
         (classify::SOURCE, &rows),
     ];
     contractions
