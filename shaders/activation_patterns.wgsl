@@ -1,6 +1,6 @@
 // Bit i of row n is set iff <g_i, u_n> + c_i > 0: bit i % 32 of word i / 32 of the row.
 //
-// One workgroup per TILE_ROWS rows. In each step its lanes find the bits of neighbouring panels, then share the words
+// One workgroup per GROUP_ROWS rows. In each step its lanes find the bits of neighbouring panels, then share the words
 // that these touch. A panel lies within one word, as TILE_COLUMNS divides 32 and pieces are whole panels. A word that
 // an earlier step or dispatch began is gone on with by the lane that began it.
 
@@ -31,12 +31,12 @@ fn activation_patterns(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let row = shape.first_row + number_of(group, groups) * TILE_ROWS;
+    let row = shape.first_row + number_of(group, groups) * GROUP_ROWS;
 
-    for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
-        let own = panel + lane;
+    for (var panel = shape.first_panel; panel < shape.end_panel; panel += GROUP_PANELS) {
+        let own = panel + panel_of_lane(lane);
         var tile: Tile;
-        contract(&tile, shape, row, own, lane);
+        contract(&tile, shape, row + row_of_lane(lane), own, lane);
         var bits: array<u32, TILE_ROWS>;
         for (var c = 0u; c < TILE_COLUMNS; c++) {
             let column = own * TILE_COLUMNS + c;
@@ -55,10 +55,10 @@ fn activation_patterns(
         workgroupBarrier();
 
         let begin = params.first + panel * TILE_COLUMNS;
-        let end = params.first + min(min(panel + LANES, shape.end_panel) * TILE_COLUMNS, shape.columns);
+        let end = params.first + min(min(panel + GROUP_PANELS, shape.end_panel) * TILE_COLUMNS, shape.columns);
         for (var word = begin / 32u; word * 32u < end; word++) {
-            for (var r = 0u; r < TILE_ROWS; r++) {
-                if (word * TILE_ROWS + r) % LANES != lane || row + r >= shape.end_row {
+            for (var r = 0u; r < GROUP_ROWS; r++) {
+                if (word * GROUP_ROWS + r) % LANES != lane || row + r >= shape.end_row {
                     continue;
                 }
                 let at = (params.z_row + row + r - shape.first_row) * params.words + word;
@@ -68,7 +68,7 @@ fn activation_patterns(
                 }
                 let stop = min(end, word * 32u + 32u);
                 for (var column = max(begin, word * 32u); column < stop; column += TILE_COLUMNS) {
-                    found |= lane_bits[r * LANES + (column - begin) / TILE_COLUMNS] << (column % 32u);
+                    found |= lane_bits[slot_of(r, (column - begin) / TILE_COLUMNS)] << (column % 32u);
                 }
                 patterns[at] = found;
             }

@@ -1,6 +1,6 @@
 // Z = phi(X W^T + 1 b^T), one layer.
 //
-// One workgroup per TILE_ROWS rows and LANES panels of W; the lane that computes a tile stores it. Where the inner
+// One workgroup per GROUP_ROWS rows and GROUP_PANELS panels of W; the lane that computes a tile stores it. Where the inner
 // length is too long for one piece of W, later dispatches add to what earlier ones stored, and the last one applies phi.
 
 struct Params {
@@ -30,10 +30,10 @@ fn affine(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let tiles = (shape.end_row - shape.first_row + TILE_ROWS - 1u) / TILE_ROWS;
+    let tiles = (shape.end_row - shape.first_row + GROUP_ROWS - 1u) / GROUP_ROWS;
     let number = number_of(group, groups);
-    let row = shape.first_row + (number % tiles) * TILE_ROWS;
-    let panel = shape.first_panel + (number / tiles) * LANES + lane;
+    let row = shape.first_row + number % tiles * GROUP_ROWS + row_of_lane(lane);
+    let panel = shape.first_panel + number / tiles * GROUP_PANELS + panel_of_lane(lane);
 
     var tile: Tile;
     contract(&tile, shape, row, panel, lane);

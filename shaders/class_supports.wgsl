@@ -1,7 +1,7 @@
 // z_nm = sum_i w_mi max(<g_i, u_n>, 0), the support functions of zonotopes whose generators differ by weights.
 //
-// One workgroup per TILE_ROWS directions and four classes, whose sums share a vector. Each lane strides over the panels
-// of generators; the lanes' sums are added in workgroup memory, in the order of the lanes. Later dispatches go on with
+// One workgroup per GROUP_ROWS directions and four classes, whose sums share a vector. Each lane strides over the panels
+// of generators; the lanes' sums are added in workgroup memory, in the order of their panels. Later dispatches go on with
 // later generators where these do not fit into one piece or one submission.
 
 struct Params {
@@ -35,13 +35,13 @@ fn class_supports(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let row = shape.first_row + number_of(group, groups) * TILE_ROWS;
+    let row = shape.first_row + number_of(group, groups) * GROUP_ROWS;
     var sums: array<vec4<f32>, TILE_ROWS>;
 
-    for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
-        let own = panel + lane;
+    for (var panel = shape.first_panel; panel < shape.end_panel; panel += GROUP_PANELS) {
+        let own = panel + panel_of_lane(lane);
         var tile: Tile;
-        contract(&tile, shape, row, own, lane);
+        contract(&tile, shape, row + row_of_lane(lane), own, lane);
         if own < shape.end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 // Columns of the padding are zero and add nothing with any weight.
@@ -62,12 +62,12 @@ fn class_supports(
     }
     workgroupBarrier();
 
-    for (var r = lane; r < TILE_ROWS; r += LANES) {
+    for (var r = lane; r < GROUP_ROWS; r += LANES) {
         if row + r < shape.end_row {
             let at = (params.z_row + row + r - shape.first_row) * params.z_stride + params.class_;
             var sum = vec4<f32>();
-            for (var l = 0u; l < LANES; l++) {
-                sum += lane_sums[r * LANES + l];
+            for (var p = 0u; p < GROUP_PANELS; p++) {
+                sum += lane_sums[slot_of(r, p)];
             }
             for (var m = 0u; m < params.classes; m++) {
                 var value = sum[m];

@@ -1,10 +1,10 @@
 // z_ij = max_k x_ik + y_kj, the max-plus product of row-major rows and packed columns.
 //
-// One workgroup per TILE_ROWS rows and LANES panels; the lane that computes a tile stores it. Where the inner length is
+// One workgroup per GROUP_ROWS rows and GROUP_PANELS panels; the lane that computes a tile stores it. Where the inner length is
 // too long for one piece of y, later dispatches take the maximum with what earlier ones stored.
 //
 // Zeros in the padding of the inner range would be terms of the maximum: the host first extends both operands to a
-// multiple of 4 by repeating their last entry, a term that changes nothing.
+// multiple of what is taken at a time by repeating their last entry, a term that changes nothing.
 
 struct Params {
     shape: Shape,
@@ -33,10 +33,10 @@ fn max_plus_matmul(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let tiles = (shape.end_row - shape.first_row + TILE_ROWS - 1u) / TILE_ROWS;
+    let tiles = (shape.end_row - shape.first_row + GROUP_ROWS - 1u) / GROUP_ROWS;
     let number = number_of(group, groups);
-    let row = shape.first_row + (number % tiles) * TILE_ROWS;
-    let panel = shape.first_panel + (number / tiles) * LANES + lane;
+    let row = shape.first_row + number % tiles * GROUP_ROWS + row_of_lane(lane);
+    let panel = shape.first_panel + number / tiles * GROUP_PANELS + panel_of_lane(lane);
 
     var tile: Tile;
     for (var r = 0u; r < TILE_ROWS; r++) {

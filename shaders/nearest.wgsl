@@ -1,6 +1,6 @@
 // min_j |x - y_j|^2 in direct differences, the value and the lowest j that attains it.
 //
-// One workgroup per TILE_ROWS rows of x. Each lane strides over the panels of rows of y and keeps, for each x, the best
+// One workgroup per GROUP_ROWS rows of x. Each lane strides over the panels of rows of y and keeps, for each x, the best
 // value and its index; the lanes' bests are folded in workgroup memory at the end. Later dispatches go on with later
 // rows of y where these do not fit into one piece or one submission.
 
@@ -35,17 +35,17 @@ fn nearest(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let row = shape.first_row + number_of(group, groups) * TILE_ROWS;
+    let row = shape.first_row + number_of(group, groups) * GROUP_ROWS;
     var best: array<f32, TILE_ROWS>;
     var argument: array<u32, TILE_ROWS>;
     for (var r = 0u; r < TILE_ROWS; r++) {
         argument[r] = NONE;
     }
 
-    for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
-        let own = panel + lane;
+    for (var panel = shape.first_panel; panel < shape.end_panel; panel += GROUP_PANELS) {
+        let own = panel + panel_of_lane(lane);
         var tile: Tile;
-        contract(&tile, shape, row, own, lane);
+        contract(&tile, shape, row + row_of_lane(lane), own, lane);
         if own < shape.end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 let column = own * TILE_COLUMNS + c;
@@ -66,7 +66,7 @@ fn nearest(
     }
     workgroupBarrier();
 
-    for (var r = lane; r < TILE_ROWS; r += LANES) {
+    for (var r = lane; r < GROUP_ROWS; r += LANES) {
         if row + r < shape.end_row {
             let at = params.z_row + row + r - shape.first_row;
             var value = 0.0;
@@ -75,9 +75,9 @@ fn nearest(
                 value = values[at];
                 index = arguments[at];
             }
-            for (var l = 0u; l < LANES; l++) {
-                let other = lane_values[r * LANES + l];
-                let other_index = lane_arguments[r * LANES + l];
+            for (var p = 0u; p < GROUP_PANELS; p++) {
+                let other = lane_values[slot_of(r, p)];
+                let other_index = lane_arguments[slot_of(r, p)];
                 let tie = other == value && other_index < index;
                 if other_index != NONE && (index == NONE || other < value || tie) {
                     value = other;

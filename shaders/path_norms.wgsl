@@ -1,7 +1,8 @@
 // Forward:  out_i = 1/2 (sum_j w_ij^2 squares_j + b_i^2).
 // Backward: out_j = 1/2 sum_i w_ij^2 squares_i.
 //
-// Forward, ROW_LANES lanes own a row of W, see grid.wgsl; the first of them adds the partial sums of all, in order.
+// Forward, ROW_LANES lanes own a row of W, see grid.wgsl, and read vectors where rows start at one; the first of them adds
+// the partial sums of all, in order.
 // Backward, a lane owns a column, so that neighbours read neighbouring words; later blocks add to earlier ones.
 
 struct Params {
@@ -16,10 +17,15 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> w: array<f32>;
-@group(0) @binding(2) var<storage, read> squares: array<f32>;
+// Forward.
+@group(0) @binding(1) var<storage, read> w_vectors: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> square_vectors: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> b: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+// Backward.
+@group(0) @binding(4) var<storage, read> w: array<f32>;
+@group(0) @binding(5) var<storage, read> squares: array<f32>;
+
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 
 var<workgroup> partial: array<f32, GROUP>;
 
@@ -34,9 +40,16 @@ fn path_norms_forward(
     var sum = 0.0;
     if live {
         let start = (params.first_row + row) * params.columns;
-        for (var j = lane % ROW_LANES; j < params.columns; j += ROW_LANES) {
-            let entry = w[start + j];
-            sum += entry * entry * squares[j];
+        if params.columns % 4u == 0u {
+            for (var j = lane % ROW_LANES; j < params.columns / 4u; j += ROW_LANES) {
+                let entries = w_vectors[start / 4u + j];
+                sum += dot(entries * entries, square_vectors[j]);
+            }
+        } else {
+            for (var j = lane % ROW_LANES; j < params.columns; j += ROW_LANES) {
+                let entry = w_vectors[(start + j) / 4u][(start + j) % 4u];
+                sum += entry * entry * square_vectors[j / 4u][j % 4u];
+            }
         }
     }
     partial[lane] = sum;

@@ -1,7 +1,7 @@
 // norms_i = ||(A_i, c_i)||,   r_i = norms_i sum_j b_ji^2 / sum_j |b_ji|.
 //
-// `norms`: ROW_LANES lanes own a row of A, see grid.wgsl; they add up strided partial sums, and the first of them adds
-// those of all lanes, in order. `scores`: a lane owns a neuron and walks down its column of B, so that neighbours read
+// `norms`: ROW_LANES lanes own a row of A, see grid.wgsl; they add up strided partial sums, of vectors where rows start at
+// one, and the first of them adds those of all lanes, in order. `scores`: a lane owns a neuron and walks down its column of B, so that neighbours read
 // neighbouring words; blocks of B follow one another in later dispatches.
 
 struct Norms {
@@ -23,7 +23,7 @@ struct Scores {
 }
 
 @group(0) @binding(0) var<uniform> norm_params: Norms;
-@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> constants: array<f32>;
 @group(0) @binding(3) var<storage, read_write> norms: array<f32>;
 
@@ -46,9 +46,16 @@ fn row_norms(
     var sum = 0.0;
     if live {
         let start = (norm_params.first_row + row) * norm_params.columns;
-        for (var j = lane % ROW_LANES; j < norm_params.columns; j += ROW_LANES) {
-            let entry = a[start + j];
-            sum += entry * entry;
+        if norm_params.columns % 4u == 0u {
+            for (var j = lane % ROW_LANES; j < norm_params.columns / 4u; j += ROW_LANES) {
+                let entries = a[start / 4u + j];
+                sum += dot(entries, entries);
+            }
+        } else {
+            for (var j = lane % ROW_LANES; j < norm_params.columns; j += ROW_LANES) {
+                let entry = a[(start + j) / 4u][(start + j) % 4u];
+                sum += entry * entry;
+            }
         }
     }
     partial[lane] = sum;

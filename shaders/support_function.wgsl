@@ -1,11 +1,14 @@
 // h(u) = <shift, u> + sum_i max(<g_i, u>, 0), the support function of a zonotope.
 //
-// One workgroup per TILE_ROWS directions. Each lane strides over the panels of generators and adds up their rectified
-// products; the lanes' sums are added in workgroup memory, in the order of the lanes. Later dispatches go on with later
-// generators where these do not fit into one piece or one submission.
+// One workgroup per GROUP_ROWS directions and slice of generators. Each lane strides over the panels of the slice and
+// adds up their rectified products; the lanes' sums are added in workgroup memory, in the order of the lanes. Where
+// there are several slices, a lane per direction adds their sums, in order. Later dispatches go on with later generators
+// where these do not fit into one piece or one submission.
 
 struct Params {
     shape: Shape,
+    slice: u32,  // panels of a slice, a multiple of GROUP_PANELS
+    slices: u32, // slices of this dispatch
     z_row: u32,  // place of the first direction in the results
     shift: u32,  // words of the shift to add, 0 for none
     resume: u32, // 1 where the results already hold the sum over earlier generators
@@ -15,7 +18,8 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> shift: array<f32>;
-@group(0) @binding(4) var<storage, read_write> h: array<f32>;
+@group(0) @binding(4) var<storage, read> slice_sums: array<f32>; // [direction][slice]
+@group(0) @binding(5) var<storage, read_write> h: array<f32>;
 
 var<workgroup> lane_sums: array<f32, TILE_ROWS * LANES>;
 
@@ -30,20 +34,26 @@ fn support_function(
     @builtin(local_invocation_index) lane: u32,
 ) {
     let shape = params.shape;
-    let row = shape.first_row + number_of(group, groups) * TILE_ROWS;
+    let tiles = (shape.end_row - shape.first_row + GROUP_ROWS - 1u) / GROUP_ROWS;
+    let number = number_of(group, groups);
+    let slice = number / tiles;
+    let row = shape.first_row + number % tiles * GROUP_ROWS;
+    let first_panel = shape.first_panel + slice * params.slice;
+    let end_panel = min(first_panel + params.slice, shape.end_panel);
     var sums: array<f32, TILE_ROWS>;
 
-    for (var panel = shape.first_panel; panel < shape.end_panel; panel += LANES) {
+    for (var panel = first_panel; panel < end_panel; panel += GROUP_PANELS) {
+        let own = panel + panel_of_lane(lane);
         var tile: Tile;
-        contract(&tile, shape, row, panel + lane, lane);
+        contract(&tile, shape, row + row_of_lane(lane), own, lane);
         // The columns of the padding are zero and add nothing; a panel beyond the last belongs to another lane.
-        let own = select(0.0, 1.0, panel + lane < shape.end_panel);
+        let counts = select(0.0, 1.0, own < end_panel);
         for (var r = 0u; r < TILE_ROWS; r++) {
             var sum = vec4<f32>();
             for (var c = 0u; c < TILE_VECTORS; c++) {
                 sum += max(tile[r][c], vec4<f32>());
             }
-            sums[r] += own * (sum.x + sum.y + sum.z + sum.w);
+            sums[r] += counts * (sum.x + sum.y + sum.z + sum.w);
         }
     }
 
@@ -52,20 +62,45 @@ fn support_function(
     }
     workgroupBarrier();
 
-    for (var r = lane; r < TILE_ROWS; r += LANES) {
-        if row + r < shape.end_row {
-            let at = params.z_row + row + r - shape.first_row;
+    for (var r = lane; r < GROUP_ROWS; r += LANES) {
+        // A grid that is folded has groups beyond the last slice.
+        if row + r < shape.end_row && slice < params.slices {
+            let at = (params.z_row + row + r - shape.first_row) * params.slices + slice;
             var sum = 0.0;
-            for (var j = 0u; j < params.shift; j++) {
-                sum += shift[j] * x[(row + r) * shape.stride + j / 4u][j % 4u];
+            if slice == 0u {
+                for (var j = 0u; j < params.shift; j++) {
+                    sum += shift[j] * x[(row + r) * shape.stride + j / 4u][j % 4u];
+                }
             }
             if params.resume == 1u {
                 sum += h[at];
             }
-            for (var l = 0u; l < LANES; l++) {
-                sum += lane_sums[r * LANES + l];
+            for (var p = 0u; p < GROUP_PANELS; p++) {
+                sum += lane_sums[slot_of(r, p)];
             }
             h[at] = sum;
         }
     }
+}
+
+@compute @workgroup_size(64)
+fn support_function_slices(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let shape = params.shape;
+    let row = number_of(group, groups) * 64u + lane;
+    if row >= shape.end_row - shape.first_row {
+        return;
+    }
+    let at = params.z_row + row;
+    var sum = 0.0;
+    if params.resume == 1u {
+        sum = h[at];
+    }
+    for (var s = 0u; s < params.slices; s++) {
+        sum += slice_sums[row * params.slices + s];
+    }
+    h[at] = sum;
 }

@@ -8,7 +8,8 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 4] = ["contraction", "grid", "rows_broadcast", "rows_direct"];
+const LIBRARIES: [&str; 6] =
+    ["contraction", "grid", "rows_broadcast", "rows_direct", "rows_registers", "rows_workgroup"];
 /// Shader files with a kernel that operations use, but that is none itself.
 const HELPERS: [&str; 1] = ["pack"];
 
@@ -30,7 +31,8 @@ fn operations() -> BTreeSet<String> {
 #[test]
 fn every_shader_is_valid_as_the_host_composes_it() {
     let modules = tropix::backend::shader_modules();
-    for (stem, text) in &modules {
+    for (stem, variant, text) in &modules {
+        let stem = format!("{stem} {variant}");
         let module =
             naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{stem}: {}", error.emit_to_string(text)));
         let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
@@ -41,14 +43,38 @@ fn every_shader_is_valid_as_the_host_composes_it() {
             assert!(used, "{stem}: no entry point uses `{}`", variable.name.as_deref().unwrap_or(""));
         }
     }
-    let composed: BTreeSet<String> = modules.iter().map(|(stem, _)| (*stem).to_owned()).collect();
+    let composed: BTreeSet<String> = modules.iter().map(|(stem, ..)| (*stem).to_owned()).collect();
     assert_eq!(composed, stems("shaders", &LIBRARIES), "every shader file is composed");
+}
+
+/// Writes what `benches/kernel-isa` compiles: `TROPIX_SHADERS=DIR cargo test --release --test shaders -- --ignored`.
+#[test]
+#[ignore = "writes files for another program"]
+fn the_modules_for_hardware_are_written() {
+    let folder = std::env::var("TROPIX_SHADERS").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
+    std::fs::create_dir_all(&folder).unwrap();
+    for (stem, _, text) in tropix::backend::shader_modules().iter().filter(|module| module.1 == "workgroup") {
+        std::fs::write(Path::new(&folder).join(format!("{stem}.wgsl")), text).unwrap();
+    }
 }
 
 #[test]
 fn every_operation_has_its_stem_in_shader_twins_and_test() {
-    let infrastructure =
-        ["mod", "adapter", "context", "contraction", "grid", "kernel", "launch", "matrix", "pack", "pool", "transfer"];
+    let infrastructure = [
+        "mod",
+        "adapter",
+        "cache",
+        "context",
+        "contraction",
+        "grid",
+        "kernel",
+        "launch",
+        "matrix",
+        "pack",
+        "pool",
+        "tile",
+        "transfer",
+    ];
     assert_eq!(operations(), stems("src/backend/gpu", &infrastructure));
     assert_eq!(operations(), stems("tests/backends", &["main", "harness", "tolerance", "device", "limits"]));
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {

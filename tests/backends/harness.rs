@@ -7,7 +7,7 @@ use proptest::prelude::Just;
 use proptest::prop_oneof;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rand::RngExt;
-use tropix::backend::{Backend, Cpu, Gpu, GpuOptions, Reference};
+use tropix::backend::{Backend, Cpu, Gpu, GpuOptions, Reference, Variant};
 
 /// Makes one test of a generic function for each backend and configuration.
 macro_rules! on_every_backend {
@@ -52,6 +52,21 @@ macro_rules! on_fast_backends {
         fn gpu_with_checks() {
             super::$check(harness::gpu_with_checks())
         }
+        #[test]
+        #[cfg_attr(no_adapter, ignore = "needs an adapter")]
+        fn gpu_as_in_hardware() {
+            super::$check(harness::gpu_as_in_hardware())
+        }
+        #[test]
+        #[cfg_attr(no_adapter, ignore = "needs an adapter")]
+        fn gpu_as_in_hardware_with_checks() {
+            super::$check(harness::gpu_as_in_hardware_with_checks())
+        }
+        #[test]
+        #[cfg_attr(no_adapter, ignore = "needs an adapter")]
+        fn gpu_with_direct_loads() {
+            super::$check(harness::gpu_with_direct_loads())
+        }
     };
 }
 
@@ -83,6 +98,26 @@ pub(crate) fn gpu_with_small_bindings() -> &'static Gpu {
 pub(crate) fn gpu_with_checks() -> &'static Gpu {
     static BACKEND: OnceLock<Gpu> = OnceLock::new();
     BACKEND.get_or_init(|| open(GpuOptions { checked: true, ..GpuOptions::default() }))
+}
+
+/// The contraction over workgroup memory, with bindings of 4 KiB.
+pub(crate) fn gpu_as_in_hardware() -> &'static Gpu {
+    static BACKEND: OnceLock<Gpu> = OnceLock::new();
+    let variant = Some(Variant::Workgroup);
+    BACKEND.get_or_init(|| open(GpuOptions { variant, max_binding: Some(4096), ..GpuOptions::default() }))
+}
+
+/// The contraction over workgroup memory, with the run-time checks of wgpu.
+pub(crate) fn gpu_as_in_hardware_with_checks() -> &'static Gpu {
+    static BACKEND: OnceLock<Gpu> = OnceLock::new();
+    let variant = Some(Variant::Workgroup);
+    BACKEND.get_or_init(|| open(GpuOptions { variant, checked: true, ..GpuOptions::default() }))
+}
+
+/// The contraction for few rows, which hardware also runs.
+pub(crate) fn gpu_with_direct_loads() -> &'static Gpu {
+    static BACKEND: OnceLock<Gpu> = OnceLock::new();
+    BACKEND.get_or_init(|| open(GpuOptions { variant: Some(Variant::Direct), ..GpuOptions::default() }))
 }
 
 fn open(options: GpuOptions) -> Gpu {

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use super::GpuOptions;
 use super::adapter::AdapterSummary;
+use super::cache::Pipelines;
 use super::kernel::{Kernel, KernelKey};
 use super::pool::{Buffer, Pool, Use};
+use super::tile::Variants;
 use crate::error::{Error, Result};
 
 /// Submissions that may wait on the device: enough to keep it busy, few enough to bound what they hold.
@@ -34,9 +36,10 @@ pub(super) struct Context {
     pub(super) max_binding: u64,
     /// Workgroups along one dimension of a dispatch.
     pub(super) max_groups: u32,
-    /// Lanes of a subgroup, where the adapter runs on the host processor and their number is fixed. Absent in a checked
-    /// context, which takes the shaders that hardware runs.
-    pub(super) host_lanes: Option<u32>,
+    /// Which variants of the contraction run here.
+    pub(super) variants: Variants,
+    /// Workgroups that keep the adapter busy.
+    pub(super) groups: usize,
     /// Whether all shaders run with the checks of wgpu.
     pub(super) checked: bool,
     /// Multiply-adds in one submission, a fraction of a tenth of a second: longer ones stall the desktop or are killed.
@@ -44,6 +47,8 @@ pub(super) struct Context {
     /// Elements that one submission reads, for the same reason.
     pub(super) traffic: u64,
     pub(super) kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
+    /// Pipelines of earlier runs.
+    pub(super) pipelines: Option<Pipelines>,
     empty: Buffer,
     in_flight: Mutex<VecDeque<wgpu::SubmissionIndex>>,
     failure: Arc<Mutex<Option<Failure>>>,
@@ -64,7 +69,7 @@ impl Context {
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tropix"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & wgpu::Features::SUBGROUP,
+            required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE),
             // The pool keeps what is used again; large reserves below it would only cost memory.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -97,14 +102,18 @@ impl Context {
         let info = adapter.get_info();
         let fixed = info.subgroup_min_size == info.subgroup_max_size;
         let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
+        let subgroup = (subgroups && fixed).then_some(info.subgroup_min_size);
+        let variants = Variants::new(options.variant, summary.software, subgroup)?;
         Ok(Self {
             empty: pool.take(Use::Storage, 16),
             pool,
+            pipelines: Pipelines::open(&device, &info, options.cache.as_deref()),
             device,
             queue,
             max_binding: max_binding / 16 * 16,
             max_groups: limits.max_compute_workgroups_per_dimension,
-            host_lanes: (summary.software && subgroups && fixed && !options.checked).then_some(info.subgroup_min_size),
+            variants,
+            groups: if summary.software { 16 } else { 256 },
             checked: options.checked,
             work: if summary.software { 1 << 29 } else { 1 << 33 },
             traffic: if summary.software { 1 << 23 } else { 1 << 28 },

@@ -1,14 +1,38 @@
 //! The host's side of `shaders/contraction.wgsl`: tiles, panels, and the loop over what fits into one dispatch.
+//!
+//! What a compiler for real GPUs (Mesa RADV, RDNA 2 and RDNA 1) makes of the variant for hardware: the instructions of
+//! the loop over the inner range, 16 steps with all that brings their operands, and what the whole kernel needs.
+//! `unchecked` is what runs; `checked` shows why: with the bounds checks and forced loop bounds that wgpu inserts by
+//! default, the register tile is no longer unrolled.
+//!
+//! ```text
+//! kernel            target  checks     share  loop  math other scalar local global waits  VGPRs spilled    LDS waves/SIMD
+//! affine            NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    160       0   8192          6
+//! affine            NAVI21  checked    11.3 %   283    32   124    118     0      0     9    160       0   8192          6
+//! affine            NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    156       0   8192          6
+//! matmul            NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    160       0   8192          6
+//! matmul            NAVI21  checked    11.3 %   283    32   124    118     0      0     9    160       0   8192          6
+//! matmul            NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    156       0   8192          6
+//! support_function  NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    168       0  10240          6
+//! support_function  NAVI21  checked    11.3 %   283    32   124    118     0      0     9    168       0  10240          6
+//! support_function  NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8    30    164       0  10240          6
+//! tropical_eval     NAVI21  unchecked  87.4 %  1171  1024    30      8    72      8    29    168       0  12288          6
+//! tropical_eval     NAVI21  checked    11.3 %   283    32   124    118     0      0     9    184       0  12288          4
+//! tropical_eval     NAVI10  unchecked  87.4 %  1172  1024    30      8    72      8    30    168       0  12288          6
+//! ```
+//!
+//! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
+//! of `tropical_eval` a comparison, a selection and a maximum for each element.
 
 use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::kernel::Constants;
 use super::matrix::{Matrix, parts, word};
 use super::pack::{self, Rectangle, turned};
 use super::pool::Buffer;
+use super::tile::Tile;
 use crate::backend::Transpose;
 use crate::error::{Error, Result};
 
@@ -30,50 +54,6 @@ pub(super) struct Shape {
     columns: u32,
 }
 
-/// How the rows of the left operand come to the lanes of a workgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rows {
-    /// Each lane loads them.
-    Direct,
-    /// The lanes of a subgroup share the loads.
-    Broadcast,
-}
-
-/// The register tile of a lane, and the lanes of a workgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tile {
-    pub(super) rows: u32,
-    pub(super) columns: u32,
-    pub(super) lanes: u32,
-    pub(super) variant: Rows,
-}
-
-impl Tile {
-    /// Large tiles load less for each product; small ones waste less on short edges.
-    fn new(context: &Context, rows: usize, columns: usize) -> Self {
-        if let Some(lanes) = context.host_lanes.filter(|lanes| [4, 8, 16].contains(lanes)) {
-            let rows = if rows <= lanes as usize { lanes } else { 32 };
-            return Self { rows, columns: 4, lanes, variant: Rows::Broadcast };
-        }
-        let rows = if rows <= 4 { 4 } else { 8 };
-        let columns = if columns <= 32 { 4 } else { 8 };
-        Self { rows, columns, lanes: 64, variant: Rows::Direct }
-    }
-
-    /// What the contraction is composed with.
-    pub(super) fn constants(self) -> Constants {
-        let mut consts = vec![("TILE_ROWS", self.rows), ("TILE_COLUMNS", self.columns)];
-        let library = match self.variant {
-            Rows::Direct => include_str!("../../../shaders/rows_direct.wgsl"),
-            Rows::Broadcast => {
-                consts.push(("LANES_OF_SUBGROUP", self.lanes));
-                include_str!("../../../shaders/rows_broadcast.wgsl")
-            }
-        };
-        Constants { consts, overrides: vec![("LANES", self.lanes)], library }
-    }
-}
-
 /// The right operand of a contraction, packed.
 #[derive(Debug)]
 pub(super) struct Panels {
@@ -89,6 +69,17 @@ pub(super) enum Fold {
     Store,
     /// All columns fold into one value for each row, which takes whole sums: the inner range is not cut.
     Columns,
+    /// The same, where the operation also folds slices of the columns that workgroups share.
+    Slices,
+}
+
+/// How the workgroups of one dispatch share the columns of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slices {
+    /// Panels of a slice.
+    pub(super) panels: u32,
+    /// Results for each row, to be folded if there are several.
+    pub(super) count: u32,
 }
 
 /// One dispatch of a contraction.
@@ -105,6 +96,7 @@ pub(super) struct Step<'a> {
     pub(super) begins: bool,
     /// Whether nothing is folded into these results after.
     pub(super) ends: bool,
+    pub(super) slices: Slices,
     /// Workgroups.
     pub(super) groups: u64,
 }
@@ -130,9 +122,8 @@ impl Contraction<'_> {
     ) -> Result<()> {
         let [n, d] = turned(self.x.0.shape(), self.x.1);
         let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
-        let inner = d.next_multiple_of(4).max(4);
-        let mut tile = Tile::new(context, n, m);
-        if self.fold == Fold::Columns && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
+        let (mut tile, inner) = Tile::new(context, n, m, d)?;
+        if self.fold != Fold::Store && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
             tile.columns = 4;
         }
         let copy;
@@ -169,8 +160,9 @@ impl Contraction<'_> {
     fn rectangles(&self, context: &Context, tile: Tile, m: usize, inner: usize) -> Result<Vec<Rectangle>> {
         let width = tile.columns as usize;
         let limit = usize::try_from(context.max_binding).unwrap_or(usize::MAX) / 4;
-        let most = (limit / width / 4 * 4).max(4);
-        if inner > most && self.fold == Fold::Columns {
+        let vectors = tile.staged as usize * 4;
+        let most = (limit / width / vectors * vectors).max(vectors);
+        if inner > most && self.fold != Fold::Store {
             let bytes = inner as u64 * 4 * width as u64;
             return Err(Error::TooLarge { operation: self.operation, bytes, limit: context.max_binding });
         }
@@ -202,26 +194,27 @@ impl Contraction<'_> {
     ) -> Result<()> {
         let [n, stride] = x.shape();
         let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
-        let (height, width) = (tile.rows as usize, tile.columns as usize);
+        let (height, width, across) = (tile.group_rows(), tile.columns as usize, tile.group_panels());
         let work = usize::try_from(context.work).unwrap_or(usize::MAX);
         let length = rectangle.inner.len();
         let panels = rectangle.columns.len().div_ceil(width);
         let most_rows = work / (panels * width * length) / height * height;
-        let most_panels = (work / (height * width * length)).next_multiple_of(tile.lanes as usize);
+        let most_panels = (work / (height * width * length)).next_multiple_of(across);
         for rows in parts(0..n, &[x.blocks.step, self.step], most_rows.max(height)) {
             let (buffer, first_row) = x.blocks.locate(rows.start)?;
-            for run in parts(0..panels, &[panels], most_panels.max(tile.lanes as usize)) {
+            for run in parts(0..panels, &[panels], most_panels.max(across)) {
                 let tiles = rows.len().div_ceil(height) as u64;
+                let slices = self.slices(context, tile, rows.len(), run.len())?;
                 let (begins, ends, groups) = match self.fold {
                     Fold::Store => (
                         rectangle.inner.start == 0,
                         rectangle.inner.end == stride,
-                        tiles * run.len().div_ceil(tile.lanes as usize) as u64,
+                        tiles * run.len().div_ceil(across) as u64,
                     ),
-                    Fold::Columns => (
+                    Fold::Columns | Fold::Slices => (
                         rectangle.columns.start == 0 && run.start == 0,
                         rectangle.columns.end == m && run.end == panels,
-                        tiles,
+                        tiles * u64::from(slices.count),
                     ),
                 };
                 let shape = Shape {
@@ -236,9 +229,19 @@ impl Contraction<'_> {
                 };
                 let first_column = rectangle.columns.start;
                 let rows = rows.clone();
-                dispatch(&tile, &Step { x: buffer, y, shape, rows, first_column, begins, ends, groups })?;
+                dispatch(&tile, &Step { x: buffer, y, shape, rows, first_column, begins, ends, slices, groups })?;
             }
         }
         Ok(())
+    }
+
+    /// Cuts the columns into slices where the rows alone do not keep the adapter busy.
+    fn slices(&self, context: &Context, tile: Tile, rows: usize, panels: usize) -> Result<Slices> {
+        let tiles = rows.div_ceil(tile.group_rows());
+        let runs = panels.div_ceil(tile.group_panels());
+        let room = usize::try_from(context.max_binding).unwrap_or(usize::MAX) / 4 / rows;
+        let most = if self.fold == Fold::Slices { (context.groups / tiles).min(room).clamp(1, runs) } else { 1 };
+        let panels_of_slice = runs.div_ceil(most) * tile.group_panels();
+        Ok(Slices { panels: word(panels_of_slice)?, count: word(panels.div_ceil(panels_of_slice))? })
     }
 }

@@ -26,6 +26,11 @@ impl Grid {
         Self { lanes, columns }
     }
 
+    /// The lanes that reduce a row of vectors, or of words where rows do not start at a vector.
+    pub(super) fn reducing(columns: usize) -> Self {
+        Self::new(if columns.is_multiple_of(4) { columns / 4 } else { columns })
+    }
+
     /// The values that the kernel is compiled with.
     pub(super) fn constants(self) -> Constants {
         Constants { overrides: vec![("ROW_LANES", self.lanes)], ..Constants::default() }

@@ -86,6 +86,10 @@ impl Source {
         for (name, value) in &constants.consts {
             text.push_str(&format!("\nconst {name}: u32 = {value}u;"));
         }
+        // For readers of the composed module; the pipeline gets the same values.
+        for (name, value) in &constants.overrides {
+            text.push_str(&format!("\n// override {name} = {value}"));
+        }
         text
     }
 }
@@ -113,10 +117,13 @@ impl Kernel {
                 module: &shader(context, source, text),
                 entry_point: Some(source.entry),
                 compilation_options: wgpu::PipelineCompilationOptions { constants: &overrides, ..Default::default() },
-                cache: None,
+                cache: context.pipelines.as_ref().map(|pipelines| &pipelines.cache),
             });
             (layout, pipeline)
         })?;
+        if let Some(pipelines) = &context.pipelines {
+            pipelines.grow();
+        }
         Ok(Self { stem: source.stem, bindings, layout, pipeline })
     }
 }

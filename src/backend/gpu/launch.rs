@@ -143,7 +143,7 @@ fn fold(groups: u64, limit: u32) -> Option<[u32; 3]> {
 mod tests {
     use super::super::{Context, GpuOptions, adapter, matmul};
     use super::fold;
-    use crate::backend::gpu::contraction::{Rows, Tile};
+    use crate::backend::gpu::tile;
     use crate::error::Error;
 
     #[test]
@@ -164,7 +164,7 @@ mod tests {
     fn a_wrong_operand_is_named_as_in_wgsl() -> Result<(), Error> {
         let options = GpuOptions { allow_software: true, ..GpuOptions::default() };
         let context = Context::new(&adapter::choose(&options)?, &options)?;
-        let tile = Tile { rows: 4, columns: 4, lanes: 8, variant: Rows::Direct };
+        let (_, tile) = tile::samples().next().ok_or(Error::Internal { what: "no tile".to_owned() })?;
         let kernel = context.kernel(&matmul::SOURCE, tile.constants())?;
         let (x, mut z) = (context.storage("test", 64)?, context.storage("test", 64)?);
         let words = [0_u32; 12];

@@ -118,6 +118,6 @@ mod tests {
     fn parts_end_where_any_operand_starts_a_block() {
         assert_eq!(parts(0..10, &[4, 6], 100), [0..4, 4..6, 6..8, 8..10]);
         assert_eq!(parts(3..9, &[usize::MAX], 4), [3..7, 7..9]);
-        assert_eq!(parts(5..5, &[1], 1), []);
+        assert!(parts(5..5, &[1], 1).is_empty());
     }
 }

@@ -3,9 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::contraction::{Contraction, Fold, Rows, Shape, Tile};
+use super::contraction::{Contraction, Fold, Shape};
 use super::kernel::Source;
 use super::matrix::{Matrix, parts, word};
+use super::tile::Tile;
 use crate::backend::{Transpose, check};
 use crate::error::Result;
 
@@ -48,9 +49,9 @@ pub(super) fn max_plus_matmul(context: &Context, a: &Matrix, b: &Matrix) -> Resu
         return Ok(z);
     }
     let d = b.blocks.rows;
-    let inner = d.next_multiple_of(4);
-    let extended =
-        if inner == d { None } else { Some((extend(context, a, [n, inner])?, extend(context, b, [inner, m])?)) };
+    let (tile, inner) = Tile::new(context, n, m, d)?;
+    let longer = |source: &Matrix, shape: [usize; 2]| extend(context, tile, source, shape);
+    let extended = if inner == d { None } else { Some((longer(a, [n, inner])?, longer(b, [inner, m])?)) };
     let (a, b) = extended.as_ref().map_or((a, b), |(a, b)| (a, b));
     let contraction = Contraction {
         operation: "max_plus_matmul",
@@ -75,11 +76,10 @@ pub(super) fn max_plus_matmul(context: &Context, a: &Matrix, b: &Matrix) -> Resu
 }
 
 /// A copy of `source` with a larger shape, its last row and its last column repeated.
-fn extend(context: &Context, source: &Matrix, shape: [usize; 2]) -> Result<Matrix> {
+fn extend(context: &Context, tile: Tile, source: &Matrix, shape: [usize; 2]) -> Result<Matrix> {
     let mut out = Matrix::new(context, "max_plus_matmul", shape)?;
     let ([rows, source_columns], [all_rows, columns]) = (source.shape(), shape);
-    // The module needs the constants of some tile; this kernel has none.
-    let tile = Tile { rows: 4, columns: 4, lanes: 4, variant: Rows::Direct };
+    // The module needs the constants of some tile; this kernel uses none.
     let kernel = context.kernel(&EXTEND, tile.constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns;
     let copies =

@@ -6,6 +6,7 @@
 mod activation_patterns;
 mod adapter;
 mod affine;
+mod cache;
 mod class_supports;
 mod classify;
 mod context;
@@ -25,8 +26,11 @@ mod row_scores;
 mod row_update;
 mod support_function;
 mod threshold_mask;
+mod tile;
 mod transfer;
 mod tropical_eval;
+
+use std::path::PathBuf;
 
 use ndarray::Array2;
 
@@ -38,7 +42,9 @@ use crate::error::{Error, Result};
 use context::Context;
 
 pub use adapter::{AdapterSummary, adapters};
+pub use cache::cache_folder;
 use matrix::{Indices, Matrix};
+pub use tile::Variant;
 
 /// Which adapter to take, and how to use it.
 #[derive(Debug, Clone, Default)]
@@ -49,8 +55,12 @@ pub struct GpuOptions {
     pub allow_software: bool,
     /// Bytes of the largest binding, if below the adapter's own limit. Tests use it to cut small matrices.
     pub max_binding: Option<u64>,
-    /// Whether all shaders run with the bounds checks and loop bounds of wgpu, in the variants made for hardware.
+    /// Whether all shaders run with the bounds checks and loop bounds of wgpu.
     pub checked: bool,
+    /// The variant of the contraction, if not the one that suits adapter and shape. Tests use it to run them all.
+    pub variant: Option<Variant>,
+    /// The folder in which compiled pipelines stay between runs, such as [`cache_folder`] names; none if absent.
+    pub cache: Option<PathBuf>,
 }
 
 /// Operations on a wgpu adapter, in f32.
@@ -81,15 +91,13 @@ impl Gpu {
     }
 }
 
-/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, text)`.
+/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
 ///
-/// A test validates them without an adapter.
+/// A test validates them without an adapter, and `benches/kernel-isa` compiles them for hardware.
 #[doc(hidden)]
 #[must_use]
-pub fn shader_modules() -> Vec<(&'static str, String)> {
-    use contraction::{Rows, Tile};
-    let tile = |variant| Tile { rows: 16, columns: 8, lanes: 8, variant }.constants();
-    let (direct, broadcast) = (tile(Rows::Direct), tile(Rows::Broadcast));
+pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
+    let tiles: Vec<_> = tile::samples().map(|(name, tile)| (name, tile.constants())).collect();
     let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
     let rows = kernel::Constants::default();
     let contractions = [
@@ -108,14 +116,14 @@ pub fn shader_modules() -> Vec<(&'static str, String)> {
         (row_scores::NORMS, &rows),
         (row_update::SOURCE, &rows),
         (path_norms::FORWARD, &rows),
-        (threshold_mask::SOURCE, &rows),
+        (threshold_mask::ROWS, &rows),
         (classify::SOURCE, &rows),
     ];
     contractions
         .iter()
-        .flat_map(|source| [(*source, &direct), (*source, &broadcast)])
-        .chain(others)
-        .map(|(source, constants)| (source.stem, source.module(constants)))
+        .flat_map(|source| tiles.iter().map(|(name, constants)| (*source, *name, constants)))
+        .chain(others.map(|(source, constants)| (source, "", constants)))
+        .map(|(source, variant, constants)| (source.stem, variant, source.module(constants)))
         .collect()
 }
 

@@ -55,7 +55,7 @@ fn forward(
     out: &mut Matrix,
 ) -> Result<()> {
     let [p, columns] = weights.shape();
-    let grid = Grid::new(columns);
+    let grid = Grid::reducing(columns);
     let kernel = context.kernel(&FORWARD, grid.constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns.max(1);
     for part in parts(0..p, &[weights.blocks.step], most) {

@@ -54,7 +54,7 @@ pub(super) fn row_scores(
 
 fn fill_norms(context: &Context, rows: &Matrix, constants: Option<&Matrix>, norms: &mut Matrix) -> Result<()> {
     let [p, columns] = rows.shape();
-    let grid = Grid::new(columns);
+    let grid = Grid::reducing(columns);
     let kernel = context.kernel(&NORMS, grid.constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns.max(1);
     for part in parts(0..p, &[rows.blocks.step], most) {

@@ -3,7 +3,8 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::contraction::{Contraction, Fold, Shape};
+use super::contraction::{Contraction, Fold, Shape, Slices};
+use super::grid::lanes;
 use super::kernel::Source;
 use super::matrix::{Indices, Matrix, word};
 use crate::backend::{Maxima, Transpose, check};
@@ -18,11 +19,14 @@ pub(super) const SOURCE: Source = Source {
     ),
     trusted: true,
 };
+pub(super) const SLICES: Source = Source { entry: "tropical_eval_slices", ..SOURCE };
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Params {
     shape: Shape,
+    slice: u32,
+    slices: u32,
     z_row: u32,
     first: u32,
     resume: u32,
@@ -41,17 +45,29 @@ pub(super) fn tropical_eval(
         operation: "tropical_eval",
         x: (points, Transpose::No),
         y: (exponents, Transpose::No),
-        fold: Fold::Columns,
+        fold: Fold::Slices,
         step: values.blocks.step,
     };
     contraction.run(context, |tile, step| {
         let (value, z_row) = values.blocks.locate_mut(step.rows.start)?;
         let (argument, _) = arguments.blocks.locate_mut(step.rows.start)?;
         let first = word(step.first_column)?;
-        let params = Params { shape: step.shape, z_row, first, resume: u32::from(!step.begins) };
+        let Slices { panels: slice, count: slices } = step.slices;
+        let params = Params { shape: step.shape, slice, slices, z_row, first, resume: u32::from(!step.begins) };
+        let partial = if slices == 1 { params } else { Params { z_row: 0, resume: 0, ..params } };
         let kernel = context.kernel(&SOURCE, tile.constants())?;
-        let launch = context.launch(&kernel).params(&params).read(step.x).read(step.y);
-        launch.read_or_empty(coefficients.only()).write(value).write_words(argument).dispatch(step.groups)
+        let launch = context.launch(&kernel).params(&partial).read(step.x).read(step.y);
+        let launch = launch.read_or_empty(coefficients.only());
+        if slices == 1 {
+            return launch.write(value).write_words(argument).dispatch(step.groups);
+        }
+        let bytes = step.rows.len() as u64 * u64::from(slices) * 4;
+        let mut bests = context.storage("tropical_eval", bytes)?;
+        let mut indices = context.storage("tropical_eval", bytes)?;
+        launch.write(&mut bests).write_words(&mut indices).dispatch(step.groups)?;
+        let kernel = context.kernel(&SLICES, tile.constants())?;
+        let launch = context.launch(&kernel).params(&params).read(&bests).read_words(&indices);
+        launch.write(value).write_words(argument).dispatch(lanes(step.rows.len()))
     })?;
     Ok(Maxima { values, arguments })
 }

@@ -1,7 +1,7 @@
 //! Chooses a backend. A hardware adapter is taken by default, a software adapter only when it is named.
 
 use tropix::Result;
-use tropix::backend::{Backend, Cpu, Device, Gpu, GpuOptions, Reference};
+use tropix::backend::{Backend, Cpu, Device, Gpu, GpuOptions, Reference, cache_folder};
 
 use crate::args::{DeviceChoice, Globals};
 use crate::output;
@@ -35,7 +35,7 @@ pub(crate) use with_backend;
 
 pub(crate) fn choose(globals: &Globals) -> Result<AnyBackend> {
     let gpu = |adapter: Option<&String>| {
-        let options = GpuOptions { adapter: adapter.cloned(), ..GpuOptions::default() };
+        let options = GpuOptions { adapter: adapter.cloned(), cache: cache_folder(), ..GpuOptions::default() };
         Gpu::new(&options).map(|gpu| AnyBackend::Gpu(Box::new(gpu)))
     };
     let backend = match &globals.device {

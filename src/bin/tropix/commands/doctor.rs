@@ -3,7 +3,7 @@
 use serde::Serialize;
 use tropix::Error;
 use tropix::backend::Backend as _;
-use tropix::backend::{AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, adapters, self_test};
+use tropix::backend::{AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, adapters, cache_folder, self_test};
 use tropix::report::{SCHEMA, rows_table};
 
 use crate::args::{DeviceChoice, DoctorArgs, Globals};
@@ -45,7 +45,11 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs) -> anyhow::Result<()> {
     names.dedup();
     for name in &names {
         let start = std::time::Instant::now();
-        let gpu = Gpu::new(&GpuOptions { adapter: Some((*name).to_owned()), ..GpuOptions::default() })?;
+        let gpu = Gpu::new(&GpuOptions {
+            adapter: Some((*name).to_owned()),
+            cache: cache_folder(),
+            ..GpuOptions::default()
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         tests.push(tested(gpu.device().clone(), seconds, self_test(&gpu)));
     }
