@@ -27,6 +27,9 @@ enum Operation {
     Nearest,
     TropicalEval,
     SupportFunction,
+    /// For ten classes.
+    ClassSupports,
+    ActivationPatterns,
     RowScores,
     PathNorms(Transpose),
     ThresholdMask,
@@ -55,6 +58,7 @@ impl Operation {
             Self::RowScores => 4.0 * (n * d + m * n),
             Self::PathNorms(_) => 4.0 * n * d,
             Self::ThresholdMask => 12.0 * n * d,
+            Self::ClassSupports => 2.0 * n * (d + 10.0) * m,
             Self::Nearest => 3.0 * n * d * m,
             _ => 2.0 * n * d * m,
         }
@@ -79,6 +83,8 @@ const CASES: &[(&str, Operation, [usize; 3])] = &[
     ("tropical_eval, d = 8", Operation::TropicalEval, [65_536, 8, 1024]),
     ("support_function, W4", Operation::SupportFunction, [100_000, 64, 2048]),
     ("support_function, one", Operation::SupportFunction, [1, 64, 100_000]),
+    ("class_supports, 10", Operation::ClassSupports, [20_000, 64, 2048]),
+    ("activation_patterns", Operation::ActivationPatterns, [20_000, 64, 2048]),
     ("affine, head, one", Operation::Affine, [1, 25088, 4096]),
     ("affine, head, 64", Operation::Affine, [64, 25088, 4096]),
     ("row_scores, W5", Operation::RowScores, [4096, 25088, 1000]),
@@ -156,6 +162,7 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
     let (left, right, classes) = match operation {
         Operation::MatmulTransposed | Operation::MaxPlusMatmul => (matrix(d, n)?, matrix(d, m)?, matrix(0, 0)?),
         Operation::RowScores => (matrix(0, 0)?, matrix(0, 0)?, matrix(m, n)?),
+        Operation::ClassSupports => (matrix(0, 0)?, matrix(0, 0)?, matrix(10, m)?),
         _ => (matrix(0, 0)?, matrix(0, 0)?, matrix(0, 0)?),
     };
     let run = || -> Result<()> {
@@ -168,6 +175,8 @@ fn case<B: Backend>(backend: &B, operation: Operation, [n, d, m]: [usize; 3], ru
             Operation::Nearest => drop(black_box(backend.nearest(&x, &y)?)),
             Operation::TropicalEval => drop(black_box(backend.tropical_eval(&x, &y, &row)?)),
             Operation::SupportFunction => drop(black_box(backend.support_function(&y, None, &x)?)),
+            Operation::ClassSupports => drop(black_box(backend.class_supports(&classes, &y, &x)?)),
+            Operation::ActivationPatterns => drop(black_box(backend.activation_patterns(&y, Some(&row), &x)?)),
             Operation::RowScores => drop(black_box(backend.row_scores(&x, None, &classes)?)),
             Operation::PathNorms(Transpose::No) => {
                 drop(black_box(backend.path_norms(&x, &x_row, None, Transpose::No)?));

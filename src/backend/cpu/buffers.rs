@@ -17,13 +17,13 @@ pub(super) fn take(length: usize) -> Vec<f32> {
     }
     let mut buffers = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
     // The smallest one that fits, unless it would waste as much as it gives.
-    let fitting = (0..buffers.len()).filter(|at| (length..2 * length).contains(&buffers[*at].len()));
-    let best = fitting.min_by_key(|at| buffers[*at].len()).map(|at| buffers.swap_remove(at));
+    let fitting = (0..buffers.len()).filter(|at| (length..2 * length).contains(&buffers[*at].capacity()));
+    let best = fitting.min_by_key(|at| buffers[*at].capacity()).map(|at| buffers.swap_remove(at));
     drop(buffers);
     best.map_or_else(
         || vec![0.0; length],
         |mut buffer| {
-            buffer.truncate(length);
+            buffer.resize(length, 0.0);
             buffer
         },
     )
@@ -31,7 +31,7 @@ pub(super) fn take(length: usize) -> Vec<f32> {
 
 /// Takes back what a matrix held; the oldest buffers go when there are too many.
 pub(super) fn give(buffer: Vec<f32>) {
-    if (SMALLEST..=KEPT).contains(&size_of_val(buffer.as_slice())) {
+    if (SMALLEST..=KEPT).contains(&(buffer.capacity() * size_of::<f32>())) {
         let mut buffers = BUFFERS.lock().unwrap_or_else(PoisonError::into_inner);
         buffers.push(buffer);
         let mut bytes: usize = buffers.iter().map(|buffer| buffer.capacity() * size_of::<f32>()).sum();

@@ -186,7 +186,7 @@ impl<I: Inner, F: Fold> WithSimd for Task<'_, I, F> {
             }
             for (panel, column) in tile.columns.clone().step_by(width).enumerate() {
                 let count = (tile.columns.end - column).min(width).div_ceil(S::F32_LANES);
-                let panel_y = y.panel(column, count * S::F32_LANES, inner.clone(), &mut scratch.panel);
+                let panel_y = y.panel(simd, column, count * S::F32_LANES, inner.clone(), &mut scratch.panel);
                 for row in (0..height).step_by(ROWS) {
                     let sums =
                         if blocks > 1 { &mut sums[panel * area + row * width..][..ROWS * width] } else { &mut [] };

@@ -7,11 +7,13 @@ use std::sync::OnceLock;
 
 use bytemuck::{Pod, Zeroable};
 use ndarray::Array2;
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::buffers;
 use super::contraction::{PanelWidth, ROWS, arch};
 use super::direct::is_direct;
+use super::transpose::transpose;
 use crate::backend::{RowSource, Transpose};
 use crate::error::{Error, Result};
 
@@ -191,6 +193,33 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The same for a `width` of whole vectors.
+    #[inline(always)]
+    pub(super) fn pack_vectors<S: Simd>(
+        &self,
+        simd: S,
+        first: usize,
+        width: usize,
+        inner: Range<usize>,
+        out: &mut [f32],
+    ) {
+        let lanes = S::F32_LANES;
+        if self.order == Order::ColumnMajor || lanes == 1 {
+            return self.pack(first, width, inner, out);
+        }
+        let whole = inner.len() / lanes * lanes;
+        for k in (0..whole).step_by(lanes) {
+            for lane in (0..width).step_by(lanes) {
+                let row = |r: usize| {
+                    let row = first + lane + r;
+                    (row < self.rows).then(|| &self.values[row * self.inner + inner.start + k..])
+                };
+                transpose(simd, row, &mut out[k * width + lane..], width);
+            }
+        }
+        self.pack(first, width, inner.start + whole..inner.end, &mut out[whole * width..]);
+    }
+
     /// Writes `W` rows of a row-major operand side by side, `stride` apart from one inner index to the next. Past the last
     /// row it repeats that row, so that the loop has no branch.
     #[inline(always)]
@@ -235,8 +264,9 @@ impl Columns<'_> {
 
     /// The part `inner` of the panel that starts at column `first` and is `width` wide, packed into `scratch` if need be.
     #[inline(always)]
-    pub(super) fn panel<'s>(
+    pub(super) fn panel<'s, S: Simd>(
         &'s self,
+        simd: S,
         first: usize,
         width: usize,
         inner: Range<usize>,
@@ -249,7 +279,7 @@ impl Columns<'_> {
             }
             Self::Loose(view) | Self::Direct(view) => {
                 let out = scratch.at_least(inner.len() * width);
-                view.pack(first, width, inner, out);
+                view.pack_vectors(simd, first, width, inner, out);
                 out
             }
         }
@@ -270,8 +300,25 @@ impl Packed {
         let padded = view.rows.next_multiple_of(lanes);
         let mut lines = Lines::default();
         let panels = lines.at_least(padded * view.inner).par_chunks_mut((width * view.inner).max(1)).enumerate();
-        panels.for_each(|(panel, out)| view.pack(panel * width, out.len() / view.inner, 0..view.inner, out));
+        panels.for_each(|(panel, out)| arch().dispatch(Pack { view, first: panel * width, out }));
         Self { lines, columns: view.rows, inner: view.inner }
+    }
+}
+
+/// The packing of one panel with all of the inner index.
+struct Pack<'a> {
+    view: View<'a>,
+    first: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Pack<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self { view, first, out } = self;
+        view.pack_vectors(simd, first, out.len() / view.inner, 0..view.inner, out);
     }
 }
 

@@ -20,6 +20,7 @@ mod support_function;
 #[cfg(test)]
 mod tests;
 mod threshold_mask;
+mod transpose;
 mod tropical_eval;
 
 use std::fs;

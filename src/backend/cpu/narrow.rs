@@ -117,6 +117,7 @@ impl<I: Inner, F: RowFold, const D: usize> WithSimd for Task<'_, I, F, D> {
 
 impl<I: Inner, F: RowFold, const D: usize> Task<'_, I, F, D> {
     #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
     fn contract<S: Simd, const V: usize>(mut self, simd: S) {
         let width = V * S::F32_LANES;
         for row in (0..self.rows).step_by(width) {

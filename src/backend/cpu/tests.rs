@@ -250,3 +250,30 @@ fn masks_and_classes_equal_those_of_the_reference() {
     assert_eq!((got.class, got.rank), (expected.class, expected.rank));
     assert!(both.cpu.classify(&logits.cpu, Some(&vec![11; 301])).is_err());
 }
+
+#[test]
+fn memory_of_dropped_matrices_does_not_show() {
+    let both = Both::new();
+    let matrix = |name: &str, rows: usize, columns: usize| both.pair(&random(name, rows, columns)).cpu;
+    let (narrow, long, empty) = (matrix("x", 600, 3), matrix("y", 3, 600), matrix("e", 600, 0));
+    let (square, wide, few) = (matrix("s", 600, 600), matrix("a", 100, 600), matrix("w", 6, 100));
+    let (none, nothing) = (matrix("g", 0, 3), matrix("z", 0, 600));
+    let row = both.pair(&Array2::ones((1, 600))).cpu;
+    type Operation<'a> = &'a dyn Fn() -> HostMatrix;
+    let operations: [Operation<'_>; 8] = [
+        &|| both.cpu.affine(&narrow, &narrow, None, Activation::Relu).unwrap(),
+        &|| both.cpu.matmul(&empty, Transpose::No, &nothing, Transpose::No).unwrap(),
+        &|| both.cpu.max_plus_matmul(&narrow, &long).unwrap(),
+        &|| both.cpu.generators(&few, &wide, None).unwrap(),
+        &|| both.cpu.threshold_mask(&square, &square, Cutoff { score: 0.0, index: 300 }).unwrap(),
+        &|| both.cpu.class_supports(&matrix("c", 600, 600), &narrow, &narrow).unwrap(),
+        &|| both.cpu.class_supports(&empty, &none, &narrow).unwrap(),
+        &|| both.cpu.row_update(&row, &square, 0.1, HalfStep::Rows, 2).unwrap().elements,
+    ];
+    for (number, operation) in operations.into_iter().enumerate() {
+        drop([0; 3].map(|_| both.pair(&Array2::from_elem((600, 600), f32::NAN)).cpu));
+        let result = operation();
+        assert_eq!(result.shape(), [600, 600]);
+        assert!(result.values().iter().all(|value| value.is_finite()), "operation {number}");
+    }
+}
