@@ -72,10 +72,10 @@ fn blocks(text: &str) -> Vec<(&str, Vec<&str>)> {
         let first = line.split_whitespace().next().unwrap_or_default();
         if first.starts_with("BB") && first.ends_with(':') {
             found.push((first.trim_end_matches(':'), Vec::new()));
-        } else if ["v_", "s_", "ds_", "buffer_", "global_", "flat_"].iter().any(|prefix| first.starts_with(prefix)) {
-            if let Some((_, instructions)) = found.last_mut() {
-                instructions.push(line);
-            }
+        } else if ["v_", "s_", "ds_", "buffer_", "global_", "flat_"].iter().any(|prefix| first.starts_with(prefix))
+            && let Some((_, instructions)) = found.last_mut()
+        {
+            instructions.push(line);
         }
     }
     found

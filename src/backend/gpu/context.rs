@@ -167,14 +167,15 @@ impl Context {
         self.scoped(operation, || self.pool.take(Use::Storage, size))
     }
 
-    /// Submits commands, after waiting until at most a few earlier submissions are under way.
-    pub(super) fn submit(&self, commands: Option<wgpu::CommandBuffer>) -> Result<()> {
+    /// Submits commands, after which at most a few earlier submissions are under way. Returns what to wait for.
+    pub(super) fn submit(&self, commands: Option<wgpu::CommandBuffer>) -> Result<wgpu::SubmissionIndex> {
         let index = self.queue.submit(commands);
         let mut in_flight = lock(&self.in_flight);
-        in_flight.push_back(index);
+        in_flight.push_back(index.clone());
         let oldest = if in_flight.len() > IN_FLIGHT { in_flight.pop_front() } else { None };
         drop(in_flight);
-        oldest.map_or(Ok(()), |index| self.wait(Some(index)))
+        oldest.map_or(Ok(()), |index| self.wait(Some(index)))?;
+        Ok(index)
     }
 
     /// Waits for one submission, or for all of them.

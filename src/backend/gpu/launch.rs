@@ -125,7 +125,7 @@ impl<'a> Launch<'a> {
             encoder.finish()
         })?;
         // The parameters go back to the pool after the submission, so that the next user's write comes after it.
-        context.submit(Some(commands))
+        context.submit(Some(commands)).map(drop)
     }
 }
 

@@ -48,45 +48,66 @@ fn chunks(blocks: &Blocks, most: usize) -> impl Iterator<Item = (usize, std::ops
 fn write(context: &Context, buffer: &Buffer, offset: u64, bytes: &[u8]) -> Result<()> {
     context.scoped("upload", || context.queue.write_buffer(buffer.raw(), offset, bytes))?;
     // Submitted at once: the staging memory of a chunk is freed when its submission ends.
-    context.submit(None)
+    context.submit(None).map(drop)
 }
 
-/// Calls `take` with all words of a matrix or list, in order.
+/// Calls `take` with all words of a matrix or list, in order. The device copies a chunk while the host takes the last.
 pub(super) fn download(context: &Context, blocks: &Blocks, mut take: impl FnMut(&[u8])) -> Result<()> {
     let most = CHUNK.checked_div(blocks.columns * 4).unwrap_or(0).max(1);
+    let mut under_way: Option<Window> = None;
     for (_, rows) in chunks(blocks, most) {
         let row = blocks.columns as u64 * 4;
         let (buffer, first) = blocks.locate(rows.start)?;
-        let bytes = rows.len() as u64 * row;
-        let size = bytes.next_power_of_two();
-        let staging = context.scoped("download", || context.pool.take(Use::Staging, size))?;
-        let commands = context.scoped("download", || {
-            let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            encoder.copy_buffer_to_buffer(buffer.raw(), u64::from(first) * row, staging.raw(), 0, bytes);
-            encoder.finish()
-        })?;
-        context.submit(Some(commands))?;
-        let outcome = read(context, &staging, bytes, &mut take);
-        // Whatever happened, the pool takes back a buffer that the device may write.
-        staging.raw().unmap();
-        outcome?;
+        let next = Window::open(context, buffer, u64::from(first) * row, rows.len() as u64 * row)?;
+        if let Some(last) = under_way.replace(next) {
+            last.read(context, &mut take)?;
+        }
     }
-    Ok(())
+    under_way.map_or(Ok(()), |last| last.read(context, &mut take))
 }
 
-/// Maps the first bytes of a staging buffer and calls `take` with them.
-fn read(context: &Context, staging: &Buffer, bytes: u64, take: &mut impl FnMut(&[u8])) -> Result<()> {
-    let lost = |reason: String| Error::DeviceLost { reason };
-    let (sender, receiver) = mpsc::channel();
-    staging.raw().map_async(wgpu::MapMode::Read, 0..bytes, move |outcome| {
-        // The receiver is gone only if this function has returned early.
-        let _ = sender.send(outcome);
-    });
-    context.wait(None)?;
-    // The callback runs on whichever thread polls: another one may be about to call it.
-    let outcome = receiver.recv_timeout(PATIENCE).map_err(|error| lost(error.to_string()))?;
-    outcome.map_err(|error| lost(error.to_string()))?;
-    let view = staging.raw().get_mapped_range(0..bytes).map_err(|error| lost(error.to_string()))?;
-    take(&view);
-    Ok(())
+/// A staging buffer to which a chunk is being copied.
+struct Window {
+    staging: Buffer,
+    bytes: u64,
+    copied: wgpu::SubmissionIndex,
+    mapped: mpsc::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Window {
+    /// Submits the copy, and asks to map what it fills.
+    fn open(context: &Context, source: &Buffer, offset: u64, bytes: u64) -> Result<Self> {
+        let staging = context.scoped("download", || context.pool.take(Use::Staging, bytes.next_power_of_two()))?;
+        let commands = context.scoped("download", || {
+            let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+            encoder.copy_buffer_to_buffer(source.raw(), offset, staging.raw(), 0, bytes);
+            encoder.finish()
+        })?;
+        let copied = context.submit(Some(commands))?;
+        let (sender, mapped) = mpsc::channel();
+        staging.raw().map_async(wgpu::MapMode::Read, 0..bytes, move |outcome| {
+            // The receiver is gone only if the download was given up.
+            let _ = sender.send(outcome);
+        });
+        Ok(Self { staging, bytes, copied, mapped })
+    }
+
+    /// Waits for the copy and calls `take` with it.
+    fn read(self, context: &Context, take: &mut impl FnMut(&[u8])) -> Result<()> {
+        let lost = |reason: String| Error::DeviceLost { reason };
+        context.wait(Some(self.copied.clone()))?;
+        // The callback runs on whichever thread polls: another one may be about to call it.
+        let outcome = self.mapped.recv_timeout(PATIENCE).map_err(|error| lost(error.to_string()))?;
+        outcome.map_err(|error| lost(error.to_string()))?;
+        let view = self.staging.raw().get_mapped_range(0..self.bytes).map_err(|error| lost(error.to_string()))?;
+        take(&view);
+        Ok(())
+    }
+}
+
+impl Drop for Window {
+    /// Whatever happened, the pool takes back a buffer that the device may write.
+    fn drop(&mut self) {
+        self.staging.raw().unmap();
+    }
 }
