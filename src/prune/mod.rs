@@ -8,6 +8,7 @@ mod path;
 mod ranking;
 mod run;
 mod select;
+mod timing;
 mod verify;
 
 use serde::Serialize;
@@ -15,7 +16,8 @@ use serde::Serialize;
 pub use alternating::{AlternatingOptions, BlockTrace, KeptWeights, Objective, Target};
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use ranking::{Planned, Ranking};
-pub use run::{Accuracy, Data, Observer, Outcome, PruneOptions, Timing, evaluate, prune, sweep};
+pub use run::{Accuracy, Data, Observer, Outcome, PruneOptions, evaluate, prune, sweep};
+pub use timing::{Span, Timing};
 pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_sample, compare_masks};
 
 /// The unstructured methods and the row protocol.

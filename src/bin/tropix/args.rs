@@ -48,6 +48,9 @@ pub(crate) struct Globals {
     /// Recompute a seeded sample with the f64 reference and print the largest deviation
     #[arg(long, global = true, env = "TROPIX_VERIFY")]
     pub(crate) verify: bool,
+    /// Write the phases of the command as a trace that a browser's trace viewer opens
+    #[arg(long, global = true, value_name = "FILE", env = "TROPIX_PROFILE")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,44 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
+    /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
+    Bench(BenchArgs),
+}
+
+impl Command {
+    /// The name on the command line.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Doctor(_) => "doctor",
+            Self::Inspect(_) => "inspect",
+            Self::Prune(_) => "prune",
+            Self::Sweep(_) => "sweep",
+            Self::Evaluate(_) => "evaluate",
+            Self::RandomModel(_) => "random-model",
+            Self::Bench(_) => "bench",
+        }
+    }
+
+    /// Files that the command reads or writes, as far as arguments name them.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let of_model = |model: &ModelArgs| [Some(model.model.clone()), model.arch.clone()];
+        let of_data = |data: &DataArgs| data.data.as_ref().map(PathBuf::from);
+        let files: Vec<Option<PathBuf>> = match self {
+            Self::Doctor(_) | Self::Bench(_) => Vec::new(),
+            Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
+            Self::Prune(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.output.clone()]].concat()
+            }
+            Self::Sweep(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.csv.clone(), args.svg.clone()]].concat()
+            }
+            Self::Evaluate(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.against.clone()]].concat()
+            }
+            Self::RandomModel(args) => vec![Some(args.output.clone())],
+        };
+        files.into_iter().flatten().collect()
+    }
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +277,22 @@ pub(crate) struct RandomModelArgs {
     /// Where the model goes
     #[arg(short, long)]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Workloads by the beginning of their names, comma-separated; all by default
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) workload: Vec<String>,
+    /// A sixteenth of the rows
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Timed runs of each workload
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) runs: u16,
+    /// Double each size of the operations instead and fit how time and memory grow
+    #[arg(long, conflicts_with = "workload")]
+    pub(crate) scaling: bool,
 }
 
 /// A method by its name in reports.
