@@ -24,6 +24,7 @@ const CASES: &[Workload] = &[
     case("tropical_eval, d = 8", Operation::TropicalEval, &[65_536, 8, 1024]),
     case("support_function, half of W4", Operation::SupportFunction, &[100_000, 64, 2048]),
     case("support_function, one", Operation::SupportFunction, &[1, 64, 100_000]),
+    case("row_scores, W5", Operation::RowScores, &[4096, 25_088, 1000]),
 ];
 
 const fn case(id: &'static str, operation: Operation, shape: &'static [usize]) -> Workload {

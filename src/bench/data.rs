@@ -3,6 +3,7 @@
 use ndarray::Array2;
 use rayon::prelude::*;
 
+use crate::backend::RowSource;
 use crate::error::{Error, Result};
 
 /// Entry `index` of operand number `operand`, uniform on the multiples of `2^-23` in `[-1, 1)`.
@@ -38,6 +39,26 @@ pub fn array(seed: u64, operand: u64, [rows, columns]: [usize; 2]) -> Result<Arr
     Array2::from_shape_vec((rows, columns), values).map_err(|error| Error::Internal { what: error.to_string() })
 }
 
+/// An operand of [`value`]s that is never in memory: its rows are computed as they are read.
+pub(super) struct Streamed {
+    pub(super) seed: u64,
+    pub(super) operand: u64,
+    pub(super) shape: [usize; 2],
+}
+
+impl RowSource for Streamed {
+    fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        for (slot, index) in out.iter_mut().zip((first * self.shape[1]) as u64..) {
+            *slot = value(self.seed, self.operand, index);
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +70,14 @@ mod tests {
         let other: Vec<f32> = (0..3).map(|index| value(7, 2, 1_000_000 + index)).collect();
         assert_eq!(first, [-0.803_006_4, -0.909_206_87, -0.503_376_96]);
         assert_eq!(other, [0.721_574_3, 0.966_321, 0.102_801_68]);
+    }
+
+    #[test]
+    fn streamed_rows_are_those_of_the_array() -> Result<()> {
+        let (shape, mut rows) = ([5, 3], vec![0.0; 6]);
+        Streamed { seed: 1, operand: 2, shape }.read_rows(2, &mut rows)?;
+        assert_eq!(array(1, 2, shape)?.as_slice().and_then(|all| all.get(6..12)), Some(rows.as_slice()));
+        Ok(())
     }
 
     #[test]

@@ -6,17 +6,20 @@
 //! of the same run: FMA in registers for what computes, a parallel read of main memory for what reads.
 
 mod compare;
+mod curve;
 mod data;
 mod measure;
 mod peak;
+mod report;
 mod scaling;
 mod table;
 mod workload;
 
-pub use compare::{BenchOptions, BenchReport, Crossover, Measured, Peaks, Timed, Transfer, WorkloadReport, compare};
+pub use compare::compare;
 pub use data::{array, value};
 pub use measure::{Stats, measure};
 pub use peak::{fma_peak, read_peak};
-pub use scaling::{Growth, GrowthPoint, exponent, scaling};
+pub use report::{BenchOptions, BenchReport, Crossover, Measured, Peaks, Transfer, Transfers, WorkloadReport};
+pub use scaling::{Growth, GrowthPoint, ScalingOptions, exponent, memory_of, scaling};
 pub use table::{scaling_table, workloads_table};
 pub use workload::{Download, Operation, Prepared, Results, Unit, WORKLOADS, Workload};

@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 
+use super::data::Streamed;
 use super::measure::measure;
 use super::workload::{Operation, drained};
-use crate::backend::{Backend, DeviceKind};
-use crate::error::Result;
+use crate::backend::Backend;
+use crate::error::{Error, Result};
 use crate::prune::{Observer, Timing};
-use crate::report::{peak_bytes, reset_peak, resident_bytes};
+use crate::report::{peak_bytes, resident_bytes};
 
 /// The cost at one size.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -17,8 +18,7 @@ pub struct GrowthPoint {
     pub size: usize,
     /// Median seconds.
     pub median_s: f64,
-    /// Peak resident memory of operands, results and all between, in bytes; absent where the system does not tell, and
-    /// for adapters.
+    /// Peak resident memory of operands, results and all between, in bytes; absent where it is not known.
     pub memory_bytes: Option<u64>,
 }
 
@@ -64,33 +64,45 @@ pub fn exponent(points: &[(f64, f64)]) -> Option<f64> {
     (squares > 0.0).then(|| products / squares)
 }
 
-/// Doubles each size of the contraction's operations `doublings` times and fits exponents of time and memory.
+/// Settings of [`scaling`].
+#[derive(Debug, Clone, Copy)]
+pub struct ScalingOptions {
+    /// What the first size of each shape is divided by.
+    pub divisor: usize,
+    /// How often a size doubles.
+    pub doublings: u32,
+    /// Timed runs of each size, after a warm-up.
+    pub runs: usize,
+}
+
+/// Doubles each size of three operations and fits exponents of time and memory.
+///
+/// `memory` says how much one operation of a shape takes: what [`memory_of`] finds in a process of its own, because
+/// memory that an allocator keeps for later would hide that of the next measurement.
 ///
 /// # Errors
 ///
 /// What the backend returns.
 pub fn scaling<B: Backend>(
     backend: &B,
-    divisor: usize,
-    doublings: u32,
-    runs: usize,
+    options: ScalingOptions,
+    memory: impl Fn(&str, [usize; 3]) -> Option<u64>,
     timing: &mut Timing,
     observer: &dyn Observer,
 ) -> Result<Vec<Growth>> {
     let mut grown = Vec::new();
-    for (operation, work, names, shape) in CASES {
-        let mut shape = shape;
-        shape[0] = (shape[0] / divisor.max(1)).max(1);
+    for (operation, work, names, mut shape) in CASES {
+        shape[0] = (shape[0] / options.divisor.max(1)).max(1);
         for (at, dimension) in names.into_iter().enumerate() {
             observer.step(grown.len(), CASES.len() * names.len(), operation);
+            let point = |doubling: u32| {
+                let mut shape = shape;
+                shape[at] <<= doubling;
+                let median_s = seconds(backend, work, shape, options.runs)?;
+                Ok(GrowthPoint { size: shape[at], median_s, memory_bytes: memory(operation, shape) })
+            };
             let points = timing.phase(&format!("scaling {operation} {dimension}"), || {
-                (0..=doublings)
-                    .map(|doubling| {
-                        let mut shape = shape;
-                        shape[at] <<= doubling;
-                        point(backend, work, shape, shape[at], runs)
-                    })
-                    .collect::<Result<Vec<GrowthPoint>>>()
+                (0..=options.doublings).map(point).collect::<Result<Vec<GrowthPoint>>>()
             })?;
             let times: Vec<(f64, f64)> = points.iter().map(|p| (p.size as f64, p.median_s)).collect();
             let bytes: Option<Vec<(f64, f64)>> =
@@ -110,22 +122,29 @@ pub fn scaling<B: Backend>(
     Ok(grown)
 }
 
-fn point<B: Backend>(
-    backend: &B,
-    operation: Operation,
-    shape: [usize; 3],
-    size: usize,
-    runs: usize,
-) -> Result<GrowthPoint> {
-    let before = resident_bytes();
+fn seconds<B: Backend>(backend: &B, operation: Operation, shape: [usize; 3], runs: usize) -> Result<f64> {
     let prepared = operation.prepare(backend, &shape, 0)?;
-    // The copy from which operands were uploaded is gone: it must not count.
-    let known = matches!(backend.device().kind, DeviceKind::Cpu | DeviceKind::Reference) && reset_peak();
-    drop((prepared.run)()?);
+    Ok(measure(runs, || (prepared.run)().map(drop), || drained(backend), || ())?.median_s)
+}
+
+/// The memory that one run of a named operation adds to this process: operands, results and all between. True in a
+/// process that has done nothing else; `None` where the system does not tell.
+///
+/// # Errors
+///
+/// [`Error::Argument`] for a name that [`scaling`] does not use; what the backend returns.
+pub fn memory_of<B: Backend>(backend: &B, operation: &str, shape: [usize; 3]) -> Result<Option<u64>> {
+    let Some((_, work, ..)) = CASES.into_iter().find(|case| case.0 == operation) else {
+        return Err(Error::Argument { argument: "operation", problem: format!("there is no `{operation}`") });
+    };
+    let before = resident_bytes();
+    let shapes = work.operands(shape).0;
+    let upload = |(operand, shape): (u64, &[usize; 2])| backend.upload(&Streamed { seed: 0, operand, shape: *shape });
+    let operands: Vec<B::Matrix> = (1..).zip(&shapes).map(upload).collect::<Result<_>>()?;
+    let results = work.start(backend, &operands)?;
     drained(backend)?;
-    let memory_bytes = before.zip(peak_bytes()).filter(|_| known).map(|(before, peak)| peak.saturating_sub(before));
-    let stats = measure(runs, || (prepared.run)().map(drop), || drained(backend), || ())?;
-    Ok(GrowthPoint { size, median_s: stats.median_s, memory_bytes })
+    drop(results);
+    Ok(before.zip(peak_bytes()).map(|(before, peak)| peak.saturating_sub(before)))
 }
 
 #[cfg(test)]

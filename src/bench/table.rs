@@ -1,6 +1,6 @@
 //! Tables of measurements.
 
-use super::compare::{Measured, Transfer, WorkloadReport};
+use super::report::{Measured, Transfer, WorkloadReport};
 use super::scaling::Growth;
 use crate::backend::Device;
 use crate::report::rows_table;

@@ -5,11 +5,10 @@ use std::time::Instant;
 use ndarray::Array2;
 use serde::Serialize;
 
+use super::curve;
 use super::data::array;
 use crate::backend::{Activation, Backend, HalfStep, Transpose};
 use crate::error::{Error, Result};
-use crate::network::{DeviceHead, Element, Head, HeadLayer, Samples, Tensor};
-use crate::prune::{AlternatingOptions, Method, Ranking, curve};
 
 /// What the rate of a workload counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -92,7 +91,7 @@ pub struct Results {
 }
 
 impl Results {
-    fn of(matrix: Array2<f64>) -> Self {
+    pub(super) fn of(matrix: Array2<f64>) -> Self {
         Self { matrices: vec![matrix], indices: Vec::new() }
     }
 
@@ -144,26 +143,16 @@ impl Operation {
     /// [`Error::Argument`] for a shape with another number of sizes; what the backend returns.
     pub fn prepare<'a, B: Backend>(self, backend: &'a B, shape: &[usize], seed: u64) -> Result<Prepared<'a>> {
         if self == Self::Curve {
-            return prepare_curve(backend, shape, seed);
+            return curve::prepare(backend, shape, seed);
         }
         let &[n, d, m] = shape else {
             let problem = format!("{shape:?}: expected three sizes");
             return Err(Error::Argument { argument: "shape", problem });
         };
-        let size = |factors: [usize; 3]| factors.into_iter().map(|factor| factor as f64).product::<f64>();
-        let flops = 2.0 * size([n, d, m]);
-        let (shapes, work, unit): (&[[usize; 2]], f64, Unit) = match self {
-            Self::Affine | Self::TropicalEval => (&[[n, d], [m, d], [1, m]], flops, Unit::Flops),
-            Self::MatmulTransposed => (&[[d, n], [d, m]], flops, Unit::Flops),
-            Self::SupportFunction => (&[[n, d], [m, d]], flops, Unit::Flops),
-            Self::SupportDifference => (&[[n, d], [m, d], [m, d]], 2.0 * flops, Unit::Flops),
-            Self::RowScores => (&[[n, d], [1, n], [m, n]], 4.0 * (size([n, d, 1]) + size([m, n, 1])), Unit::Bytes),
-            // The coefficients are read for the scores and as targets of the update, which writes as many elements.
-            _ => (&[[n, d], [1, n], [m, n], [m, n]], 4.0 * (size([n, d, 1]) + 3.0 * size([m, n, 1])), Unit::Bytes),
-        };
+        let (shapes, work, unit) = self.operands([n, d, m]);
         let mut operands = Vec::with_capacity(shapes.len());
         let mut upload = (0.0, 0);
-        for (operand, shape) in (1..).zip(shapes) {
+        for (operand, shape) in (1..).zip(&shapes) {
             let values = match operand {
                 // The targets of the update: the sizes of the coefficients.
                 4 => array(seed, 3, *shape)?.mapv_into(f32::abs),
@@ -184,7 +173,23 @@ impl Operation {
         Ok(Prepared { upload, work, unit, run: Box::new(run), check: Box::new(check) })
     }
 
-    fn start<'a, B: Backend>(self, backend: &'a B, operands: &[B::Matrix]) -> Result<Download<'a>> {
+    /// Shapes of the operands in order, and what one run counts.
+    pub(super) fn operands(self, [n, d, m]: [usize; 3]) -> (Vec<[usize; 2]>, f64, Unit) {
+        let size = |factors: [usize; 3]| factors.into_iter().map(|factor| factor as f64).product::<f64>();
+        let flops = 2.0 * size([n, d, m]);
+        match self {
+            Self::Affine | Self::TropicalEval => (vec![[n, d], [m, d], [1, m]], flops, Unit::Flops),
+            Self::MatmulTransposed => (vec![[d, n], [d, m]], flops, Unit::Flops),
+            Self::SupportFunction => (vec![[n, d], [m, d]], flops, Unit::Flops),
+            Self::SupportDifference => (vec![[n, d], [m, d], [m, d]], 2.0 * flops, Unit::Flops),
+            Self::RowScores => (vec![[n, d], [1, n], [m, n]], 4.0 * (size([n, d, 1]) + size([m, n, 1])), Unit::Bytes),
+            // The coefficients are read for the scores and as targets of the update, which writes as many elements.
+            _ => (vec![[n, d], [1, n], [m, n], [m, n]], 4.0 * (size([n, d, 1]) + 3.0 * size([m, n, 1])), Unit::Bytes),
+        }
+    }
+
+    /// Starts the work on operands of those shapes.
+    pub(super) fn start<'a, B: Backend>(self, backend: &'a B, operands: &[B::Matrix]) -> Result<Download<'a>> {
         let result = match (self, operands) {
             (Self::Affine, [x, weights, bias]) => backend.affine(x, weights, Some(bias), Activation::Relu)?,
             (Self::MatmulTransposed, [a, b]) => backend.matmul(a, Transpose::Yes, b, Transpose::No)?,
@@ -227,49 +232,6 @@ pub(super) fn drained<B: Backend>(backend: &B) -> Result<()> {
     backend.download(&one).map(drop)
 }
 
-fn mean(values: &Array2<f64>) -> f64 {
+pub(super) fn mean(values: &Array2<f64>) -> f64 {
     values.sum() / values.len().max(1) as f64
-}
-
-fn prepare_curve<'a, B: Backend>(backend: &'a B, shape: &[usize], seed: u64) -> Result<Prepared<'a>> {
-    let rates: Vec<f64> = (0..50).map(|step| f64::from(step) / 50.0).collect();
-    let (Some((samples, widths)), true) = (shape.split_first(), shape.len() >= 3) else {
-        let problem = format!("{shape:?}: expected samples and at least two widths");
-        return Err(Error::Argument { argument: "shape", problem });
-    };
-    let inputs = array(seed, 1, [*samples, widths[0]])?;
-    let mut layers = Vec::new();
-    for (layer, pair) in (0_u64..).zip(widths.windows(2)) {
-        let tensor = |part: &str, operand: u64, shape: [usize; 2], dimensions: Vec<usize>| {
-            let values = array(seed, operand, shape)?.into_raw_vec_and_offset().0;
-            Tensor::owned(&format!("{layer}.{part}"), Element::F32, dimensions, values)
-        };
-        layers.push(HeadLayer {
-            name: layer.to_string(),
-            weight: tensor("weight", 2 + 2 * layer, [pair[1], pair[0]], vec![pair[1], pair[0]])?,
-            bias: Some(tensor("bias", 3 + 2 * layer, [1, pair[1]], vec![pair[1]])?),
-            relu: true,
-        });
-    }
-    if let Some(last) = layers.last_mut() {
-        last.relu = false;
-    }
-    let head = Head { layers, whole: true };
-    let start = Instant::now();
-    let device = DeviceHead::upload(backend, &head)?;
-    let data = Samples::upload(backend, &inputs, None, widths.iter().copied().max().unwrap_or(1))?;
-    drained(backend)?;
-    let weights = usize::try_from(head.weights()).unwrap_or(usize::MAX);
-    let upload = (start.elapsed().as_secs_f64(), 4 * (inputs.len() + weights));
-    let work = 2.0 * rates.len() as f64 * *samples as f64 * weights as f64;
-    let run = move || -> Result<Download<'a>> {
-        let whole = data.classify(backend, &device)?.download(backend)?;
-        let mut ranking =
-            Ranking::new(backend, &head, &device, Method::ClassBlind, seed, AlternatingOptions::default())?;
-        let curve = curve(backend, &mut ranking, &data, &whole, &rates)?;
-        let agreement: Vec<f64> = curve.points.iter().map(|point| point.agreement).collect();
-        Ok(Box::new(move || Ok(Results::of(Array2::from_shape_fn((1, agreement.len()), |(_, i)| agreement[i])))))
-    };
-    let check = |results: &Results| results.matrices.first().map_or(0.0, mean);
-    Ok(Prepared { upload, work, unit: Unit::Flops, run: Box::new(run), check: Box::new(check) })
 }

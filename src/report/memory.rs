@@ -12,13 +12,6 @@ pub fn resident_bytes() -> Option<u64> {
     status("VmRSS:")
 }
 
-/// Lets the peak begin anew at the memory of now; whether the system did so.
-#[must_use]
-pub fn reset_peak() -> bool {
-    // Linux: writing 5 resets the high-water mark and nothing else.
-    std::fs::write("/proc/self/clear_refs", "5").is_ok()
-}
-
 fn status(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with(name))?;

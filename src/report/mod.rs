@@ -14,7 +14,7 @@ use crate::network::Applied;
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
 pub use csv::curves_csv;
-pub use memory::{peak_bytes, reset_peak, resident_bytes};
+pub use memory::{peak_bytes, resident_bytes};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;

@@ -107,42 +107,6 @@ pub(crate) enum Command {
     Bench(BenchArgs),
 }
 
-impl Command {
-    /// The name on the command line.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Doctor(_) => "doctor",
-            Self::Inspect(_) => "inspect",
-            Self::Prune(_) => "prune",
-            Self::Sweep(_) => "sweep",
-            Self::Evaluate(_) => "evaluate",
-            Self::RandomModel(_) => "random-model",
-            Self::Bench(_) => "bench",
-        }
-    }
-
-    /// Files that the command reads or writes, as far as arguments name them.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let of_model = |model: &ModelArgs| [Some(model.model.clone()), model.arch.clone()];
-        let of_data = |data: &DataArgs| data.data.as_ref().map(PathBuf::from);
-        let files: Vec<Option<PathBuf>> = match self {
-            Self::Doctor(_) | Self::Bench(_) => Vec::new(),
-            Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
-            Self::Prune(args) => {
-                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.output.clone()]].concat()
-            }
-            Self::Sweep(args) => {
-                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.csv.clone(), args.svg.clone()]].concat()
-            }
-            Self::Evaluate(args) => {
-                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.against.clone()]].concat()
-            }
-            Self::RandomModel(args) => vec![Some(args.output.clone())],
-        };
-        files.into_iter().flatten().collect()
-    }
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 
@@ -293,6 +257,9 @@ pub(crate) struct BenchArgs {
     /// Double each size of the operations instead and fit how time and memory grow
     #[arg(long, conflicts_with = "workload")]
     pub(crate) scaling: bool,
+    /// Print the memory of one operation, given as NAME,N,D,M: `--scaling` starts a process of its own for each
+    #[arg(long, hide = true, value_delimiter = ',', value_name = "OPERATION")]
+    pub(crate) memory_of: Vec<String>,
 }
 
 /// A method by its name in reports.

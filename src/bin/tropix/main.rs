@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod device;
 mod exit;
+mod files;
 mod input;
 mod output;
 

@@ -1,8 +1,13 @@
 //! `tropix bench`.
 
+use std::process::{Command, Stdio};
+
 use tropix::Error;
 use tropix::backend::{Backend as _, Cpu, Gpu};
-use tropix::bench::{BenchOptions, BenchReport, WORKLOADS, Workload, compare, scaling, scaling_table, workloads_table};
+use tropix::bench::{
+    BenchOptions, BenchReport, ScalingOptions, WORKLOADS, Workload, compare, memory_of, scaling, scaling_table,
+    workloads_table,
+};
 use tropix::prune::Timing;
 use tropix::report::{Heading, Memory};
 
@@ -16,6 +21,12 @@ const QUICK: usize = 16;
 pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let chosen = chosen(&args.workload)?;
     let cpu = Cpu::new();
+    if let [operation, sizes @ ..] = &args.memory_of[..] {
+        let sizes = sizes.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
+        let shape: [usize; 3] = sizes.try_into().unwrap_or_default();
+        let bytes = memory_of(&cpu, operation, shape)?;
+        return output::result(globals, &bytes, &bytes.map(|bytes| bytes.to_string()).unwrap_or_default());
+    }
     let gpu: Option<Gpu> = match timing.phase("start device", || choose(globals))? {
         AnyBackend::Gpu(gpu) => Some(*gpu),
         AnyBackend::Cpu(_) => None,
@@ -45,9 +56,12 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
     let (mut workloads, mut growth) = (Vec::new(), Vec::new());
     if args.scaling {
         let (divisor, doublings) = if args.quick { (8, 2) } else { (1, 4) };
-        growth = scaling(&cpu, divisor, doublings, options.runs, timing, &progress)?;
+        let settings = ScalingOptions { divisor, doublings, runs: options.runs };
+        let memory = |operation: &str, shape| memory_apart(globals, operation, shape);
+        growth = scaling(&cpu, settings, memory, timing, &progress)?;
         if let Some(gpu) = &gpu {
-            growth.extend(scaling(gpu, divisor, doublings, options.runs, timing, &progress)?);
+            // The memory of an adapter is not that of this process.
+            growth.extend(scaling(gpu, settings, |_: &str, _| None, timing, &progress)?);
         }
     } else {
         workloads = compare(&cpu, gpu.as_ref(), &chosen, options, timing, &progress)?;
@@ -72,6 +86,17 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         }
         None => Ok(()),
     }
+}
+
+/// The memory of one operation on the host, found by a process of its own.
+fn memory_apart(globals: &Globals, operation: &str, [n, d, m]: [usize; 3]) -> Option<u64> {
+    let mut command = Command::new(std::env::current_exe().ok()?);
+    command.args(["bench", "--device", "cpu", "--memory-of", &format!("{operation},{n},{d},{m}"), "--json"]);
+    command.args(["--threads", &threads(globals).to_string()]);
+    // What the environment asks of this command, such as a trace, is not asked of that one.
+    command.env_remove("TROPIX_PROFILE").stderr(Stdio::null());
+    let output = command.output().ok().filter(|output| output.status.success())?;
+    serde_json::from_slice(&output.stdout).ok()?
 }
 
 /// Threads of the host path.
