@@ -46,7 +46,7 @@ mod burned {
     }
 
     fn numbers(tensor: Tensor<2>) -> Vec<f32> {
-        tensor.into_data().to_vec().expect("a tensor of f32")
+        tensor.into_data().try_to_vec().expect("a tensor of f32")
     }
 
     pub fn tropical([n, d, m]: [usize; 3]) -> Run {
