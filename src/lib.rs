@@ -33,6 +33,7 @@
 //!   arXiv 2409.03945.
 
 pub mod backend;
+pub mod bench;
 pub mod error;
 pub mod network;
 pub mod prune;

@@ -10,6 +10,7 @@ mod path;
 mod ranking;
 mod run;
 mod select;
+mod timing;
 mod verify;
 
 use serde::Serialize;
@@ -18,7 +19,8 @@ pub use alternating::BlockTrace;
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};
 pub use ranking::{Planned, Ranking};
-pub use run::{Accuracy, Observer, Outcome, Timing, evaluate, prune, sweep};
+pub use run::{Accuracy, Observer, Outcome, evaluate, prune, sweep};
+pub use timing::{Span, Timing};
 pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_sample, compare_masks};
 
 /// The unstructured methods and the row protocol.

@@ -1,52 +1,17 @@
 //! Whole runs: prune one network, draw curves, measure accuracy. Each is generic over the backend and times its phases.
 
-use std::time::Instant;
-
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::Method;
 use super::alternating::BlockTrace;
 use super::curve::{Curve, curve};
 use super::options::{AlternatingOptions, Data, PruneOptions, Target};
 use super::ranking::Ranking;
+use super::timing::Timing;
 use super::verify::{self, Verification};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::{Answers, Applied, DeviceHead, Head, Network, Samples, apply};
-
-/// Seconds of each phase, in the order in which phases first ended.
-#[derive(Debug, Clone, Default)]
-pub struct Timing(Vec<(String, f64)>);
-
-impl Serialize for Timing {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.collect_map(self.phases())
-    }
-}
-
-impl Timing {
-    /// Runs a phase and adds the seconds it took.
-    pub fn phase<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.add(name, start.elapsed().as_secs_f64());
-        result
-    }
-
-    /// Adds seconds to a phase.
-    pub fn add(&mut self, name: &str, seconds: f64) {
-        tracing::info!(phase = name, seconds, "phase done");
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, total)) => *total += seconds,
-            None => self.0.push((name.to_owned(), seconds)),
-        }
-    }
-
-    /// Phases and their seconds.
-    pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.0.iter().map(|(name, seconds)| (name.as_str(), *seconds))
-    }
-}
 
 /// Told how far a long run is.
 pub trait Observer {

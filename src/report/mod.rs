@@ -5,6 +5,7 @@ mod csv;
 mod memory;
 mod svg;
 mod table;
+mod trace;
 
 use serde::Serialize;
 
@@ -13,9 +14,10 @@ use crate::network::Applied;
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
 pub use csv::curves_csv;
-pub use memory::peak_bytes;
+pub use memory::{peak_bytes, resident_bytes};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
+pub use trace::trace_json;
 
 /// The schema of every report.
 pub const SCHEMA: &str = "tropix.report/1";

@@ -52,7 +52,7 @@ impl Ran {
 /// The program, without what the caller's environment says of it.
 pub(crate) fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tropix"));
-    for name in ["DEVICE", "THREADS", "SEED", "JSON", "QUIET", "LOG_FORMAT", "COLOR", "FORCE", "VERIFY"] {
+    for name in ["DEVICE", "THREADS", "SEED", "JSON", "QUIET", "LOG_FORMAT", "COLOR", "FORCE", "VERIFY", "PROFILE"] {
         command.env_remove(format!("TROPIX_{name}"));
     }
     command

@@ -48,6 +48,9 @@ pub(crate) struct Globals {
     /// Recompute a seeded sample with the f64 reference and print the largest deviation
     #[arg(long, global = true, env = "TROPIX_VERIFY")]
     pub(crate) verify: bool,
+    /// Write the phases of the command as a trace that a browser's trace viewer opens
+    #[arg(long, global = true, value_name = "FILE", env = "TROPIX_PROFILE")]
+    pub(crate) profile: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +103,8 @@ pub(crate) enum Command {
     Evaluate(EvaluateArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
+    /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
+    Bench(BenchArgs),
 }
 
 #[derive(Debug, Args)]
@@ -236,6 +241,25 @@ pub(crate) struct RandomModelArgs {
     /// Where the model goes
     #[arg(short, long)]
     pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Workloads by the beginning of their names, comma-separated; all by default
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    pub(crate) workload: Vec<String>,
+    /// A sixteenth of the rows
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Timed runs of each workload
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) runs: u16,
+    /// Double each size of the operations instead and fit how time and memory grow
+    #[arg(long, conflicts_with = "workload")]
+    pub(crate) scaling: bool,
+    /// Print the memory of one operation, given as NAME,N,D,M: `--scaling` starts a process of its own for each
+    #[arg(long, hide = true, value_delimiter = ',', value_name = "OPERATION")]
+    pub(crate) memory_of: Vec<String>,
 }
 
 /// A method by its name in reports.

@@ -4,12 +4,16 @@ mod args;
 mod commands;
 mod device;
 mod exit;
+mod files;
 mod input;
 mod output;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tropix::network::format::{check_output, write_text};
+use tropix::prune::Timing;
+use tropix::report::trace_json;
 
 use args::{Arguments, Command};
 
@@ -40,19 +44,33 @@ fn main() -> ExitCode {
         let _ = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
     }
     let globals = &arguments.globals;
-    let result = match &arguments.command {
-        Command::Doctor(args) => commands::doctor::run(globals, args),
-        Command::Inspect(args) => commands::inspect::run(globals, args),
-        Command::Prune(args) => commands::prune::run(globals, args),
-        Command::Sweep(args) => commands::sweep::run(globals, args),
-        Command::Evaluate(args) => commands::evaluate::run(globals, args),
-        Command::RandomModel(args) => commands::random::run(globals, args),
-    };
-    match result {
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(globals, &error);
             ExitCode::from(exit::code(&error))
         }
     }
+}
+
+/// Runs the command, and writes the trace of its phases however it ends.
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (globals, command) = (&arguments.globals, &arguments.command);
+    if let Some(file) = &globals.profile {
+        check_output(file, &command.files(), globals.force)?;
+    }
+    let mut timing = Timing::default();
+    let timing = &mut timing;
+    let result = match command {
+        Command::Doctor(args) => commands::doctor::run(globals, args, timing),
+        Command::Inspect(args) => commands::inspect::run(globals, args, timing),
+        Command::Prune(args) => commands::prune::run(globals, args, timing),
+        Command::Sweep(args) => commands::sweep::run(globals, args, timing),
+        Command::Evaluate(args) => commands::evaluate::run(globals, args, timing),
+        Command::RandomModel(args) => commands::random::run(globals, args, timing),
+        Command::Bench(args) => commands::bench::run(globals, args, timing),
+    };
+    let Some(file) = &globals.profile else { return result };
+    let written = write_text(file, &trace_json(command.name(), timing));
+    result.and_then(|()| Ok(written?))
 }

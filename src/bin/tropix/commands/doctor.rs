@@ -4,6 +4,7 @@ use serde::Serialize;
 use tropix::Error;
 use tropix::backend::Backend as _;
 use tropix::backend::{AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, adapters, cache_folder, self_test};
+use tropix::prune::Timing;
 use tropix::report::{SCHEMA, rows_table};
 
 use crate::args::{DeviceChoice, DoctorArgs, Globals};
@@ -28,12 +29,12 @@ struct Tested {
     operations: Vec<SelfTest>,
 }
 
-pub(crate) fn run(globals: &Globals, _: &DoctorArgs) -> anyhow::Result<()> {
-    let adapters = adapters();
+pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> anyhow::Result<()> {
+    let adapters = timing.phase("list adapters", adapters);
     let mut tests = Vec::new();
     if !matches!(globals.device, DeviceChoice::Gpu(_)) {
         let cpu = Cpu::new();
-        tests.push(tested(cpu.device().clone(), 0.0, self_test(&cpu)));
+        tests.push(tested(cpu.device().clone(), 0.0, timing.phase("test host", || self_test(&cpu))));
     }
     let wanted = |name: &str| match &globals.device {
         DeviceChoice::Gpu(Some(part)) => name.to_lowercase().contains(&part.to_lowercase()),
@@ -45,13 +46,10 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs) -> anyhow::Result<()> {
     names.dedup();
     for name in &names {
         let start = std::time::Instant::now();
-        let gpu = Gpu::new(&GpuOptions {
-            adapter: Some((*name).to_owned()),
-            cache: cache_folder(),
-            ..GpuOptions::default()
-        })?;
+        let options = GpuOptions { adapter: Some((*name).to_owned()), cache: cache_folder(), ..GpuOptions::default() };
+        let gpu = timing.phase(&format!("start {name}"), || Gpu::new(&options))?;
         let seconds = start.elapsed().as_secs_f64();
-        tests.push(tested(gpu.device().clone(), seconds, self_test(&gpu)));
+        tests.push(tested(gpu.device().clone(), seconds, timing.phase(&format!("test {name}"), || self_test(&gpu))));
     }
     if tests.is_empty() {
         let available = adapters.iter().map(|adapter| adapter.name.clone()).collect();

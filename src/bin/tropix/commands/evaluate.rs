@@ -9,8 +9,7 @@ use crate::args::{EvaluateArgs, Globals, ModelArgs};
 use crate::device::{choose, with_backend};
 use crate::{input, output};
 
-pub(crate) fn run(globals: &Globals, args: &EvaluateArgs) -> anyhow::Result<()> {
-    let mut timing = Timing::default();
+pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let head = Head::of(&model.network)?;
     let other = match &args.against {
@@ -39,7 +38,7 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs) -> anyhow::Result<()> 
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
     let (accuracy, verification) = with_backend!(&backend, backend => {
-        let accuracy = evaluate(backend, &head, other.as_ref(), samples, &mut timing)?;
+        let accuracy = evaluate(backend, &head, other.as_ref(), samples, timing)?;
         let check = || check_sample(backend, &head, Some(samples), globals.seed);
         let verification = globals.verify.then(|| timing.phase("verify", check)).transpose()?;
         (accuracy, verification)
@@ -52,7 +51,7 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs) -> anyhow::Result<()> 
         verification,
         warnings: model.warnings.clone(),
         memory: Memory::now(),
-        timing,
+        timing: timing.clone(),
     };
     let device = &report.heading.device;
     let mut text = format!(

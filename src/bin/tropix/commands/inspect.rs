@@ -5,6 +5,7 @@ use tropix::Error;
 use tropix::backend::{Backend as _, Reference};
 use tropix::network::format::{self, check_output, write_text};
 use tropix::network::{Head, Network, Op};
+use tropix::prune::Timing;
 use tropix::report::{Declined, Files, Heading};
 
 use crate::args::{Globals, InspectArgs};
@@ -34,7 +35,7 @@ struct Layer {
     prunable: &'static str,
 }
 
-pub(crate) fn run(globals: &Globals, args: &InspectArgs) -> anyhow::Result<()> {
+pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) -> anyhow::Result<()> {
     if let Some(file) = &args.emit_arch {
         check_output(file, std::slice::from_ref(&args.model.model), globals.force)?;
         // A file whose order cannot be guessed still gives a template to edit.
@@ -46,7 +47,7 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs) -> anyhow::Result<()> {
         write_text(file, &text)?;
         output::note(globals, &format!("wrote {}", file.display()));
     }
-    let model = input::model(globals, &args.model)?;
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
     let network = &model.network;
     let head = Head::of(network);
     let report = Report {

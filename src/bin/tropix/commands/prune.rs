@@ -24,8 +24,7 @@ pub(crate) fn protocol(args: &ProtocolArgs) -> AlternatingOptions {
     }
 }
 
-pub(crate) fn run(globals: &Globals, args: &PruneArgs) -> anyhow::Result<()> {
-    let mut timing = Timing::default();
+pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let target = match (args.rate, args.lambda) {
         (Some(rate), _) => Target::Rate(rate),
         (None, lambda) => Target::Lambda(lambda.unwrap_or(0.0)),
@@ -59,7 +58,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs) -> anyhow::Result<()> {
         verify: globals.verify,
     };
     let samples = data.as_ref().map(input::borrowed);
-    let outcome = with_backend!(&backend, backend => prune(backend, &model.network, samples, &options, &mut timing))?;
+    let outcome = with_backend!(&backend, backend => prune(backend, &model.network, samples, &options, timing))?;
 
     let layers = layers(&outcome.applied, &outcome.kept);
     let method = options.method.name();
@@ -98,7 +97,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs) -> anyhow::Result<()> {
         verification: outcome.verification.clone(),
         warnings,
         memory: Memory::now(),
-        timing,
+        timing: timing.clone(),
     };
     output::result(globals, &report, &text(&report))?;
     for warning in &report.warnings[model.warnings.len()..] {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tropix::network::format::{self, ModelFile};
 use tropix::network::random_network;
+use tropix::prune::Timing;
 use tropix::report::SCHEMA;
 
 use crate::args::{Globals, RandomModelArgs};
@@ -20,9 +21,10 @@ struct Report {
     bytes: u64,
 }
 
-pub(crate) fn run(globals: &Globals, args: &RandomModelArgs) -> anyhow::Result<()> {
+pub(crate) fn run(globals: &Globals, args: &RandomModelArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = ModelFile::new(random_network(&args.widths, globals.seed)?);
-    let saved = format::save(&model, &model.network, &args.output, globals.force, &BTreeMap::new())?;
+    let saved = timing
+        .phase("write", || format::save(&model, &model.network, &args.output, globals.force, &BTreeMap::new()))?;
     let report = Report {
         schema: SCHEMA,
         command: "random-model",

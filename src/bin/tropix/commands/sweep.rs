@@ -13,8 +13,7 @@ use crate::args::{Globals, SweepArgs};
 use crate::device::{choose, with_backend};
 use crate::{input, output};
 
-pub(crate) fn run(globals: &Globals, args: &SweepArgs) -> anyhow::Result<()> {
-    let mut timing = Timing::default();
+pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let head = Head::of(&model.network)?;
     let Some(data) = timing.phase("load", || input::data(&args.data, &model.network, &head))? else {
@@ -36,7 +35,7 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs) -> anyhow::Result<()> {
         let progress = output::Progress::new(globals);
         let options = protocol(&args.protocol);
         let samples = input::borrowed(&data);
-        let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, &mut timing, &progress)?;
+        let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, timing, &progress)?;
         (accuracy, curves)
     });
     let title = args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
@@ -54,7 +53,7 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs) -> anyhow::Result<()> {
         curves,
         warnings: model.warnings.clone(),
         memory: Memory::now(),
-        timing,
+        timing: timing.clone(),
     };
     let device = &report.heading.device;
     let mut text = format!(

@@ -1,0 +1,147 @@
+"""One workload of a peer: reads `go` on standard input, runs once, answers with seconds and the check value as JSON.
+
+The driver starts one worker per workload and peer and alternates it with tropix. Operands are made once; the first answer
+comes after a warm-up.
+"""
+
+import json
+import sys
+import time
+
+import numpy as np
+
+from data import values
+
+
+def layers(widths):
+    """Weights and biases of a head: operands 2, 3, 4, 5, ... after the samples."""
+    shapes = list(zip(widths[1:], widths[:-1]))
+    return [(values(2 + 2 * i, shape), values(3 + 2 * i, (shape[0],))) for i, shape in enumerate(shapes)]
+
+
+def faiss_tropical(shape, threads):
+    """max_i c_i + <a_i, x> is the inner product of (a_i, c_i) and (x, 1): a search for the nearest one by it."""
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    n, d, m = shape
+    points = np.hstack([values(1, (n, d)), np.ones((n, 1), np.float32)])
+    index = faiss.IndexFlatIP(d + 1)
+    index.add(np.hstack([values(2, (m, d)), values(3, (m, 1))]))
+    return lambda: index.search(points, 1), lambda r: r[0].mean(dtype=np.float64) + r[1].mean() / m
+
+
+def torch_tropical(shape, threads):
+    """Chunks whose products stay in the cache."""
+    import torch
+
+    torch.set_num_threads(threads)
+    n, d, m = shape
+    points, exponents, coefficients = (torch.from_numpy(values(i, s)) for i, s in ((1, (n, d)), (2, (m, d)), (3, (m,))))
+    chunk = max(1, (1 << 20) // m)
+
+    def run():
+        found, at = torch.empty(n), torch.empty(n, dtype=torch.int64)
+        for i in range(0, n, chunk):
+            j = min(i + chunk, n)
+            torch.max(torch.addmm(coefficients, points[i:j], exponents.T), 1, out=(found[i:j], at[i:j]))
+        return found, at
+
+    return run, lambda r: r[0].mean(dtype=torch.float64).item() + r[1].double().mean().item() / m
+
+
+def torch_support(shape, threads):
+    import torch
+
+    torch.set_num_threads(threads)
+    n, d, m = shape
+    directions, first, second = (torch.from_numpy(values(i, s)) for i, s in ((1, (n, d)), (2, (m, d)), (3, (m, d))))
+    chunk = max(1, (1 << 20) // m)
+
+    def run():
+        largest = 0.0
+        for i in range(0, n, chunk):
+            u = directions[i : i + chunk]
+            h = [(u @ g.T).relu_().sum(1) for g in (first, second)]
+            largest = max(largest, (h[0] - h[1]).abs().max().item())
+        return largest
+
+    return run, lambda r: r
+
+
+def numpy_scores(shape, _):
+    """Norms, row scores, rows scaled and elements shrunk at lambda 20, with no temporary of the size of A."""
+    p, n, k = shape
+    a, c, b = values(1, (p, n)), values(2, (p,)), values(3, (k, p))
+    t = np.abs(b)
+
+    def run():
+        norms = np.sqrt(np.einsum("ij,ij->i", a, a) + c * c)
+        rows = norms * np.einsum("ij,ij->j", b, b) / np.abs(b).sum(0)
+        cut = np.float32(20) / norms
+        scale = np.maximum(np.einsum("ij,ij->j", t, t) - cut * t.sum(0), 0) / np.einsum("ij,ij->j", t, t)
+        elements = np.subtract(t, cut)
+        np.maximum(elements, 0, out=elements)
+        elements /= scale
+        return rows, elements
+
+    return run, lambda r: r[1].mean(dtype=np.float64)
+
+
+def numpy_curve(shape, _):
+    """Sort once, then per rate a mask and the products of the layers."""
+    samples, widths = shape[0], shape[1:]
+    x, head = values(1, (samples, widths[0])), layers(widths)
+    sizes = np.cumsum([0] + [w.size for w, _ in head])
+
+    def classes(weights):
+        signal = x
+        for i, (w, (_, bias)) in enumerate(zip(weights, head)):
+            signal = signal @ w.T
+            signal += bias
+            if i + 1 < len(head):
+                np.maximum(signal, 0, out=signal)
+        return signal.argmax(1)
+
+    def run():
+        whole = classes([w for w, _ in head])
+        order = np.argsort(np.abs(np.concatenate([w.ravel() for w, _ in head])), kind="stable")
+        agreement, keep = [], np.ones(sizes[-1], np.float32)
+        done = 0
+        for step in range(50):
+            removed = int(np.floor(step / 50 * sizes[-1] + 0.5))
+            keep[order[done:removed]] = 0
+            done = removed
+            masked = [w * keep[i:j].reshape(w.shape) for (w, _), i, j in zip(head, sizes, sizes[1:])]
+            agreement.append((classes(masked) == whole).mean())
+        return agreement
+
+    return run, lambda r: float(np.mean(r))
+
+
+WORK = {
+    ("W1a", "faiss"): faiss_tropical,
+    ("W1a", "torch"): torch_tropical,
+    ("W1b", "faiss"): faiss_tropical,
+    ("W1b", "torch"): torch_tropical,
+    ("W4", "torch"): torch_support,
+    ("W5", "numpy"): numpy_scores,
+    ("W8a", "numpy"): numpy_curve,
+    ("W8b", "numpy"): numpy_curve,
+}
+
+
+def main():
+    workload, peer, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
+    shape = [int(size) for size in sys.argv[4].split(",")]
+    run, check = WORK[workload, peer](shape, threads)
+    result = run()
+    print(json.dumps({"check": float(check(result))}), flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        result = run()
+        seconds = time.perf_counter() - start
+        print(json.dumps({"seconds": seconds, "check": float(check(result))}), flush=True)
+
+
+main()

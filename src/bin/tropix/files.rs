@@ -1,0 +1,41 @@
+//! What the arguments say of a command, whichever it is.
+
+use std::path::PathBuf;
+
+use crate::args::{Command, DataArgs, ModelArgs};
+
+impl Command {
+    /// The name on the command line.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Doctor(_) => "doctor",
+            Self::Inspect(_) => "inspect",
+            Self::Prune(_) => "prune",
+            Self::Sweep(_) => "sweep",
+            Self::Evaluate(_) => "evaluate",
+            Self::RandomModel(_) => "random-model",
+            Self::Bench(_) => "bench",
+        }
+    }
+
+    /// Files that the command reads or writes, as far as arguments name them.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let of_model = |model: &ModelArgs| [Some(model.model.clone()), model.arch.clone()];
+        let of_data = |data: &DataArgs| data.data.as_ref().map(PathBuf::from);
+        let files: Vec<Option<PathBuf>> = match self {
+            Self::Doctor(_) | Self::Bench(_) => Vec::new(),
+            Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
+            Self::Prune(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.output.clone()]].concat()
+            }
+            Self::Sweep(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.csv.clone(), args.svg.clone()]].concat()
+            }
+            Self::Evaluate(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.against.clone()]].concat()
+            }
+            Self::RandomModel(args) => vec![Some(args.output.clone())],
+        };
+        files.into_iter().flatten().collect()
+    }
+}
