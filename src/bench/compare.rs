@@ -6,7 +6,7 @@ use ndarray::Array2;
 
 use super::data::array;
 use super::measure::{measure, median};
-use super::peak::{fma_peak, read_peak};
+use super::peak::{add_max_peak, fma_peak, read_peak};
 use super::report::{BenchOptions, Crossover, Measured, Peaks, Transfer, Transfers, WorkloadReport};
 use super::workload::{Prepared, Unit, Workload, drained};
 use crate::backend::{Backend, Cpu, DeviceKind, Gpu};
@@ -112,6 +112,7 @@ fn side<B: Backend>(
         if on_host {
             peaks.push(match (unit, memory.as_slice()) {
                 (Unit::Bytes, Some(memory)) => read_peak(memory),
+                (Unit::AddMax, _) => add_max_peak(),
                 _ => fma_peak(),
             });
         }
@@ -127,8 +128,9 @@ fn side<B: Backend>(
     let peak = (!peaks.is_empty()).then(|| median(&peaks) / 1e9);
     let rate = work / stats.median_s / 1e9;
     let peaks = match unit {
-        Unit::Flops => Peaks { fma_gflops: peak, read_gbytes: None },
-        Unit::Bytes => Peaks { fma_gflops: None, read_gbytes: peak },
+        Unit::Flops => Peaks { fma_gflops: peak, ..Peaks::default() },
+        Unit::AddMax => Peaks { add_max_gops: peak, ..Peaks::default() },
+        Unit::Bytes => Peaks { read_gbytes: peak, ..Peaks::default() },
     };
     let measured = Measured { stats, rate, peak_share: peak.map(|peak| rate / peak), check: check(&results) };
     let upload = Transfer { seconds: upload.0, bytes: upload.1 };

@@ -18,7 +18,7 @@ mod workload;
 pub use compare::compare;
 pub use data::{array, value};
 pub use measure::{Stats, measure};
-pub use peak::{fma_peak, read_peak};
+pub use peak::{add_max_peak, fma_peak, read_peak};
 pub use report::{BenchOptions, BenchReport, Crossover, Measured, Peaks, Transfer, Transfers, WorkloadReport};
 pub use scaling::{Growth, GrowthPoint, ScalingOptions, exponent, memory_of, scaling};
 pub use table::{scaling_table, workloads_table};

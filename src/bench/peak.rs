@@ -1,4 +1,4 @@
-//! What the host can do at most: multiplications with addition in registers, and reads from main memory.
+//! What the host can do at most: multiplications with addition and sums with maxima in registers, and reads from main memory.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -10,11 +10,23 @@ use rayon::prelude::*;
 #[must_use]
 pub fn fma_peak() -> f64 {
     let start = Instant::now();
-    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Chains)).into_iter().sum();
+    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Chains::Fma)).into_iter().sum();
     operations / start.elapsed().as_secs_f64()
 }
 
-struct Chains;
+/// Additions and maxima per second of all threads, in registers alone: the bound of max-plus products, for which there
+/// is no fused instruction.
+#[must_use]
+pub fn add_max_peak() -> f64 {
+    let start = Instant::now();
+    let operations: f64 = rayon::broadcast(|_| Arch::new().dispatch(Chains::AddMax)).into_iter().sum();
+    operations / start.elapsed().as_secs_f64()
+}
+
+enum Chains {
+    Fma,
+    AddMax,
+}
 
 impl WithSimd for Chains {
     type Output = f64;
@@ -26,9 +38,20 @@ impl WithSimd for Chains {
         // Twelve chains cover the latency of two units of four cycles and fit every register file.
         let mut chains = [simd.splat_f32s(black_box(1.0)); 12];
         let (x, y) = (simd.splat_f32s(black_box(0.5)), simd.splat_f32s(black_box(0.25)));
-        for _ in 0..STEPS {
-            for chain in &mut chains {
-                *chain = simd.mul_add_e_f32s(*chain, x, y);
+        match self {
+            Self::Fma => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.mul_add_e_f32s(*chain, x, y);
+                    }
+                }
+            }
+            Self::AddMax => {
+                for _ in 0..STEPS {
+                    for chain in &mut chains {
+                        *chain = simd.max_f32s(simd.add_f32s(*chain, x), y);
+                    }
+                }
             }
         }
         black_box(chains);

@@ -27,6 +27,8 @@ pub struct BenchOptions {
 pub struct Peaks {
     /// Floating-point operations per second in registers, in billions; absent if no workload computes.
     pub fma_gflops: Option<f64>,
+    /// Additions and maxima per second in registers, in billions; absent if no workload is max-plus.
+    pub add_max_gops: Option<f64>,
     /// Bytes per second that all threads read from main memory, in billions; absent if no workload is bound by it.
     pub read_gbytes: Option<f64>,
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::curve;
 use super::data::array;
-use crate::backend::{Activation, Backend, HalfStep, Transpose};
+use crate::backend::{Activation, Backend, Cutoff, HalfStep, Transpose};
 use crate::error::{Error, Result};
 
 /// What the rate of a workload counts.
@@ -16,6 +16,9 @@ pub enum Unit {
     /// Multiplications and additions of the inner products; folds are not counted.
     #[serde(rename = "GFLOP/s")]
     Flops,
+    /// Additions and maxima of max-plus products.
+    #[serde(rename = "Gop/s")]
+    AddMax,
     /// Bytes that have to be read or written once.
     #[serde(rename = "GB/s")]
     Bytes,
@@ -27,6 +30,7 @@ impl Unit {
     pub fn name(self) -> &'static str {
         match self {
             Self::Flops => "GFLOP/s",
+            Self::AddMax => "Gop/s",
             Self::Bytes => "GB/s",
         }
     }
@@ -39,6 +43,20 @@ pub enum Operation {
     Affine,
     /// `[n, d, m]`: `A^T B` with `A` of `d` rows. Checked by the mean.
     MatmulTransposed,
+    /// `[n, d, m]`: the max-plus product `A (x) B`. Checked by the mean.
+    MaxPlusMatmul,
+    /// `[n, d, m]`: nearest of m points for n points. Checked by the mean of `value + argument / m`.
+    Nearest,
+    /// `[n, d, m]`: support functions of m generators weighted for ten classes. Checked by the mean.
+    ClassSupports,
+    /// `[n, d, m]`: activation patterns of m generators. Checked by the mean of the words over `m`.
+    ActivationPatterns,
+    /// `[p, n, 1]`: squared path norms forward. Checked by the mean.
+    PathNorms,
+    /// `[p, n, 1]`: squared path norms backward. Checked by the mean.
+    PathNormsBackward,
+    /// `[p, n, 1]`: weights below a cut-off of 0 in scores set to zero. Checked by the mean.
+    ThresholdMask,
     /// `[n, d, m]`: values and arguments of a tropical polynomial. Checked by the mean of `value + argument / m`.
     TropicalEval,
     /// `[n, d, m]`: the support function of one zonotope with m generators. Checked by the mean.
@@ -71,6 +89,8 @@ pub struct Workload {
 pub const WORKLOADS: &[Workload] = &[
     row("W1a", "tropical polynomial", Operation::TropicalEval, &[65_536, 64, 4096]),
     row("W1b", "tropical polynomial, plane", Operation::TropicalEval, &[1_000_000, 2, 512]),
+    row("W2a", "max-plus product", Operation::MaxPlusMatmul, &[1024, 1024, 1024]),
+    row("W2b", "max-plus product", Operation::MaxPlusMatmul, &[2048, 2048, 2048]),
     row("W4", "support difference", Operation::SupportDifference, &[100_000, 64, 2048]),
     row("W5", "scores and update", Operation::ScoresAndUpdate, &[4096, 25_088, 1000]),
     row("W8a", "pruning curve", Operation::Curve, &[10_000, 512, 512, 10]),
@@ -180,6 +200,14 @@ impl Operation {
         match self {
             Self::Affine | Self::TropicalEval => (vec![[n, d], [m, d], [1, m]], flops, Unit::Flops),
             Self::MatmulTransposed => (vec![[d, n], [d, m]], flops, Unit::Flops),
+            Self::MaxPlusMatmul => (vec![[n, d], [d, m]], flops, Unit::AddMax),
+            // A difference, its square and their sum.
+            Self::Nearest => (vec![[n, d], [m, d]], 1.5 * flops, Unit::Flops),
+            Self::ClassSupports => (vec![[n, d], [m, d], [10, m]], flops + 2.0 * size([n, 10, m]), Unit::Flops),
+            Self::ActivationPatterns => (vec![[n, d], [m, d], [1, m]], flops, Unit::Flops),
+            Self::PathNorms => (vec![[n, d], [1, d]], 4.0 * size([n, d, 1]), Unit::Bytes),
+            Self::PathNormsBackward => (vec![[n, d], [1, n]], 4.0 * size([n, d, 1]), Unit::Bytes),
+            Self::ThresholdMask => (vec![[n, d], [n, d]], 12.0 * size([n, d, 1]), Unit::Bytes),
             Self::SupportFunction => (vec![[n, d], [m, d]], flops, Unit::Flops),
             Self::SupportDifference => (vec![[n, d], [m, d], [m, d]], 2.0 * flops, Unit::Flops),
             Self::RowScores => (vec![[n, d], [1, n], [m, n]], 4.0 * (size([n, d, 1]) + size([m, n, 1])), Unit::Bytes),
@@ -211,6 +239,31 @@ impl Operation {
                 let (first, second) = (backend.download(&first)?, backend.download(&second)?);
                 let largest = first.iter().zip(&second).fold(0.0, |max: f64, (a, b)| max.max((a - b).abs()));
                 return Ok(Box::new(move || Ok(Results::of(Array2::from_elem((1, 1), largest)))));
+            }
+            (Self::MaxPlusMatmul, [a, b]) => backend.max_plus_matmul(a, b)?,
+            (Self::ClassSupports, [directions, generators, weights]) => {
+                backend.class_supports(weights, generators, directions)?
+            }
+            (Self::PathNorms, [weights, squares]) => backend.path_norms(weights, squares, None, Transpose::No)?,
+            (Self::PathNormsBackward, [weights, squares]) => {
+                backend.path_norms(weights, squares, None, Transpose::Yes)?
+            }
+            (Self::ThresholdMask, [weights, scores]) => {
+                backend.threshold_mask(weights, scores, Cutoff { score: 0.0, index: 0 })?
+            }
+            (Self::Nearest, [x, y]) => {
+                let minima = backend.nearest(x, y)?;
+                return Ok(Box::new(move || {
+                    let mut results = Results::of(backend.download(&minima.values)?);
+                    results.indices.push(backend.download_indices(&minima.arguments)?);
+                    Ok(results)
+                }));
+            }
+            (Self::ActivationPatterns, [directions, generators, constants]) => {
+                let patterns = backend.activation_patterns(generators, Some(constants), directions)?;
+                return Ok(Box::new(move || {
+                    Ok(Results { matrices: Vec::new(), indices: vec![backend.download_indices(&patterns)?] })
+                }));
             }
             (Self::RowScores, [rows, constants, coefficients]) => {
                 backend.row_scores(rows, Some(constants), coefficients)?.rows

@@ -55,6 +55,8 @@ pub(crate) fn program() -> Command {
     for name in ["DEVICE", "THREADS", "SEED", "JSON", "QUIET", "LOG_FORMAT", "COLOR", "FORCE", "VERIFY", "PROFILE"] {
         command.env_remove(format!("TROPIX_{name}"));
     }
+    // Tests leave nothing in the user's folders.
+    command.env("TROPIX_CACHE", "");
     command
 }
 

@@ -53,6 +53,7 @@ fn every_command_block_runs_and_prints_what_it_shows() {
                 .args(arguments)
                 .current_dir(folder.path())
                 .env("TROPIX_QUIET", "true")
+                .env("TROPIX_CACHE", "")
                 .output()
                 .unwrap();
             assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));

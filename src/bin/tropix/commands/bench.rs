@@ -134,10 +134,12 @@ fn text(report: &BenchReport) -> String {
         found.get(found.len() / 2).copied()
     };
     let (fma, read) = (peak(|peaks| peaks.fma_gflops), peak(|peaks| peaks.read_gbytes));
-    let peaks: Vec<String> = [(fma, "FMA", "GFLOP/s"), (read, "reading memory", "GB/s")]
-        .iter()
-        .filter_map(|(peak, what, unit)| peak.map(|peak| format!("{what} {peak:.1} {unit}")))
-        .collect();
+    let add_max = peak(|peaks| peaks.add_max_gops);
+    let peaks: Vec<String> =
+        [(fma, "FMA", "GFLOP/s"), (add_max, "add and max", "Gop/s"), (read, "reading memory", "GB/s")]
+            .iter()
+            .filter_map(|(peak, what, unit)| peak.map(|peak| format!("{what} {peak:.1} {unit}")))
+            .collect();
     format!(
         "{text}\nmeasured peaks: {}\n{}\n{}",
         peaks.join(", "),
