@@ -57,7 +57,8 @@ impl Operation {
         match self {
             Self::RowScores => 4.0 * (n * d + m * n),
             Self::PathNorms(_) => 4.0 * n * d,
-            Self::ThresholdMask => 12.0 * n * d,
+            // Weights and scores are one matrix here: one is read, one written.
+            Self::ThresholdMask => 8.0 * n * d,
             Self::ClassSupports => 2.0 * n * (d + 10.0) * m,
             Self::Nearest => 3.0 * n * d * m,
             _ => 2.0 * n * d * m,
