@@ -1,7 +1,7 @@
 //! Times the contraction and its folds on the host and on the first adapter, software or not, beyond the workloads of
 //! `tropix bench`: layers of real networks, odd sizes, one row.
 //!
-//! `cargo bench --bench contraction [-- --quick] [-- NAME]`
+//! `cargo bench --bench contraction [-- --quick] [-- --cpu] [-- NAME]`
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
@@ -48,7 +48,9 @@ fn main() -> Result<()> {
         names.peek().is_none() || names.any(|part| name.contains(part.as_str()))
     };
     let cpu = Cpu::new();
-    let gpu = Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).ok();
+    let host_only = arguments.iter().any(|argument| argument == "--cpu");
+    let open = || Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).ok();
+    let gpu = if host_only { None } else { open() };
     println!("CPU: {}, {}, {} threads", cpu.device().name, cpu.device().backend, rayon::current_num_threads());
     let device = gpu.as_ref().map(Backend::device);
     match device {

@@ -5,7 +5,8 @@ use std::mem;
 use pulp::Simd;
 
 use super::contraction::{Fold, Inner, Sum, contract, tiles};
-use super::matrix::{Columns, HostMatrix, View};
+use super::matrix::HostMatrix;
+use super::operand::{Columns, View};
 use crate::backend::{Activation, Transpose, check};
 use crate::error::Result;
 

@@ -19,7 +19,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::direct::contract_direct;
-use super::matrix::{Columns, Lines, View};
+use super::operand::{Columns, Lines, View};
 
 /// Rows of a micro-tile. With four vectors of columns its 24 accumulators leave room for operands in 32 registers; with two
 /// vectors, 12 accumulators fit 16 registers.

@@ -14,7 +14,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::contraction::{Fold, Inner};
-use super::matrix::View;
+use super::operand::View;
 
 /// Rows and columns that a block of registers holds at most.
 const BLOCK: usize = 4;

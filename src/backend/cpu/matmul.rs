@@ -2,7 +2,8 @@
 
 use super::affine::product;
 use super::contraction::Sum;
-use super::matrix::{Columns, HostMatrix};
+use super::matrix::HostMatrix;
+use super::operand::Columns;
 use crate::backend::{Transpose, check};
 use crate::error::Result;
 

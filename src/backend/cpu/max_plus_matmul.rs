@@ -4,7 +4,8 @@ use pulp::Simd;
 
 use super::affine::product;
 use super::contraction::Inner;
-use super::matrix::{Columns, HostMatrix};
+use super::matrix::HostMatrix;
+use super::operand::Columns;
 use crate::backend::{Transpose, check};
 use crate::error::Result;
 

@@ -13,6 +13,7 @@ mod matrix;
 mod max_plus_matmul;
 mod narrow;
 mod nearest;
+mod operand;
 mod path_norms;
 mod row_scores;
 mod row_update;

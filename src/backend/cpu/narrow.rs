@@ -16,7 +16,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::contraction::{Inner, arch};
-use super::matrix::{Lines, View};
+use super::operand::{Lines, View};
 
 /// The longest inner index for which a group of rows fits into the registers.
 const DEPTH: usize = 8;

@@ -7,20 +7,15 @@ use pulp::Simd;
 
 use super::contraction::Lanes;
 
-/// Writes the block at the head of `rows`, transposed, to lines of `out` that are `stride` apart. Rows that are missing are
-/// zero.
+/// Writes the block of `rows` that begins at `first`, transposed, to lines of `out` that are `stride` apart. Rows that are
+/// missing are empty here and zero there.
 #[inline(always)]
-pub(super) fn transpose<'a, S: Simd>(
-    simd: S,
-    row: impl Fn(usize) -> Option<&'a [f32]>,
-    out: &mut [f32],
-    stride: usize,
-) {
+pub(super) fn transpose<S: Simd>(simd: S, rows: &[&[f32]; 16], first: usize, out: &mut [f32], stride: usize) {
     let lanes = S::F32_LANES;
     let mut block = [simd.splat_f32s(0.0); 16];
-    for (r, block) in block.iter_mut().enumerate().take(lanes) {
-        if let Some(row) = row(r) {
-            *block = S::as_simd_f32s(&row[..lanes]).0[0];
+    for (block, row) in block.iter_mut().zip(rows).take(lanes) {
+        if let Some(row) = row.get(first..first + lanes) {
+            *block = S::as_simd_f32s(row).0[0];
         }
     }
     if lanes > 8 {
@@ -59,6 +54,8 @@ const LANE: [usize; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]
 
 #[cfg(test)]
 mod tests {
+    use std::array::from_fn;
+
     use pulp::{Arch, Scalar, Simd, WithSimd};
 
     use super::transpose;
@@ -73,11 +70,12 @@ mod tests {
             let values: Vec<f32> = (0_u16..16 * 20).map(f32::from).collect();
             let mut out = vec![-1.0; 16 * 20];
             // The last row is missing.
-            transpose(simd, |r| (r + 1 < lanes.max(2)).then(|| &values[20 * r..]), &mut out, 20);
+            let rows = from_fn(|r| if r + 1 < lanes.max(2) { &values[20 * r..][..20] } else { &[] });
+            transpose(simd, &rows, 3, &mut out, 20);
             for k in 0..lanes {
                 for r in 0..20 {
                     let missing = if r < lanes { 0.0 } else { -1.0 };
-                    let want = if r + 1 < lanes.max(2) { values[20 * r + k] } else { missing };
+                    let want = if r + 1 < lanes.max(2) { values[20 * r + 3 + k] } else { missing };
                     assert_eq!(out[20 * k + r], want, "{lanes} lanes, row {r}, entry {k}");
                 }
             }
