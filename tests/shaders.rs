@@ -73,6 +73,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         "pack",
         "pool",
         "tile",
+        "tuning",
         "transfer",
     ];
     assert_eq!(operations(), stems("src/backend/gpu", &infrastructure));

@@ -18,7 +18,7 @@ use crate::error::Result;
 pub use cpu::{Cpu, HostMatrix};
 #[doc(hidden)]
 pub use gpu::shader_modules;
-pub use gpu::{AdapterSummary, Gpu, GpuOptions, Variant, adapters, cache_folder};
+pub use gpu::{AdapterSummary, Gpu, GpuOptions, Tuning, Variant, adapters, cache_folder};
 pub use reference::Reference;
 pub use rows::RowSource;
 pub(crate) use rows::vectorised;

@@ -13,6 +13,7 @@ mod peak;
 mod report;
 mod scaling;
 mod table;
+mod tune;
 mod workload;
 
 pub use compare::compare;
@@ -22,4 +23,5 @@ pub use peak::{add_max_peak, fma_peak, read_peak};
 pub use report::{BenchOptions, BenchReport, Crossover, Measured, Peaks, Transfer, Transfers, WorkloadReport};
 pub use scaling::{Growth, GrowthPoint, ScalingOptions, exponent, memory_of, scaling};
 pub use table::{scaling_table, workloads_table};
+pub use tune::{Tried, TuneReport, tune};
 pub use workload::{Download, Operation, Prepared, Results, Unit, WORKLOADS, Workload};

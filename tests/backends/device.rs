@@ -1,6 +1,6 @@
 //! `self_test`: what `doctor` asks a device.
 
-use tropix::backend::{Backend, self_test};
+use tropix::backend::{Backend, Gpu, GpuOptions, Tuning, Variant, self_test};
 
 use crate::harness::on_every_backend;
 
@@ -12,4 +12,21 @@ fn every_operation_passes<B: Backend>(backend: &B) {
     for test in tests {
         assert!(test.ok, "{test:?}");
     }
+}
+
+#[test]
+#[cfg_attr(no_adapter, ignore = "needs an adapter")]
+fn what_was_tuned_is_read_again_and_a_damaged_file_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = GpuOptions { allow_software: true, cache: Some(folder.path().to_owned()), ..GpuOptions::default() };
+    let fresh = Gpu::new(&options).unwrap();
+    assert_eq!(fresh.tuning(), None);
+    let tuning = Tuning { many_rows: Variant::Direct, few_rows: Variant::Workgroup };
+    tuning.save(folder.path(), fresh.adapter()).unwrap();
+    let tuned = Gpu::new(&options).unwrap();
+    assert_eq!(tuned.tuning(), Some(tuning));
+    // Another variant for the same shape: the same values within the bounds of the self-test.
+    assert!(self_test(&tuned).unwrap().iter().all(|test| test.ok));
+    std::fs::write(folder.path().join("tuning.json"), "{\"x\": 1").unwrap();
+    assert_eq!(Gpu::new(&options).unwrap().tuning(), None);
 }

@@ -131,3 +131,36 @@ fn a_profile_never_replaces_a_file_of_the_command() {
     let trace = fs::read_to_string(folder.path().join("failed.json")).unwrap();
     assert!(trace.contains("\"load\""), "{trace}");
 }
+
+#[test]
+#[cfg_attr(no_adapter, ignore = "built for machines without a graphics adapter")]
+fn tuning_tries_every_variant_and_keeps_the_fastest_for_doctor() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &str| {
+        let mut command = crate::program::program();
+        command.env("TROPIX_CACHE", folder.path()).args(arguments.split_whitespace());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let tuned = run(&format!("bench --tune --runs 1 --json --device gpu:{}", adapter()));
+    assert_eq!(tuned["tried"].as_array().unwrap().len(), 12);
+    // The winner has the smallest product of medians; a variant that the adapter lacks has none.
+    let product = |variant: &str, many: bool| {
+        let tried = tuned["tried"].as_array().unwrap().iter();
+        let of = tried.filter(|t| t["variant"] == variant && (t["shape"][0].as_u64() >= Some(32)) == many);
+        of.map(|t| t["median_s"].as_f64().unwrap_or(f64::INFINITY)).product::<f64>()
+    };
+    for (class, many) in [("many_rows", true), ("few_rows", false)] {
+        let best = product(tuned["tuning"][class].as_str().unwrap(), many);
+        assert!(["workgroup", "direct", "broadcast"].iter().all(|other| best <= product(other, many)), "{tuned}");
+    }
+    let doctor = run(&format!("doctor --json --device gpu:{}", adapter()));
+    assert_eq!(doctor["tests"][0]["tuning"], tuned["tuning"]);
+}
+
+#[test]
+fn tuning_needs_an_adapter() {
+    let folder = tempfile::tempdir().unwrap();
+    tropix(folder.path(), "bench --tune --device cpu").expect(2, &["adapter"]);
+}

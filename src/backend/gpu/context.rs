@@ -10,6 +10,7 @@ use super::cache::Pipelines;
 use super::kernel::{Kernel, KernelKey};
 use super::pool::{Buffer, Pool, Use};
 use super::tile::Variants;
+use super::tuning::Tuning;
 use crate::error::{Error, Result};
 
 /// Submissions that may wait on the device: enough to keep it busy, few enough to bound what they hold.
@@ -103,7 +104,8 @@ impl Context {
         let fixed = info.subgroup_min_size == info.subgroup_max_size;
         let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
         let subgroup = (subgroups && fixed).then_some(info.subgroup_min_size);
-        let variants = Variants::new(options.variant, summary.software, subgroup)?;
+        let tuning = options.cache.as_deref().and_then(|folder| Tuning::load(folder, &summary));
+        let variants = Variants::new(options.variant, tuning, summary.software, subgroup)?;
         Ok(Self {
             empty: pool.take(Use::Storage, 16),
             pool,

@@ -29,6 +29,7 @@ mod threshold_mask;
 mod tile;
 mod transfer;
 mod tropical_eval;
+mod tuning;
 
 use std::path::PathBuf;
 
@@ -45,6 +46,7 @@ pub use adapter::{AdapterSummary, adapters};
 pub use cache::cache_folder;
 use matrix::{Indices, Matrix};
 pub use tile::Variant;
+pub use tuning::Tuning;
 
 /// Which adapter to take, and how to use it.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +61,7 @@ pub struct GpuOptions {
     pub checked: bool,
     /// The variant of the contraction, if not the one that suits adapter and shape. Tests use it to run them all.
     pub variant: Option<Variant>,
-    /// The folder in which compiled pipelines stay between runs, such as [`cache_folder`] names; none if absent.
+    /// The folder in which compiled pipelines and what was tuned stay between runs, such as [`cache_folder`] names; none if absent.
     pub cache: Option<PathBuf>,
 }
 
@@ -67,6 +69,7 @@ pub struct GpuOptions {
 #[derive(Debug)]
 pub struct Gpu {
     device: Device,
+    adapter: AdapterSummary,
     context: Context,
 }
 
@@ -80,9 +83,25 @@ impl Gpu {
         let adapter = adapter::choose(options)?;
         let summary = AdapterSummary::new(&adapter);
         let context = Context::new(&adapter, options)?;
-        let device =
-            Device { kind: DeviceKind::Gpu, name: summary.name, backend: summary.backend, software: summary.software };
-        Ok(Self { device, context })
+        let device = Device {
+            kind: DeviceKind::Gpu,
+            name: summary.name.clone(),
+            backend: summary.backend.clone(),
+            software: summary.software,
+        };
+        Ok(Self { device, adapter: summary, context })
+    }
+
+    /// The adapter and its limits.
+    #[must_use]
+    pub fn adapter(&self) -> &AdapterSummary {
+        &self.adapter
+    }
+
+    /// The variants that were measured fastest on this adapter, if they were measured.
+    #[must_use]
+    pub fn tuning(&self) -> Option<Tuning> {
+        self.context.variants.tuning()
     }
 
     /// Waits until the device has done everything that was asked of it: the end of a measured interval.

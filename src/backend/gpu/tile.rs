@@ -1,11 +1,15 @@
 //! Which variant of the contraction runs on which adapter and shape, and how large its tiles are.
 
+use serde::{Deserialize, Serialize};
+
 use super::context::Context;
 use super::kernel::Constants;
+use super::tuning::Tuning;
 use crate::error::{Error, Result};
 
 /// How the operands of a contraction come to the lanes of a workgroup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Variant {
     /// Through workgroup memory: adapters in hardware, unless there are few rows.
     Workgroup,
@@ -54,23 +58,37 @@ const CHOICES: &[Choice] = &[
 pub(super) struct Variants {
     /// The only one, if the caller wants it so.
     wanted: Option<Variant>,
+    /// What was measured on this adapter.
+    tuning: Option<Tuning>,
     software: bool,
     /// Lanes of a subgroup, where their number is fixed and a workgroup may consist of one.
     subgroup: Option<u32>,
 }
 
 impl Variants {
-    pub(super) fn new(wanted: Option<Variant>, software: bool, subgroup: Option<u32>) -> Result<Self> {
+    pub(super) fn new(
+        wanted: Option<Variant>,
+        tuning: Option<Tuning>,
+        software: bool,
+        subgroup: Option<u32>,
+    ) -> Result<Self> {
         let subgroup = subgroup.filter(|lanes| [4, 8, 16, 32].contains(lanes));
         if wanted == Some(Variant::Broadcast) && subgroup.is_none() {
             let problem = "the adapter has no subgroups of a fixed size up to 32".to_owned();
             return Err(Error::Argument { argument: "variant", problem });
         }
-        Ok(Self { wanted, software, subgroup })
+        // A preference for what the adapter no longer has is none.
+        let has = |variant| variant != Variant::Broadcast || subgroup.is_some();
+        let tuning = tuning.filter(|tuning| has(tuning.many_rows) && has(tuning.few_rows));
+        Ok(Self { wanted, tuning, software, subgroup })
     }
 
-    fn allow(self, variant: Variant) -> bool {
-        match (self.wanted, variant) {
+    pub(super) fn tuning(self) -> Option<Tuning> {
+        self.tuning
+    }
+
+    fn allow(self, variant: Variant, rows: usize) -> bool {
+        match (self.wanted.or(self.tuning.map(|tuning| tuning.variant(rows))), variant) {
             (Some(wanted), variant) => wanted == variant,
             (None, Variant::Broadcast) => self.software && self.subgroup.is_some(),
             (None, Variant::Direct) => !self.software || self.subgroup.is_none(),
@@ -82,7 +100,7 @@ impl Variants {
 impl Tile {
     /// The tile for `rows` against `columns` with `depth` in between, and the length to which the inner range is padded.
     pub(super) fn new(context: &Context, rows: usize, columns: usize, depth: usize) -> Result<(Self, usize)> {
-        let allowed = || CHOICES.iter().filter(|choice| context.variants.allow(choice.2.variant));
+        let allowed = || CHOICES.iter().filter(|choice| context.variants.allow(choice.2.variant, rows));
         let fits = |choice: &&Choice| rows >= choice.0 && columns >= choice.1;
         let found = allowed().find(fits).or_else(|| allowed().next_back());
         let mut tile = found.ok_or_else(|| Error::Internal { what: "no variant of the contraction".to_owned() })?.2;

@@ -257,6 +257,9 @@ pub(crate) struct BenchArgs {
     /// Double each size of the operations instead and fit how time and memory grow
     #[arg(long, conflicts_with = "workload")]
     pub(crate) scaling: bool,
+    /// Try the variants of the GPU kernels on the adapter of `--device` and keep the fastest for later runs
+    #[arg(long, conflicts_with_all = ["workload", "scaling"])]
+    pub(crate) tune: bool,
     /// Print the memory of one operation, given as NAME,N,D,M: `--scaling` starts a process of its own for each
     #[arg(long, hide = true, value_delimiter = ',', value_name = "OPERATION")]
     pub(crate) memory_of: Vec<String>,

@@ -2,16 +2,17 @@
 
 use std::process::{Command, Stdio};
 
+use serde::Serialize;
 use tropix::Error;
-use tropix::backend::{Backend as _, Cpu, Gpu};
+use tropix::backend::{Backend as _, Cpu, Gpu, GpuOptions, Tuning, Variant, cache_folder};
 use tropix::bench::{
-    BenchOptions, BenchReport, ScalingOptions, WORKLOADS, Workload, compare, memory_of, scaling, scaling_table,
-    workloads_table,
+    BenchOptions, BenchReport, ScalingOptions, TuneReport, WORKLOADS, Workload, compare, memory_of, scaling,
+    scaling_table, tune, workloads_table,
 };
 use tropix::prune::Timing;
-use tropix::report::{Heading, Memory};
+use tropix::report::{Heading, Memory, rows_table};
 
-use crate::args::{BenchArgs, Globals};
+use crate::args::{BenchArgs, DeviceChoice, Globals};
 use crate::device::{AnyBackend, choose};
 use crate::output;
 
@@ -26,6 +27,9 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         let shape: [usize; 3] = sizes.try_into().unwrap_or_default();
         let bytes = memory_of(&cpu, operation, shape)?;
         return output::result(globals, &bytes, &bytes.map(|bytes| bytes.to_string()).unwrap_or_default());
+    }
+    if args.tune {
+        return tune_adapter(globals, usize::from(args.runs));
     }
     let gpu: Option<Gpu> = match timing.phase("start device", || choose(globals))? {
         AnyBackend::Gpu(gpu) => Some(*gpu),
@@ -86,6 +90,49 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         }
         None => Ok(()),
     }
+}
+
+#[derive(Serialize)]
+struct TuneResult {
+    #[serde(flatten)]
+    heading: Heading,
+    #[serde(flatten)]
+    report: TuneReport,
+    file: Option<String>,
+}
+
+/// Tries the variants on the adapter of `--device` and writes the fastest to the cache folder.
+fn tune_adapter(globals: &Globals, runs: usize) -> anyhow::Result<()> {
+    let DeviceChoice::Gpu(name) = &globals.device else {
+        let problem = "tuning needs an adapter: `--device gpu` or `gpu:NAME`".to_owned();
+        return Err(Error::Argument { argument: "device", problem }.into());
+    };
+    let options = GpuOptions { adapter: name.clone(), ..GpuOptions::default() };
+    let gpu = Gpu::new(&options)?;
+    let report = tune(&options, runs, &output::Progress::new(globals))?;
+    let folder = cache_folder();
+    if let Some(folder) = &folder {
+        report.tuning.save(folder, gpu.adapter())?;
+    }
+    let lower = |variant: Variant| format!("{variant:?}").to_lowercase();
+    let rows = report.tried.iter().map(|tried| {
+        let [n, d, m] = tried.shape;
+        let median = tried.median_s.map_or_else(|| "-".to_owned(), |seconds| format!("{:.3} ms", seconds * 1e3));
+        vec![tried.operation.to_owned(), format!("{n} x {d} x {m}"), lower(tried.variant), median]
+    });
+    let Tuning { many_rows, few_rows } = report.tuning;
+    let mut text = format!(
+        "{}\n{}\nfastest: {} from {} rows on, {} below",
+        gpu.device().name,
+        rows_table(&["operation", "shape", "variant", "median"], rows),
+        lower(many_rows),
+        Tuning::MANY,
+        lower(few_rows)
+    );
+    let file = folder.map(|folder| folder.join("tuning.json").display().to_string());
+    text.push_str(&file.as_ref().map_or("\nno cache folder: not kept".to_owned(), |file| format!("\nkept in {file}")));
+    let heading = Heading::new("bench", globals.seed, gpu.device());
+    output::result(globals, &TuneResult { heading, report, file }, &text)
 }
 
 /// The memory of one operation on the host, found by a process of its own.

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use tropix::Error;
 use tropix::backend::Backend as _;
-use tropix::backend::{AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, adapters, cache_folder, self_test};
+use tropix::backend::{
+    AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, Tuning, adapters, cache_folder, self_test,
+};
 use tropix::prune::Timing;
 use tropix::report::{SCHEMA, rows_table};
 
@@ -24,6 +26,8 @@ struct Report {
 struct Tested {
     device: Device,
     start_seconds: f64,
+    /// What `bench --tune` found on this adapter; the defaults where absent.
+    tuning: Option<Tuning>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     operations: Vec<SelfTest>,
@@ -49,7 +53,8 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> any
         let options = GpuOptions { adapter: Some((*name).to_owned()), cache: cache_folder(), ..GpuOptions::default() };
         let gpu = timing.phase(&format!("start {name}"), || Gpu::new(&options))?;
         let seconds = start.elapsed().as_secs_f64();
-        tests.push(tested(gpu.device().clone(), seconds, timing.phase(&format!("test {name}"), || self_test(&gpu))));
+        let operations = timing.phase(&format!("test {name}"), || self_test(&gpu));
+        tests.push(Tested { tuning: gpu.tuning(), ..tested(gpu.device().clone(), seconds, operations) });
     }
     if tests.is_empty() {
         let available = adapters.iter().map(|adapter| adapter.name.clone()).collect();
@@ -64,8 +69,10 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> any
 
 fn tested(device: Device, start_seconds: f64, operations: tropix::Result<Vec<SelfTest>>) -> Tested {
     match operations {
-        Ok(operations) => Tested { device, start_seconds, error: None, operations },
-        Err(error) => Tested { device, start_seconds, error: Some(error.to_string()), operations: Vec::new() },
+        Ok(operations) => Tested { device, start_seconds, tuning: None, error: None, operations },
+        Err(error) => {
+            Tested { device, start_seconds, tuning: None, error: Some(error.to_string()), operations: Vec::new() }
+        }
     }
 }
 
@@ -88,6 +95,9 @@ fn text(report: &Report) -> String {
             "\n{} ({}{kind}), started in {:.3} s\n",
             device.name, device.backend, test.start_seconds
         ));
+        if let Some(Tuning { many_rows, few_rows }) = test.tuning {
+            text.push_str(&format!("tuned: {many_rows:?} for many rows, {few_rows:?} for few\n"));
+        }
         text.push_str(&rows_table(
             &["operation", "largest deviation", "tolerance", ""],
             test.operations.iter().map(|test| {
