@@ -20,8 +20,8 @@ pub use cpu::{Cpu, HostMatrix};
 pub use gpu::shader_modules;
 pub use gpu::{AdapterSummary, Gpu, GpuOptions, Tuning, Variant, adapters, cache_folder};
 pub use reference::Reference;
-pub use rows::RowSource;
 pub(crate) use rows::vectorised;
+pub use rows::{RowSource, SharedValues};
 pub use self_test::{SelfTest, self_test};
 
 /// What kind of backend computes.

@@ -1,5 +1,8 @@
 //! Where matrices come from: anything that can fill rows, so that a mapped file never needs a second copy on the host.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use ndarray::{ArrayBase, Data, Ix2};
 
 use crate::error::Result;
@@ -10,6 +13,12 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
+/// Values with several owners, such as those of a mapped file.
+pub trait SharedValues: Debug + Send + Sync {
+    /// The values, the same at every call.
+    fn values(&self) -> &[f32];
+}
+
 /// A matrix that can be read row by row.
 pub trait RowSource: Sync {
     /// Rows and columns.
@@ -17,6 +26,11 @@ pub trait RowSource: Sync {
 
     /// Fills `out`, whole rows in row-major order, with the rows from `first` on.
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()>;
+
+    /// The whole matrix as it lies in memory, row-major, where a host backend may read it in place of a copy.
+    fn shared(&self) -> Option<Arc<dyn SharedValues>> {
+        None
+    }
 }
 
 impl<S: Data<Elem = f32> + Sync> RowSource for ArrayBase<S, Ix2> {

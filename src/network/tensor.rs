@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::element::{Element, decode, encode};
 use super::mapping::Mapping;
-use crate::backend::RowSource;
+use crate::backend::{RowSource, SharedValues};
 use crate::error::{Error, Result};
 
 /// Elements that are decoded, checked or written in one go.
@@ -249,6 +249,18 @@ impl Tensor {
     }
 }
 
+impl SharedValues for Tensor {
+    fn values(&self) -> &[f32] {
+        match &self.storage {
+            Storage::Owned(values) => values,
+            Storage::Mapped { map, bytes } if self.element == Element::F32 && cfg!(target_endian = "little") => {
+                bytemuck::try_cast_slice(&map[bytes.clone()]).unwrap_or_default()
+            }
+            Storage::Mapped { .. } | Storage::Derived(_) => &[],
+        }
+    }
+}
+
 impl RowSource for Tensor {
     fn shape(&self) -> [usize; 2] {
         self.matrix_shape()
@@ -257,6 +269,11 @@ impl RowSource for Tensor {
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.read(first * self.matrix_shape()[1], out);
         Ok(())
+    }
+
+    fn shared(&self) -> Option<Arc<dyn SharedValues>> {
+        // Files of other programs may not align their tensors, and other element types have to be decoded.
+        (self.values().len() == self.len()).then(|| Arc::new(self.clone()) as Arc<dyn SharedValues>)
     }
 }
 

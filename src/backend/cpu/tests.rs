@@ -12,6 +12,8 @@ use rand::RngExt;
 use super::narrow::is_narrow;
 use super::{Cpu, HostMatrix};
 use crate::backend::{Activation, Backend, Cutoff, HalfStep, Maxima, Reference, RowScores, RowUpdate, Transpose};
+use crate::backend::{RowSource, SharedValues};
+use crate::network::{Element, Tensor};
 use crate::rng;
 
 /// Rows, inner length, columns.
@@ -275,5 +277,21 @@ fn memory_of_dropped_matrices_does_not_show() {
         let result = operation();
         assert_eq!(result.shape(), [600, 600]);
         assert!(result.values().iter().all(|value| value.is_finite()), "operation {number}");
+    }
+}
+
+#[test]
+fn a_matrix_that_is_read_where_it_lies_gives_what_a_copy_gives() {
+    let both = Both::new();
+    for [n, d, m] in [[7, 33, 5], [64, 200, 300], [1, 400, 20]] {
+        let (x, w) = (random("x", n, d), random("w", m, d));
+        let tensor = Tensor::owned("w", Element::F32, vec![m, d], w.iter().copied().collect()).unwrap();
+        assert!(tensor.shared().is_some());
+        let (shared, copied) = (both.cpu.upload(&tensor).unwrap(), both.cpu.upload(&w).unwrap());
+        // The values of the tensor, not of a buffer of its own.
+        assert_eq!(shared.values().as_ptr(), tensor.values().as_ptr());
+        let x = both.cpu.upload(&x).unwrap();
+        let run = |weights: &HostMatrix| both.cpu.affine(&x, weights, None, Activation::Relu).unwrap();
+        assert_eq!(run(&shared).values(), run(&copied).values());
     }
 }
