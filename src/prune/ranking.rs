@@ -118,9 +118,10 @@ impl<'a, B: Backend> Ranking<'a, B> {
         planned.removed as f64 / self.head.weights().max(1) as f64
     }
 
-    /// How many rates to plan together: all where a plan is a list of cut-offs, one where it holds masks.
+    /// How many rates to plan together: one where a plan holds masks; where it is a list of cut-offs, as many as share
+    /// the passes over the scores without many counters.
     pub(crate) fn rates_at_a_time(&self) -> usize {
-        if self.scores().is_some() { usize::MAX } else { 1 }
+        if self.scores().is_some() { 64 } else { 1 }
     }
 
     fn scores(&self) -> Option<&[Scores]> {
