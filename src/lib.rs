@@ -35,6 +35,7 @@
 pub mod backend;
 pub mod bench;
 pub mod error;
+pub mod geometry;
 pub mod network;
 pub mod prune;
 pub mod report;
