@@ -1,5 +1,16 @@
-//! Geometry of polytopes: what the regions, zonotopes and distances of a network are made of.
+//! Polytopes on the host, in f64: zonotopes, convex polygons, the enumeration of vertices and activation patterns.
+//!
+//! A zonotope is `shift + sum_i [0, g_i]`, the form in which ReLU networks give it. Its vertices belong to the cells of
+//! the arrangement of the hyperplanes `<g_i, u> = 0`: an *activation pattern* `s` is the vertex `shift + sum_i s_i g_i`.
 
 mod interval;
+mod patterns;
+mod polygon;
+mod vertices;
+mod zonotope;
 
 pub use interval::Interval;
+pub use patterns::Patterns;
+pub use polygon::{ConvexPolygon, Edge, PolygonSupport};
+pub use vertices::{cell_bound, plane_patterns, vertex_bound, zonotope_polygon};
+pub use zonotope::{CentredZonotope, Membership, Simplified, Zonotope};
