@@ -31,8 +31,8 @@ pub struct Head {
 impl Head {
     /// Finds the head of a network.
     ///
-    /// Flatten and identity nodes between are passed over. The chain stops where a node has several inputs or readers,
-    /// where an operation is carried along, or where two linear layers follow each other without ReLU.
+    /// Flatten and identity nodes between and a softmax at the end are passed over. The chain stops where a node has
+    /// several inputs or readers, at every other operation, and where two linear layers follow each other without ReLU.
     ///
     /// # Errors
     ///
@@ -51,13 +51,15 @@ impl Head {
             match &node.op {
                 _ if !single => break,
                 Op::Relu => relu = true,
-                Op::Flatten | Op::Identity => {}
-                Op::Carried { .. } => break,
+                Op::Flatten | Op::Reshape { .. } | Op::Identity => {}
+                // Class probabilities are in the order of the logits.
+                Op::Softmax if layers.is_empty() => {}
                 Op::Linear { .. } if !relu && !layers.is_empty() => break,
                 Op::Linear { weight, bias } => {
                     layers.push(HeadLayer { name, weight: weight.clone(), bias: bias.clone(), relu });
                     relu = false;
                 }
+                _ => break,
             }
             next = node.inputs.first().cloned();
         }

@@ -16,7 +16,7 @@ mod tensor;
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use element::Element;
 pub use forward::{Answers, DeviceHead, PendingAnswers, Samples};
-pub use graph::{Network, Node, Normalize, Op, Origin};
+pub use graph::{Network, Node, Normalize, Op, Origin, Window};
 pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};

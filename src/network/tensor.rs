@@ -86,6 +86,19 @@ impl Tensor {
         Self { name: name.to_owned(), element, shape: rows.shape().to_vec(), storage: Storage::Derived(rows) }
     }
 
+    /// The same elements in another shape.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the number of elements differs.
+    pub fn reshaped(self, shape: Vec<usize>) -> Result<Self> {
+        if shape.iter().product::<usize>() != self.len() {
+            let what = format!("`{}` of shape {:?} in the shape {shape:?}", self.name, self.shape);
+            return Err(Error::Internal { what });
+        }
+        Ok(Self { shape, ..self })
+    }
+
     /// Name in the file.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -239,11 +252,12 @@ impl Tensor {
         values
     }
 
-    /// Rows and columns, for a tensor of two axes; a vector counts as one row.
+    /// Rows and columns: the first axis and the product of the others, so that a kernel has one row per output channel;
+    /// a vector counts as one row.
     #[must_use]
     pub fn matrix_shape(&self) -> [usize; 2] {
-        match *self.shape.as_slice() {
-            [rows, columns] => [rows, columns],
+        match self.shape.as_slice() {
+            [rows, columns @ ..] if !columns.is_empty() => [*rows, columns.iter().product()],
             _ => [1, self.len()],
         }
     }

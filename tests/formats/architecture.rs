@@ -154,7 +154,7 @@ normalize = { scale = 0.5, mean = [0.25], std = [2.0] }
 layer = [
   { name = "f", op = "flatten" },
   { name = "a", op = "linear", weight = "fc1.weight", bias = "fc1.bias" },
-  { name = "act", op = "leaky_relu", negative_slope = 0.01, modes = ["x", "y z"] },
+  { name = "act", op = "prelu", start = 0.25, modes = ["x", "y z"] },
   { name = "d", op = "dropout", p = 0.5 },
   { name = "skip", op = "add", inputs = ["d", "a"] },
   { name = "b", op = "linear", weight = "fc2.weight", bias = "fc2.bias" },
@@ -166,14 +166,122 @@ fn an_architecture_file_describes_what_cannot_be_guessed() {
     let model = with_arch(&small([]), ARCH).unwrap();
     let network = &model.network;
     let expected =
-        ["f:flatten(input)", "a:linear(f)", "act:leaky_relu(a)", "d:identity(act)", "skip:add(d,a)", "b:linear(skip)"];
+        ["f:flatten(input)", "a:linear(f)", "act:prelu(a)", "d:identity(act)", "skip:add(d,a)", "b:linear(skip)"];
     assert_eq!(sketch(network), expected);
     assert_eq!(network.origin, Origin::Arch);
     assert_eq!(network.normalize.as_ref().unwrap().mean, [0.25]);
     let Op::Carried { attributes, .. } = &network.nodes[2].op else { panic!("{:?}", network.nodes[2]) };
-    assert_eq!(attributes["negative_slope"].as_float(), Some(0.01));
+    assert_eq!(attributes["start"].as_float(), Some(0.25));
     // The head stops at what tropix does not compute.
     assert_eq!(Head::of(network).unwrap().layers.len(), 1);
+}
+
+const CONVOLUTIONAL: &str = r#"
+version = 1
+input = [3, 9, 8]
+layer = [
+  { name = "c1", op = "conv2d", weight = "c1.weight", bias = "c1.bias", stride = [2, 1], padding = [1, 2, 0, 2] },
+  { name = "n1", op = "batchnorm", weight = "n1.weight", bias = "n1.bias", running_mean = "n1.mean", running_var = "n1.var", epsilon = 1e-3 },
+  { name = "r1", op = "leaky_relu", negative_slope = 0.125 },
+  { name = "p1", op = "maxpool", size = 2, ceil = true },
+  { name = "c2", op = "conv2d", weight = "c2.weight", padding = 1, groups = 2, dilation = 1 },
+  { name = "r2", op = "relu", inputs = ["c2"] },
+  { name = "sum", op = "add", inputs = ["r2", "p1"] },
+  { name = "both", op = "concat", inputs = ["sum", "r2"], axis = 1 },
+  { name = "p2", op = "avgpool", size = [1, 3], stride = 1, padding = [0, 1], count_include_pad = true },
+  { name = "nhwc", op = "transpose", axes = [0, 2, 3, 1] },
+  { name = "f", op = "flatten", start_dim = 1 },
+  { name = "fc", op = "linear", weight = "fc.weight" },
+  { name = "probabilities", op = "softmax" },
+]
+"#;
+
+/// The tensors of [`CONVOLUTIONAL`].
+fn convolutional() -> Vec<Entry<'static>> {
+    vec![
+        tensor("c1.weight", &[4, 3, 3, 5]),
+        tensor("c1.bias", &[4]),
+        tensor("n1.weight", &[4]),
+        tensor("n1.bias", &[4]),
+        tensor("n1.mean", &[4]),
+        tensor("n1.var", &[4]),
+        tensor("c2.weight", &[4, 2, 3, 3]),
+        tensor("fc.weight", &[5, 64]),
+        tensor("five", &[5]),
+        tensor("matrix", &[2, 3]),
+    ]
+}
+
+#[test]
+fn convolutions_pools_and_sums_are_a_computed_graph() {
+    let network = with_arch(&convolutional(), CONVOLUTIONAL).unwrap().network;
+    let shapes: Vec<Vec<usize>> = network.shapes().unwrap().into_iter().map(Option::unwrap).collect();
+    let expected: [&[usize]; 13] = [
+        &[4, 4, 8],
+        &[4, 4, 8],
+        &[4, 4, 8],
+        &[4, 2, 4],
+        &[4, 2, 4],
+        &[4, 2, 4],
+        &[4, 2, 4],
+        &[8, 2, 4],
+        &[8, 2, 4],
+        &[2, 4, 8],
+        &[64],
+        &[5],
+        &[5],
+    ];
+    assert_eq!(shapes, expected);
+    assert!(network.nodes.iter().all(|node| !matches!(node.op, Op::Carried { .. })));
+    let Op::Conv { window, groups, .. } = &network.nodes[0].op else { panic!("{:?}", network.nodes[0]) };
+    assert_eq!((window.stride, window.padding, *groups), ([2, 1], [1, 2, 0, 2], 1));
+    let head = Head::of(&network).unwrap();
+    assert_eq!((head.layers.len(), head.whole, head.inputs()), (1, false, 64));
+    // What is emitted is read back as the same graph.
+    let emitted = format::emit_arch(&network);
+    let again = with_arch(&convolutional(), &emitted).unwrap().network;
+    assert_eq!(sketch(&again), sketch(&network));
+    assert_eq!(format::emit_arch(&again), emitted);
+}
+
+#[test]
+fn faults_of_a_convolutional_architecture_are_named() {
+    let cases = [
+        ("padding = [1, 2, 0, 2]", "padding = [1, 2, 0]", "`padding` is [1, 2, 0]"),
+        ("stride = [2, 1]", "stride = 0", "`stride` is [0, 0]"),
+        ("stride = [2, 1]", "stride = -1", "`stride` is -1"),
+        ("stride = [2, 1]", "strides = 1", "`conv2d` has no attribute `strides`"),
+        ("epsilon = 1e-3", "epsilon = -1", "`epsilon`"),
+        ("running_var = \"n1.var\", ", "", "`batchnorm` needs a `running_var`"),
+        ("running_var = \"n1.var\"", "running_var = \"five\"", "`n1` needs [4]"),
+        ("groups = 2", "groups = 3", "`groups` is [3]"),
+        ("groups = 2", "groups = 1", "`c1` gives 4, `c2` takes 2"),
+        ("[\"r2\", \"p1\"]", "[\"r2\", \"c1\"]", "`sum` adds [4, 2, 4] of `c2` and [4, 4, 8] of `c1`"),
+        ("inputs = [\"c2\"]", "inputs = [\"c2\", \"c1\"]", "`relu` reads exactly one input, not 2"),
+        ("axis = 1", "axis = 0", "`axis` is [0]"),
+        ("axis = 1", "axis = 9", "along axis 8"),
+        ("size = [1, 3]", "size = [9, 3]", "a window of 9 x 3 does not fit [2, 4]"),
+        ("padding = [0, 1], count", "padding = [0, 3], count", "leaves windows of [1, 3] empty"),
+        (", count_include_pad = true", "", "needs `count_include_pad`"),
+        ("axes = [0, 2, 3, 1]", "axes = [1, 2, 3, 0]", "leaves the batch"),
+        ("axes = [0, 2, 3, 1]", "axes = [0, 2, 1]", "`nhwc` orders 2 axes"),
+        ("negative_slope = 0.125", "negative_slope = 2", "`negative_slope` is 2"),
+        ("input = [3, 9, 8]", "input = [3, 72]", "takes an image of three axes, not [3, 72]"),
+        ("weight = \"c2.weight\"", "weight = \"matrix\"", "`conv2d` takes four axes"),
+    ];
+    for (from, to, part) in cases {
+        assert!(CONVOLUTIONAL.contains(from), "{from}");
+        let text = with_arch(&convolutional(), &CONVOLUTIONAL.replace(from, to)).expect_err(to).to_string();
+        assert!(text.contains(part), "{from} -> {to}: {text}");
+    }
+}
+
+#[test]
+fn a_convolution_without_its_geometry_is_carried() {
+    let arch = CONVOLUTIONAL.replace(", stride = [2, 1], padding = [1, 2, 0, 2]", "").replace(", epsilon = 1e-3", "");
+    let network = with_arch(&convolutional(), &arch).unwrap().network;
+    let carried = |node: &&tropix::network::Node| matches!(node.op, Op::Carried { .. });
+    assert_eq!(network.nodes.iter().filter(carried).map(|node| node.name.as_str()).collect::<Vec<_>>(), ["c1", "n1"]);
 }
 
 #[test]
@@ -209,7 +317,11 @@ fn faults_of_an_architecture_are_named() {
         ("unknown top key", "version = 1\nlayers = []".to_owned(), "layers"),
         ("misspelt key", layer("{ name = \"a\", op = \"linear\", wieght = \"fc1.weight\" }"), "no attribute `wieght`"),
         ("no weight", layer("{ name = \"a\", op = \"linear\" }"), "`linear` needs a `weight`"),
-        ("weight of one axis", layer("{ name = \"a\", op = \"linear\", weight = \"fc1.bias\" }"), "takes two axes"),
+        (
+            "weight of one axis",
+            layer("{ name = \"a\", op = \"linear\", weight = \"fc1.bias\" }"),
+            "`linear` takes two axes",
+        ),
         (
             "bias of another length",
             layer("{ name = \"a\", op = \"linear\", weight = \"fc1.weight\", bias = \"fc2.bias\" }"),

@@ -50,7 +50,10 @@ pub(crate) fn borrowed(data: &Dataset) -> Data<'_> {
 /// Why a linear layer is not part of the head: the first node after it that a head cannot pass.
 fn not_in_head(network: &Network, name: &str) -> String {
     let after = network.nodes.iter().skip_while(|node| node.name != name).skip(1);
-    let blocks = |node: &&Node| matches!(node.op, Op::Carried { .. }) || node.inputs.len() > 1;
+    let passed = |op: &Op| {
+        matches!(op, Op::Linear { .. } | Op::Relu | Op::Flatten | Op::Reshape { .. } | Op::Identity | Op::Softmax)
+    };
+    let blocks = |node: &&Node| !passed(&node.op) || node.inputs.len() > 1;
     match after.into_iter().find(blocks) {
         Some(node) => format!("`{}` ({}) lies between it and the output", node.name, node.op.name()),
         None => "not in the chain of linear layers, each followed by ReLU, that ends at the output".to_owned(),
@@ -65,9 +68,12 @@ pub(crate) fn declined(network: &Network, head: &Head) -> Vec<Declined> {
         .filter_map(|node| {
             let reason = match &node.op {
                 Op::Linear { .. } => not_in_head(network, &node.name),
-                Op::Carried { tensors, .. } if !tensors.is_empty() => {
-                    "carried verbatim: tropix does not compute it".to_owned()
-                }
+                Op::Carried { op, tensors, .. } if !tensors.is_empty() => match op.as_str() {
+                    "conv2d" => "carried verbatim: its stride and padding are not given".to_owned(),
+                    "batchnorm" => "carried verbatim: its `epsilon` is not given".to_owned(),
+                    _ => "carried verbatim: tropix does not compute it".to_owned(),
+                },
+                Op::Conv { .. } | Op::BatchNorm { .. } => "this method prunes linear layers at the output".to_owned(),
                 _ => return None,
             };
             Some(Declined { name: node.name.clone(), op: node.op.name().to_owned(), reason })

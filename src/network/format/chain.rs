@@ -73,7 +73,7 @@ pub(super) fn guess(store: &Store) -> Result<Guess> {
     if !matches!(chain.flow, Flow::Length(_)) {
         chain.breaks.push("no linear layer at the end: expected a tensor `NAME.weight` of two axes".to_owned());
     }
-    Ok(Guess { arch: Arch::new(chain.input, chain.layers), lines: chain.lines, breaks: chain.breaks })
+    Ok(Guess { arch: Arch::new(chain.input, chain.layers, store.file()), lines: chain.lines, breaks: chain.breaks })
 }
 
 /// Whether a layer belongs to the linear end: it is no convolution, nor a batch norm in a folder without linear layers.

@@ -1,19 +1,20 @@
 //! The architecture: which layers there are, in which order, and which tensors they use. As JSON it travels inside the
 //! model file (`tropix.arch`), as TOML it is written by hand.
 
-use std::path::Path;
+mod fields;
+mod ops;
+
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::store::Store;
 use crate::error::{Error, Result};
-use crate::network::{Network, Node, Normalize, Op, Origin};
+use crate::network::{Network, Node, Normalize, Origin};
 
 /// The version of the grammar that this program reads and writes.
 const VERSION: u32 = 1;
-/// Attributes that name tensors.
-const TENSORS: [&str; 5] = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];
 
 /// An architecture as it stands in a file.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,6 +27,9 @@ pub(super) struct Arch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) normalize: Option<Normalize>,
     pub(super) layer: Vec<Layer>,
+    /// Where it stands, for messages.
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 /// One layer.
@@ -49,8 +53,8 @@ impl Layer {
 }
 
 impl Arch {
-    pub(super) fn new(input: Vec<usize>, layer: Vec<Layer>) -> Self {
-        Self { version: VERSION, input, normalize: None, layer }
+    pub(super) fn new(input: Vec<usize>, layer: Vec<Layer>, file: &Path) -> Self {
+        Self { version: VERSION, input, normalize: None, layer, file: file.to_owned() }
     }
 
     /// Reads the TOML form.
@@ -87,45 +91,22 @@ impl Arch {
         if self.input.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis)).is_none() {
             return Err(refused(format!("the product of `input` {:?} overflows", self.input)));
         }
-        for layer in &self.layer {
-            let known: &[&str] = match layer.op.as_str() {
-                "linear" => &["weight", "bias"],
-                "relu" | "identity" => &[],
-                "dropout" => &["p"],
-                "flatten" => &["start_dim"],
-                _ => continue,
-            };
-            if let Some(key) = layer.attributes.keys().find(|key| !known.contains(&key.as_str())) {
-                return Err(refused(format!("layer `{}`: `{}` has no attribute `{key}`", layer.name, layer.op)));
-            }
-            if layer.attributes.get("start_dim").is_some_and(|axis| *axis != Value::Integer(1)) {
-                return Err(refused(format!("layer `{}`: only `start_dim = 1` is supported", layer.name)));
-            }
-            if layer.inputs.as_ref().is_some_and(|inputs| inputs.len() != 1) {
-                return Err(refused(format!("layer `{}`: `{}` reads exactly one input", layer.name, layer.op)));
-            }
-        }
-        Ok(self)
+        Ok(Self { file: file.to_owned(), ..self })
     }
 
     /// Builds the graph, taking tensors from `store`.
     pub(super) fn build(self, store: &mut Store, origin: Origin) -> Result<Network> {
         let mut nodes: Vec<Node> = Vec::with_capacity(self.layer.len());
-        for layer in self.layer {
+        for mut layer in self.layer {
             let before = nodes.last().map_or(Network::INPUT, |node| node.name.as_str());
-            let inputs = layer.inputs.unwrap_or_else(|| vec![before.to_owned()]);
-            let op = match layer.op.as_str() {
-                "linear" => linear(&layer.name, &layer.attributes, store)?,
-                "relu" => Op::Relu,
-                "flatten" => Op::Flatten,
-                "identity" | "dropout" => Op::Identity,
-                _ => carried(&layer.name, layer.op, layer.attributes, store)?,
-            };
-            nodes.push(Node { name: layer.name, op, inputs });
+            let inputs = layer.inputs.take().unwrap_or_else(|| vec![before.to_owned()]);
+            let name = layer.name.clone();
+            let op = ops::op(layer, &self.file, store)?;
+            nodes.push(Node { name, op, inputs });
         }
         let extra = store.take_rest();
         let network = Network { nodes, input: self.input, normalize: self.normalize, extra, origin };
-        network.output_lengths().map_err(|breaks| Error::Chain { file: store.file().to_owned(), breaks })?;
+        network.shapes().map_err(|breaks| Error::Chain { file: store.file().to_owned(), breaks })?;
         Ok(network)
     }
 
@@ -138,20 +119,11 @@ impl Arch {
             if !matches!(node.inputs.as_slice(), [only] if only == before) {
                 layer.inputs = Some(node.inputs.clone());
             }
-            match &node.op {
-                Op::Linear { weight, bias } => {
-                    layer.attributes.insert("weight".to_owned(), weight.name().into());
-                    if let Some(bias) = bias {
-                        layer.attributes.insert("bias".to_owned(), bias.name().into());
-                    }
-                }
-                Op::Carried { attributes, .. } => layer.attributes = attributes.clone(),
-                Op::Relu | Op::Flatten | Op::Identity => {}
-            }
+            layer.attributes = ops::attributes(&node.op);
             layers.push(layer);
             before = &node.name;
         }
-        Self { normalize: network.normalize.clone(), ..Self::new(network.input.clone(), layers) }
+        Self { normalize: network.normalize.clone(), ..Self::new(network.input.clone(), layers, Path::new("")) }
     }
 
     /// The JSON form.
@@ -185,48 +157,4 @@ impl Arch {
         }
         text + "]\n"
     }
-}
-
-/// The tensor that attribute `key` names.
-fn named<'a>(layer: &str, key: &str, attributes: &'a Table, store: &Store) -> Result<Option<&'a str>> {
-    match attributes.get(key) {
-        None => Ok(None),
-        Some(Value::String(name)) => Ok(Some(name)),
-        Some(other) => {
-            let problem = format!("layer `{layer}`: `{key}` is {other}, expected the name of a tensor");
-            Err(Error::Format { file: store.file().to_owned(), problem })
-        }
-    }
-}
-
-fn linear(layer: &str, attributes: &Table, store: &mut Store) -> Result<Op> {
-    let refused = |store: &Store, problem| Error::Format { file: store.file().to_owned(), problem };
-    let Some(name) = named(layer, "weight", attributes, store)? else {
-        return Err(refused(store, format!("layer `{layer}`: `linear` needs a `weight`")));
-    };
-    let weight = store.take_weight(name, layer)?;
-    let &[outputs, _] = weight.dimensions() else {
-        let problem = format!("tensor `{name}` has shape {:?}; a linear layer takes two axes", weight.dimensions());
-        return Err(refused(store, problem));
-    };
-    let bias = match named(layer, "bias", attributes, store)? {
-        Some(name) => Some(store.take_weight(name, layer)?),
-        None => None,
-    };
-    if let Some(bias) = bias.as_ref().filter(|bias| bias.dimensions() != [outputs]) {
-        let (name, shape) = (bias.name(), bias.dimensions());
-        return Err(refused(store, format!("tensor `{name}` has shape {shape:?}, `{layer}` needs [{outputs}]")));
-    }
-    Ok(Op::Linear { weight, bias })
-}
-
-fn carried(layer: &str, op: String, attributes: Table, store: &mut Store) -> Result<Op> {
-    let mut tensors = Vec::new();
-    for key in TENSORS {
-        if let Some(name) = named(layer, key, &attributes, store)? {
-            let counter = key == "num_batches_tracked";
-            tensors.push(if counter { store.take(name, layer)? } else { store.take_weight(name, layer)? });
-        }
-    }
-    Ok(Op::Carried { op, tensors, attributes })
 }
