@@ -185,7 +185,7 @@ fn another_activation_is_declined_by_name() {
         input = [3]
         layer = [
           { name = "a", op = "linear", weight = "a.weight" },
-          { name = "act", op = "leaky_relu", slope = 0.1 },
+          { name = "act", op = "leaky_relu", negative_slope = 0.1 },
           { name = "b", op = "linear", weight = "b.weight" },
           { name = "r", op = "relu" },
           { name = "c", op = "linear", weight = "c.weight" },
