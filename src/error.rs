@@ -127,6 +127,16 @@ pub enum Error {
         /// What is wrong with its value.
         problem: String,
     },
+    /// An expression cannot be read.
+    #[error("column {column}: {problem}\n  {expression}\n  {:>column$}", "^")]
+    Expression {
+        /// The expression as it was given.
+        expression: String,
+        /// Where it breaks, in characters from 1 on.
+        column: usize,
+        /// What was expected and what was found.
+        problem: String,
+    },
     /// An input does not exist.
     #[error("{}: no such file", file.display())]
     InputMissing {

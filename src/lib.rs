@@ -40,6 +40,7 @@ pub mod network;
 pub mod prune;
 pub mod report;
 pub mod rng;
+pub mod tropical;
 
 pub use error::{Error, Result};
 

@@ -1,14 +1,19 @@
-//! Polytopes on the host, in f64: zonotopes, convex polygons, the enumeration of vertices and activation patterns.
+//! Polytopes on the host, in f64: zonotopes, convex polygons, convex hulls, the enumeration of vertices and activation patterns.
 //!
 //! A zonotope is `shift + sum_i [0, g_i]`, the form in which ReLU networks give it. Its vertices belong to the cells of
 //! the arrangement of the hyperplanes `<g_i, u> = 0`: an *activation pattern* `s` is the vertex `shift + sum_i s_i g_i`.
 
+pub mod clip;
+pub mod frame;
+pub mod hull;
 mod interval;
 mod patterns;
 mod polygon;
 mod vertices;
 mod zonotope;
 
+pub use frame::AffineFrame;
+pub use hull::{Facet, Hull};
 pub use interval::Interval;
 pub use patterns::Patterns;
 pub use polygon::{ConvexPolygon, Edge, PolygonSupport};

@@ -3,7 +3,7 @@
 
 mod csv;
 mod memory;
-mod svg;
+pub mod svg;
 mod table;
 mod trace;
 

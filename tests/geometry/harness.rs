@@ -1,9 +1,11 @@
-//! Backends and random data of the tests.
+//! Backends, random data and golden files of the tests.
 
+use std::path::Path;
 use std::sync::OnceLock;
 
 use ndarray::{Array1, Array2};
 use rand::RngExt;
+use serde::Deserialize;
 use tropix::backend::{Cpu, Gpu, GpuOptions, Reference};
 use tropix::geometry::Zonotope;
 
@@ -59,7 +61,19 @@ pub(crate) fn random([rows, columns]: [usize; 2], seed: u64, name: &str) -> Arra
     Array2::from_shape_simple_fn((rows, columns), || f64::from(stream.random_range(-1.0_f32..1.0)))
 }
 
-/// A vector of such values.
+/// Integers from `low` to `high`.
+pub(crate) fn integers(shape: [usize; 2], low: i32, high: i32, seed: u64, name: &str) -> Array2<f64> {
+    let mut stream = tropix::rng::stream(seed, name);
+    Array2::from_shape_simple_fn((shape[0], shape[1]), || f64::from(stream.random_range(low..=high)))
+}
+
+/// Values from an independent program.
+pub(crate) fn golden<T: for<'de> Deserialize<'de>>(name: &str) -> T {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/golden").join(name);
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+/// A vector of random values.
 pub(crate) fn random_vector(length: usize, seed: u64, name: &str) -> Array1<f64> {
     random([1, length], seed, name).row(0).to_owned()
 }

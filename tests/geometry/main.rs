@@ -1,8 +1,18 @@
-//! Identities of polytopes, and the values of independent programs, on every backend where they apply.
+//! Tropical algebra and the geometry of polytopes: laws, identities, the values of independent programs, on every backend
+//! where they apply.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first error")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_precision_loss,
+    reason = "a test stops at the first error, and its numbers are small"
+)]
 
 mod harness;
 
+mod algebra;
+mod expressions;
+mod hulls;
 mod patterns;
+mod subdivisions;
 mod zonotopes;

@@ -7,7 +7,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     let Some(error) = error.downcast_ref::<Error>() else { return 70 };
     match error {
         Error::CheckFailed { .. } => 1,
-        Error::Argument { .. } => 2,
+        Error::Argument { .. } | Error::Expression { .. } => 2,
         Error::Format { .. }
         | Error::TensorMissing { .. }
         | Error::NonFinite { .. }

@@ -1,12 +1,10 @@
-//! Curves as a picture: fixed decimals, a title and a description, colours that colour-blind readers tell apart, a dash
-//! pattern per curve for grey print, and labels at the right with lines to their curves.
+//! Curves as a picture: a dash pattern per curve for grey print, and labels at the right with lines to their curves.
 
 use std::fmt::Write as _;
 
+use super::{COLOURS, escaped, opening};
 use crate::prune::Curve;
 
-/// Okabe and Ito's palette without yellow, which is faint on white.
-const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f"];
 const DASHES: [&str; 4] = ["", "8 3", "2 3", "10 3 2 3"];
 
 const WIDTH: f64 = 860.0;
@@ -16,10 +14,6 @@ const RIGHT: f64 = 262.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 56.0;
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 /// A line chart of top-1 accuracy (or agreement, without labels) over the rate. The same curves give the same bytes.
 #[must_use]
 pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
@@ -27,19 +21,12 @@ pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
     let quantity = if labelled { "top-1 accuracy" } else { "agreement with the whole network" };
     let x = |rate: f64| LEFT + rate * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| TOP + (1.0 - value) * (HEIGHT - TOP - BOTTOM);
-    let mut svg = String::new();
-    // Writing to a string cannot fail, so the results below are not looked at.
-    let _ = writeln!(
-        svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" font-family="Helvetica, Arial, sans-serif" font-size="13" role="img" aria-labelledby="title desc">"#
-    );
-    let _ = writeln!(svg, r#"<title id="title">{}</title>"#, escaped(title));
-    let _ = writeln!(
-        svg,
-        r#"<desc id="desc">{quantity} against the share of weights removed, one line for each of {} pruning methods</desc>"#,
+    let description = format!(
+        "{quantity} against the share of weights removed, one line for each of {} pruning methods",
         curves.len()
     );
-    let _ = writeln!(svg, r##"<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/>"##);
+    let mut svg = opening(WIDTH, HEIGHT, title, &description);
+    // Writing to a string cannot fail, so the results below are not looked at.
     let _ = writeln!(svg, r#"<text x="{LEFT}" y="26" font-size="16" font-weight="bold">{}</text>"#, escaped(title));
     for tick in 0..=5 {
         let value = f64::from(tick) / 5.0;

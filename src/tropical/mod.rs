@@ -1,0 +1,21 @@
+//! The max-plus semiring, polynomials and rational functions over it, and the polyhedra that belong to them.
+
+mod evaluate;
+mod hypersurface;
+mod parse;
+mod polynomial;
+mod print;
+mod rational;
+mod redundancy;
+mod semiring;
+mod subdivision;
+
+pub use evaluate::{DevicePolynomial, narrow};
+pub use hypersurface::{Piece, Shape, hypersurface, region, window};
+pub use parse::{Expression, Syntax, parse};
+pub use polynomial::Polynomial;
+pub use print::{explicit, explicit_rational, monomial, names, tropical, tropical_rational};
+pub use rational::Rational;
+pub use redundancy::{Attainment, attainment, margin};
+pub use semiring::MaxPlus;
+pub use subdivision::{Cell, DualSubdivision, Edge};
