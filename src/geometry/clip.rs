@@ -38,10 +38,8 @@ impl Bounds {
         let mut found: Option<Self> = None;
         for point in points {
             let bounds = found.get_or_insert(Self { low: point, high: point });
-            for k in 0..2 {
-                bounds.low[k] = bounds.low[k].min(point[k]);
-                bounds.high[k] = bounds.high[k].max(point[k]);
-            }
+            bounds.low = std::array::from_fn(|k| bounds.low[k].min(point[k]));
+            bounds.high = std::array::from_fn(|k| bounds.high[k].max(point[k]));
         }
         found.map(|Self { low, high }| {
             let extent = (high[0] - low[0]).max(high[1] - low[1]);

@@ -65,8 +65,7 @@ impl Div for MaxPlus {
     type Output = Option<Self>;
 
     /// The quotient; `None` for division by zero.
-    #[expect(clippy::suspicious_arithmetic_impl, reason = "the quotient of the semiring is the ordinary difference")]
     fn div(self, other: Self) -> Option<Self> {
-        (other != Self::ZERO).then(|| Self(self.0 - other.0))
+        (other != Self::ZERO).then_some(Self(self.0 - other.0))
     }
 }

@@ -139,7 +139,7 @@ fn height_scale(places: &Array2<f64>, coefficients: &[f64]) -> f64 {
     if high > 0.0 && wide > 0.0 { (wide / high).log2().round().clamp(-900.0, 900.0).exp2() } else { 1.0 }
 }
 
-/// The most facets that a hull of `n` points of `R^d` can have (McMullen's upper bound theorem).
+/// The most facets that a hull of `n` points of `R^d` can have (the upper bound theorem of `McMullen`).
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
 fn most_facets(n: usize, d: usize) -> f64 {
     let choose = |n: usize, k: usize| (0..k).map(|i| (n - i) as f64 / (i + 1) as f64).product::<f64>();

@@ -65,7 +65,10 @@ fn polynomials_form_a_semiring_and_evaluation_is_a_homomorphism() {
             let [r, s] = [(&f, &g), (&g, &h)].map(|(f, g)| Rational { numerator: f.clone(), denominator: g.clone() });
             let [v, w] = [&r, &s].map(|r| r.evaluate(&x));
             assert_eq!((r.add(&s).unwrap().evaluate(&x), r.multiply(&s).unwrap().evaluate(&x)), (v.max(w), v + w));
-            assert_eq!((r.power(2.0).unwrap().evaluate(&x), r.power(-1.0).unwrap().evaluate(&x)), (2.0 * v, -v));
+            assert_eq!(
+                (r.clone().power(2.0).unwrap().evaluate(&x), r.power(-1.0).unwrap().evaluate(&x)),
+                (2.0 * v, -v)
+            );
         }
     }
 }

@@ -91,7 +91,7 @@ fn errors_show_the_column() {
         ("x + -inf", 6, "finite numbers"),
         ("1e999 x", 1, "beyond the range"),
         ("x ? y", 3, "`?` has no meaning"),
-        ("1.2.3x + 0", 4, "`.` is not a number"),
+        ("1.2.3x + 0", 1, "`1.2.3` is not a number"),
         ("max(x, y", 9, "expected `)`"),
         ("max()", 5, "expected a term"),
         ("max(x, y) * max(x, 0)", 11, "not piecewise linear"),

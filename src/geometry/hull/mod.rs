@@ -39,6 +39,9 @@ pub struct Hull {
     tolerance: f64,
 }
 
+/// Relative length below which a part of a normal counts as the others' combination.
+const NORMALS: f64 = 1e-7;
+
 impl Hull {
     /// The tolerance that belongs to f64 and points of moderate dimension.
     pub const TOLERANCE: f64 = 1e-9;
@@ -98,10 +101,17 @@ impl Hull {
         };
         let diameter = (0..rank).map(spread).fold(0.0, f64::max);
         let mut facets = facets::facets(&simplices, row, &inner, self.tolerance * diameter);
-        // A point of fewer than `rank` facets is inside a face. Two such facets can share a ridge only.
-        let mut incident = vec![0_usize; self.coordinates.nrows()];
-        facets.iter().flat_map(|facet| &facet.vertices).for_each(|v| incident[*v] += 1);
-        facets.iter_mut().for_each(|facet| facet.vertices.retain(|v| incident[*v] >= rank));
+        // The normals at a vertex span the space; those at a point inside a face do not.
+        let mut incident: Vec<Vec<usize>> = vec![Vec::new(); self.coordinates.nrows()];
+        for (number, facet) in facets.iter().enumerate() {
+            facet.vertices.iter().for_each(|v| incident[*v].push(number));
+        }
+        let spans = |around: &Vec<usize>| {
+            // Up to three dimensions, a point inside a facet is in one facet, and a point inside an edge is in two.
+            around.len() >= rank && (rank <= 3 || normal_rank(&facets, around) == rank)
+        };
+        let extreme: Vec<bool> = incident.iter().map(spans).collect();
+        facets.iter_mut().for_each(|facet| facet.vertices.retain(|v| extreme[*v]));
         facets.retain(|facet| facet.vertices.len() >= rank);
         self.vertices = facets.iter().flat_map(|facet| facet.vertices.iter().copied()).collect();
         self.vertices.sort_unstable();
@@ -142,6 +152,17 @@ impl Hull {
     }
 }
 
+/// Dimension of the span of some facets' normals.
+fn normal_rank(facets: &[Facet], around: &[usize]) -> usize {
+    let dimension = facets[around[0]].normal.len();
+    // With the origin among them, the affine hull of the normals is their span.
+    let rows = Array2::from_shape_fn((around.len() + 1, dimension), |(i, j)| match i {
+        0 => 0.0,
+        _ => facets[around[i - 1]].normal[j],
+    });
+    AffineFrame::of(&rows, NORMALS).rank()
+}
+
 /// Unit normal of the hyperplane through `d` points of `R^d`; zero where they do not span one.
 pub(crate) fn simplex_normal(rows: &[&[f64]]) -> Vec<f64> {
     facets::normal(rows).0
@@ -173,9 +194,7 @@ mod tests {
     /// A 3 x 3 x 3 grid: eight corners, and every other point lies in the middle of an edge, a face or the body.
     #[test]
     fn a_grid_has_the_corners_of_its_cube() {
-        let grid = Array2::from_shape_fn((27, 3), |(i, j)| {
-            f64::from(u8::try_from(i / 3_usize.pow(j as u32) % 3).unwrap_or(0))
-        });
+        let grid = Array2::from_shape_fn((27, 3), |(i, j)| [0.0, 1.0, 2.0][i / [1, 3, 9][j] % 3]);
         let hull = Hull::new(&grid, Hull::TOLERANCE);
         assert_eq!(hull.vertices, [0, 2, 6, 8, 18, 20, 24, 26]);
         assert_eq!((hull.facets.len(), hull.edges().len()), (6, 12));

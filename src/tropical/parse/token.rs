@@ -99,7 +99,8 @@ pub(super) fn tokens(text: &str, syntax: Syntax) -> Result<Vec<Token>> {
 fn number_end(characters: &[char], mut at: usize) -> usize {
     let digits = |from: usize| from + characters[from..].iter().take_while(|c| c.is_ascii_digit()).count();
     at = digits(at);
-    if characters.get(at) == Some(&'.') {
+    // A second point belongs to the same word, which then is no number.
+    while characters.get(at) == Some(&'.') {
         at = digits(at + 1);
     }
     if characters.get(at).is_some_and(|c| matches!(c, 'e' | 'E')) {
