@@ -11,7 +11,7 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 const LIBRARIES: [&str; 6] =
     ["contraction", "grid", "rows_broadcast", "rows_direct", "rows_registers", "rows_workgroup"];
 /// Shader files with a kernel that operations use, but that is none itself.
-const HELPERS: [&str; 1] = ["pack"];
+const HELPERS: [&str; 2] = ["pack", "convolution_grouped"];
 
 /// Stems of the files in a folder of the package, without those named.
 fn stems(folder: &str, without: &[&str]) -> BTreeSet<String> {
@@ -77,7 +77,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         "transfer",
     ];
     assert_eq!(operations(), stems("src/backend/gpu", &infrastructure));
-    assert_eq!(operations(), stems("tests/backends", &["main", "harness", "tolerance", "device", "limits"]));
+    assert_eq!(operations(), stems("tests/backends", &["main", "harness", "tolerance", "device", "limits", "images"]));
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {
         let cpu = stems("src/backend/cpu", &["mod"]);
         let missing: Vec<_> = operations().difference(&cpu).cloned().collect();

@@ -1,6 +1,6 @@
 //! The shape rules of the contracts, one function per operation, shared by the backends.
 
-use super::{HalfStep, Transpose};
+use super::{HalfStep, Transpose, Window};
 use crate::error::{Error, Result};
 
 type Shape = [usize; 2];
@@ -156,4 +156,82 @@ pub(crate) fn classify(logits: Shape, labels: Option<usize>) -> Result<usize> {
         same("classify", "labels", [labels, 1], [logits[0], 1])?;
     }
     Ok(logits[0])
+}
+
+/// Returns the shape of the rows.
+pub(crate) fn unfold(images: Shape, window: &Window, positions: Option<usize>) -> Result<Shape> {
+    let [height, width] = window.positions()?;
+    same("unfold", "images", images, [images[0], window.length()])?;
+    Ok([positions.unwrap_or(images[0] * height * width), window.image[0] * window.entries()])
+}
+
+/// Fails unless each of the positions lies on one of `images` images.
+pub(crate) fn positions(positions: &[u32], images: usize, [height, width]: Shape) -> Result<()> {
+    let count = images * height * width;
+    match positions.iter().find(|position| **position as usize >= count) {
+        None => Ok(()),
+        Some(position) => {
+            let problem = format!("position {position} of {count}");
+            Err(Error::Argument { argument: "positions", problem })
+        }
+    }
+}
+
+/// Returns the shape of the result and the number of positions of the window.
+pub(crate) fn convolution(
+    images: Shape,
+    weights: Shape,
+    bias: Option<Shape>,
+    window: &Window,
+    groups: usize,
+) -> Result<(Shape, Shape)> {
+    let [height, width] = window.positions()?;
+    same("convolution", "images", images, [images[0], window.length()])?;
+    let divides = |count: usize| groups > 0 && count.is_multiple_of(groups);
+    if !divides(window.image[0]) || !divides(weights[0]) {
+        let problem = format!("{groups} groups of {} channels to {}", window.image[0], weights[0]);
+        return Err(Error::Argument { argument: "groups", problem });
+    }
+    same("convolution", "weights", weights, [weights[0], window.image[0] / groups * window.entries()])?;
+    vector("convolution", "bias", bias, weights[0])?;
+    Ok(([images[0], weights[0] * height * width], [height, width]))
+}
+
+/// Returns the shape of the result and the number of positions of the window.
+pub(crate) fn pooling(images: Shape, window: &Window) -> Result<(Shape, Shape)> {
+    let [height, width] = window.positions()?;
+    same("pooling", "images", images, [images[0], window.length()])?;
+    for axis in 0..2 {
+        let span = window.dilation[axis] * (window.kernel[axis] - 1) + 1;
+        let reach = window.image[1 + axis] + window.padding[axis];
+        // A window that starts behind the image, or ends before it, has nothing to fold.
+        let last = (if axis == 0 { height - 1 } else { width - 1 }) * window.stride[axis];
+        let gap = window.dilation[axis] > window.image[1 + axis] && window.kernel[axis] > 1;
+        if window.padding[axis] >= span || last >= reach || gap {
+            let problem = format!("some positions of {window:?} lie in the padding alone");
+            return Err(Error::Argument { argument: "window", problem });
+        }
+    }
+    Ok(([images[0], window.image[0] * height * width], [height, width]))
+}
+
+/// Returns the shape of the result.
+pub(crate) fn weighted_sum(a: Shape, b: Option<Shape>, factors: [f32; 2]) -> Result<Shape> {
+    if let Some(b) = b {
+        same("weighted_sum", "b", b, a)?;
+    }
+    match factors.iter().find(|factor| !factor.is_finite()) {
+        None => Ok(a),
+        Some(factor) => Err(Error::Argument { argument: "factors", problem: format!("{factor} is not finite") }),
+    }
+}
+
+/// Returns the shape of the result.
+pub(crate) fn concatenate(parts: &[Shape]) -> Result<Shape> {
+    let Some(first) = parts.first() else {
+        return Err(Error::Argument { argument: "parts", problem: "there is none".to_owned() });
+    };
+    let [rows, _] = *first;
+    parts.iter().try_for_each(|part| same("concatenate", "parts", *part, [rows, part[1]]))?;
+    Ok([rows, parts.iter().map(|part| part[1]).sum()])
 }

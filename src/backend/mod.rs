@@ -9,6 +9,7 @@ mod gpu;
 mod reference;
 mod rows;
 mod self_test;
+mod window;
 
 use ndarray::Array2;
 use serde::Serialize;
@@ -23,6 +24,7 @@ pub use reference::Reference;
 pub(crate) use rows::vectorised;
 pub use rows::{RowSource, SharedValues};
 pub use self_test::{SelfTest, self_test};
+pub use window::{Pooling, Window};
 
 /// What kind of backend computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -313,4 +315,52 @@ pub trait Backend: Sync {
     ///
     /// `logits`: `n x k`, `k >= 1`; `labels`: `n`, each below `k`.
     fn classify(&self, logits: &Self::Matrix, labels: Option<&Self::Indices>) -> Result<Classified<Self::Indices>>;
+
+    /// Copies windows of images to rows: the unfolding under which a convolution is a product of matrices.
+    ///
+    /// `images`: `n x (C H W)`, NCHW. Row `i` of the result belongs to position `p_i`, or to position `i` without
+    /// `positions`: window `p % (Y X)` of image `p / (Y X)`, where `Y x X` are the [`Window::positions`], row-major.
+    /// Column `(c k_h + k_y) k_w + k_x` is the pixel of channel `c` under entry `[k_y, k_x]`, 0 in the padding.
+    /// `positions`: each below `n Y X`; returns `r x (C k_h k_w)`.
+    fn unfold(&self, images: &Self::Matrix, window: &Window, positions: Option<&Self::Indices>)
+    -> Result<Self::Matrix>;
+
+    /// One convolutional layer, the cross-correlation
+    /// `Y_o(y, x) = phi(b_o + sum_c sum_k W_o(c, k) X_c(stride (y, x) + dilation k - padding))`.
+    ///
+    /// `images`: `n x (C H W)`, NCHW; `weights`: `m x (C / groups * k_h k_w)`, a row per output channel with the inner
+    /// order of [`Backend::unfold`]; `bias`: `1 x m`; returns `n x (m Y X)`, NCHW. `groups` divides `C` and `m`: output
+    /// channels of group `g` read the `C / groups` input channels of group `g` only.
+    fn convolution(
+        &self,
+        images: &Self::Matrix,
+        weights: &Self::Matrix,
+        bias: Option<&Self::Matrix>,
+        window: &Window,
+        groups: usize,
+        activation: Activation,
+    ) -> Result<Self::Matrix>;
+
+    /// Folds the entries of each window in each channel, see [`Pooling`].
+    ///
+    /// `images`: `n x (C H W)`, NCHW; returns `n x (C Y X)`. Padding is smaller than the span of a window, so that every
+    /// window meets the image. Global pooling is a window as large as the image.
+    fn pooling(&self, images: &Self::Matrix, window: &Window, pooling: Pooling) -> Result<Self::Matrix>;
+
+    /// `Y = phi(alpha A + beta B)`, entry by entry; `phi(alpha A)` without `b`.
+    ///
+    /// `a`, `b`: `n x m`, `[alpha, beta]` finite; returns `n x m`. Residual sums, an activation by itself, and leaky
+    /// ReLU, which is `slope x + (1 - slope) max(x, 0)`.
+    fn weighted_sum(
+        &self,
+        a: &Self::Matrix,
+        b: Option<&Self::Matrix>,
+        factors: [f32; 2],
+        activation: Activation,
+    ) -> Result<Self::Matrix>;
+
+    /// Puts matrices side by side: row `i` is the rows `i` of all `parts`, in their order.
+    ///
+    /// `parts`: at least one, all with `n` rows. Of images, NCHW, this joins channels.
+    fn concatenate(&self, parts: &[&Self::Matrix]) -> Result<Self::Matrix>;
 }

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
-    RowUpdate, Transpose, check,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
+    RowSource, RowUpdate, Transpose, Window, check,
 };
 use crate::error::Result;
 
@@ -314,5 +314,89 @@ impl Backend for Reference {
             })
         });
         Ok(Classified { class, rank: rank.collect() })
+    }
+
+    fn unfold(&self, images: &Array2<f64>, window: &Window, positions: Option<&Vec<u32>>) -> Result<Array2<f64>> {
+        let shape = check::unfold(shape(images), window, positions.map(Vec::len))?;
+        let [height, width] = window.positions()?;
+        positions.map_or(Ok(()), |positions| check::positions(positions, images.nrows(), [height, width]))?;
+        let plane = window.image[1] * window.image[2];
+        Ok(Array2::from_shape_fn(shape, |(row, column)| {
+            let position = positions.map_or(row, |positions| positions[row] as usize);
+            let (image, at) = (position / (height * width), position % (height * width));
+            let (channel, entry) = (column / window.entries(), column % window.entries());
+            let entry = [entry / window.kernel[1], entry % window.kernel[1]];
+            let pixel = window.pixel([at / width, at % width], entry);
+            pixel.map_or(0.0, |pixel| images[[image, channel * plane + pixel]])
+        }))
+    }
+
+    fn convolution(
+        &self,
+        images: &Array2<f64>,
+        weights: &Array2<f64>,
+        bias: Option<&Array2<f64>>,
+        window: &Window,
+        groups: usize,
+        activation: Activation,
+    ) -> Result<Array2<f64>> {
+        let (shape, [height, width]) =
+            check::convolution(shape(images), shape(weights), bias.map(shape), window, groups)?;
+        let plane = window.image[1] * window.image[2];
+        let (inputs, outputs) = (window.image[0] / groups, weights.nrows() / groups);
+        Ok(Array2::from_shape_fn(shape, |(i, j)| {
+            let (output, at) = (j / (height * width), j % (height * width));
+            let mut z = bias.map_or(0.0, |b| b[[0, output]]);
+            for channel in 0..inputs {
+                for entry in 0..window.entries() {
+                    let place = [entry / window.kernel[1], entry % window.kernel[1]];
+                    if let Some(pixel) = window.pixel([at / width, at % width], place) {
+                        let input = output / outputs * inputs + channel;
+                        z += weights[[output, channel * window.entries() + entry]] * images[[i, input * plane + pixel]];
+                    }
+                }
+            }
+            if activation == Activation::Relu { z.max(0.0) } else { z }
+        }))
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "windows have far fewer than 2^53 entries")]
+    fn pooling(&self, images: &Array2<f64>, window: &Window, pooling: Pooling) -> Result<Array2<f64>> {
+        let (shape, [height, width]) = check::pooling(shape(images), window)?;
+        let plane = window.image[1] * window.image[2];
+        Ok(Array2::from_shape_fn(shape, |(i, j)| {
+            let (channel, at) = (j / (height * width), j % (height * width));
+            let entries = (0..window.entries()).filter_map(|entry| {
+                let place = [entry / window.kernel[1], entry % window.kernel[1]];
+                window.pixel([at / width, at % width], place).map(|pixel| images[[i, channel * plane + pixel]])
+            });
+            match pooling {
+                Pooling::Max => arg_max(entries).1,
+                Pooling::Average => entries.clone().sum::<f64>() / entries.count() as f64,
+                Pooling::AveragePadded => entries.sum::<f64>() / window.entries() as f64,
+            }
+        }))
+    }
+
+    fn weighted_sum(
+        &self,
+        a: &Array2<f64>,
+        b: Option<&Array2<f64>>,
+        factors: [f32; 2],
+        activation: Activation,
+    ) -> Result<Array2<f64>> {
+        let [n, m] = check::weighted_sum(shape(a), b.map(shape), factors)?;
+        let [alpha, beta] = factors.map(f64::from);
+        Ok(Array2::from_shape_fn((n, m), |at| {
+            let z = alpha * a[at] + b.map_or(0.0, |b| beta * b[at]);
+            if activation == Activation::Relu { z.max(0.0) } else { z }
+        }))
+    }
+
+    fn concatenate(&self, parts: &[&Array2<f64>]) -> Result<Array2<f64>> {
+        check::concatenate(&parts.iter().map(|part| shape(part)).collect::<Vec<_>>())?;
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
+        let joined = ndarray::concatenate(ndarray::Axis(1), &views);
+        joined.map_err(|error| crate::Error::Internal { what: error.to_string() })
     }
 }

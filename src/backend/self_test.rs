@@ -4,7 +4,7 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{Activation, Backend, Cutoff, HalfStep, Reference, Transpose};
+use super::{Activation, Backend, Cutoff, HalfStep, Pooling, Reference, Transpose, Window};
 use crate::error::Result;
 
 /// Rows, columns and inner length: odd, so that every tile has an edge, and past one tile of every kernel.
@@ -30,7 +30,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 14] = [
+const OPERATIONS: [(&str, usize); 19] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -45,6 +45,11 @@ const OPERATIONS: [(&str, usize); 14] = [
     ("path_norms", 140),
     ("threshold_mask", 0),
     ("classify", 0),
+    ("unfold", 0),
+    ("convolution", 132 * 12),
+    ("pooling", 12),
+    ("weighted_sum", 3),
+    ("concatenate", 0),
 ];
 
 /// Runs every operation on small seeded data and compares it with [`Reference`].
@@ -102,6 +107,13 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     // The logits are the data themselves, so that a rounding cannot change a class.
     let classified = backend.classify(&x, Some(&backend.upload_indices(&labels)?))?;
     let ranks = backend.download_indices(&classified.rank)?;
+    let window = Window { stride: [2, 1], padding: [2, 1, 0, 2], ..Window::new([5, 11, 9], [4, 3]) };
+    let (images, kernels) = (data("images", n, window.length())?, data("kernels", m, 5 * window.entries())?);
+    let windows = backend.unfold(&images, &window, None)?;
+    let convolved = backend.convolution(&images, &kernels, Some(&b), &window, 1, Activation::Relu)?;
+    let pooled = backend.pooling(&images, &window, Pooling::Average)?;
+    let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
+    let joined = backend.concatenate(&[&x, &layer])?;
     Ok(vec![
         backend.download(&layer)?,
         backend.download(&product)?,
@@ -117,6 +129,11 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&path)?,
         backend.download(&kept)?,
         column(&ranks),
+        backend.download(&windows)?,
+        backend.download(&convolved)?,
+        backend.download(&pooled)?,
+        backend.download(&sum)?,
+        backend.download(&joined)?,
     ])
 }
 

@@ -5,7 +5,9 @@ mod affine;
 mod buffers;
 mod class_supports;
 mod classify;
+mod concatenate;
 mod contraction;
+mod convolution;
 mod direct;
 mod generators;
 mod matmul;
@@ -14,7 +16,9 @@ mod max_plus_matmul;
 mod narrow;
 mod nearest;
 mod operand;
+mod patches;
 mod path_norms;
+mod pooling;
 mod row_scores;
 mod row_update;
 mod support_function;
@@ -23,6 +27,8 @@ mod tests;
 mod threshold_mask;
 mod transpose;
 mod tropical_eval;
+mod unfold;
+mod weighted_sum;
 
 use std::fs;
 
@@ -30,8 +36,8 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
-    RowUpdate, Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
+    RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::Result;
 
@@ -218,5 +224,39 @@ impl Backend for Cpu {
 
     fn classify(&self, logits: &HostMatrix, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {
         classify::classify(logits, labels.map(Vec::as_slice))
+    }
+
+    fn unfold(&self, images: &HostMatrix, window: &Window, positions: Option<&Vec<u32>>) -> Result<HostMatrix> {
+        unfold::unfold(images, window, positions.map(Vec::as_slice))
+    }
+
+    fn convolution(
+        &self,
+        images: &HostMatrix,
+        weights: &HostMatrix,
+        bias: Option<&HostMatrix>,
+        window: &Window,
+        groups: usize,
+        activation: Activation,
+    ) -> Result<HostMatrix> {
+        convolution::convolution(images, weights, bias, window, groups, activation)
+    }
+
+    fn pooling(&self, images: &HostMatrix, window: &Window, pooling: Pooling) -> Result<HostMatrix> {
+        pooling::pooling(images, window, pooling)
+    }
+
+    fn weighted_sum(
+        &self,
+        a: &HostMatrix,
+        b: Option<&HostMatrix>,
+        factors: [f32; 2],
+        activation: Activation,
+    ) -> Result<HostMatrix> {
+        weighted_sum::weighted_sum(a, b, factors, activation)
+    }
+
+    fn concatenate(&self, parts: &[&HostMatrix]) -> Result<HostMatrix> {
+        concatenate::concatenate(parts)
     }
 }

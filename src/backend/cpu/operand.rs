@@ -8,6 +8,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::contraction::{PanelWidth, ROWS, arch};
+use super::patches::Patches;
 use super::transpose::transpose;
 
 /// Which index of a [`View`] is contiguous.
@@ -143,6 +144,8 @@ pub(super) enum Columns<'a> {
     Loose(View<'a>),
     /// Row-major and not worth packing.
     Direct(View<'a>),
+    /// Windows of images, to be packed panel by panel.
+    Patches(Patches<'a>),
 }
 
 impl Columns<'_> {
@@ -155,6 +158,7 @@ impl Columns<'_> {
         match self {
             Self::Packed(packed) => packed.columns,
             Self::Loose(view) | Self::Direct(view) => view.rows,
+            Self::Patches(patches) => patches.count,
         }
     }
 
@@ -176,6 +180,11 @@ impl Columns<'_> {
             Self::Loose(view) | Self::Direct(view) => {
                 let out = scratch.at_least(inner.len() * width);
                 view.pack_vectors(simd, first, width, inner, out);
+                out
+            }
+            Self::Patches(patches) => {
+                let out = scratch.at_least(inner.len() * width);
+                patches.pack(first, width, inner, out);
                 out
             }
         }

@@ -58,6 +58,8 @@ pub(super) struct Shape {
 #[derive(Debug)]
 pub(super) struct Panels {
     width: u32,
+    /// The length to which the inner range is padded: that of the left operand.
+    inner: usize,
     transpose: Transpose,
     pieces: Vec<(Rectangle, Buffer)>,
 }
@@ -140,13 +142,15 @@ impl Contraction<'_> {
             let fresh = || -> Result<Panels> {
                 let pack = |rectangle: Rectangle| Ok((rectangle.clone(), self.pack(context, &rectangle)?));
                 let pieces = rectangles.iter().cloned().map(pack).collect::<Result<_>>()?;
-                Ok(Panels { width: tile.columns, transpose, pieces })
+                Ok(Panels { width: tile.columns, inner, transpose, pieces })
             };
             if source.panels.get().is_none() {
                 // Another thread may have been first: its panels are as good.
                 let _ = source.panels.set(fresh()?);
             }
-            let fits = |panels: &&Panels| panels.width == tile.columns && panels.transpose == transpose;
+            let fits = |panels: &&Panels| {
+                panels.width == tile.columns && panels.inner == inner && panels.transpose == transpose
+            };
             match source.panels.get().filter(fits) {
                 Some(panels) => panels.pieces.iter().try_for_each(|(rectangle, y)| visit(rectangle, y)),
                 None => fresh()?.pieces.iter().try_for_each(|(rectangle, y)| visit(rectangle, y)),

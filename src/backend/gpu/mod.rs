@@ -9,8 +9,10 @@ mod affine;
 mod cache;
 mod class_supports;
 mod classify;
+mod concatenate;
 mod context;
 mod contraction;
+mod convolution;
 mod generators;
 mod grid;
 mod kernel;
@@ -22,6 +24,7 @@ mod nearest;
 mod pack;
 mod path_norms;
 mod pool;
+mod pooling;
 mod row_scores;
 mod row_update;
 mod support_function;
@@ -30,14 +33,16 @@ mod tile;
 mod transfer;
 mod tropical_eval;
 mod tuning;
+mod unfold;
+mod weighted_sum;
 
 use std::path::PathBuf;
 
 use ndarray::Array2;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, RowScores, RowSource,
-    RowUpdate, Transpose,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
+    RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -128,6 +133,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         support_function::SOURCE,
         class_supports::SOURCE,
         activation_patterns::SOURCE,
+        convolution::SOURCE,
     ];
     let others = [
         (pack::SOURCE, &panels),
@@ -137,6 +143,11 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (path_norms::FORWARD, &rows),
         (threshold_mask::ROWS, &rows),
         (classify::SOURCE, &rows),
+        (unfold::SOURCE, &rows),
+        (convolution::GROUPED, &rows),
+        (pooling::SOURCE, &rows),
+        (weighted_sum::SOURCE, &rows),
+        (concatenate::SOURCE, &rows),
     ];
     contractions
         .iter()
@@ -264,5 +275,39 @@ impl Backend for Gpu {
 
     fn classify(&self, logits: &Matrix, labels: Option<&Indices>) -> Result<Classified<Indices>> {
         classify::classify(&self.context, logits, labels)
+    }
+
+    fn unfold(&self, images: &Matrix, window: &Window, positions: Option<&Indices>) -> Result<Matrix> {
+        unfold::unfold(&self.context, images, window, positions)
+    }
+
+    fn convolution(
+        &self,
+        images: &Matrix,
+        weights: &Matrix,
+        bias: Option<&Matrix>,
+        window: &Window,
+        groups: usize,
+        activation: Activation,
+    ) -> Result<Matrix> {
+        convolution::convolution(&self.context, images, weights, bias, window, groups, activation)
+    }
+
+    fn pooling(&self, images: &Matrix, window: &Window, pooling: Pooling) -> Result<Matrix> {
+        pooling::pooling(&self.context, images, window, pooling)
+    }
+
+    fn weighted_sum(
+        &self,
+        a: &Matrix,
+        b: Option<&Matrix>,
+        factors: [f32; 2],
+        activation: Activation,
+    ) -> Result<Matrix> {
+        weighted_sum::weighted_sum(&self.context, a, b, factors, activation)
+    }
+
+    fn concatenate(&self, parts: &[&Matrix]) -> Result<Matrix> {
+        concatenate::concatenate(&self.context, parts)
     }
 }
