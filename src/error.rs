@@ -31,6 +31,18 @@ pub enum Error {
         /// Bytes that the device allows.
         limit: u64,
     },
+    /// The vertices of a zonotope may take more memory than they may have.
+    #[error(
+        "up to {vertices} vertices would take {bytes} bytes, more than the {limit} that they may take: sample them, or allow more memory"
+    )]
+    TooManyVertices {
+        /// The largest possible number, attained in general position.
+        vertices: u128,
+        /// Bytes of so many patterns and vertices.
+        bytes: u128,
+        /// Bytes that they may take.
+        limit: u64,
+    },
     /// A product or sum left the range of f32.
     #[error("{what} of layer `{layer}` overflows f32; rescale its weights")]
     Overflow {

@@ -4,6 +4,7 @@
 //! the arrangement of the hyperplanes `<g_i, u> = 0`: an *activation pattern* `s` is the vertex `shift + sum_i s_i g_i`.
 
 pub mod clip;
+mod directions;
 pub mod frame;
 pub mod hull;
 mod interval;
@@ -12,10 +13,14 @@ mod polygon;
 mod vertices;
 mod zonotope;
 
+pub use directions::directions;
 pub use frame::AffineFrame;
 pub use hull::{Facet, Hull};
 pub use interval::Interval;
 pub use patterns::Patterns;
 pub use polygon::{ConvexPolygon, Edge, PolygonSupport};
-pub use vertices::{cell_bound, plane_patterns, vertex_bound, zonotope_polygon};
+pub use vertices::{
+    SampleOptions, SampledPatterns, Stop, VertexEstimate, cell_bound, plane_patterns, sample_patterns, vertex_bound,
+    zonotope_patterns, zonotope_polygon,
+};
 pub use zonotope::{CentredZonotope, Membership, Simplified, Zonotope};

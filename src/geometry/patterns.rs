@@ -148,6 +148,14 @@ pub(super) fn set_bits(words: &[u32]) -> impl Iterator<Item = usize> + '_ {
     })
 }
 
+/// Turns the first `bits` bits over: the pattern of the opposite vertex.
+pub(super) fn complement(words: &mut [u32], bits: usize) {
+    words.iter_mut().for_each(|word| *word = !*word);
+    if let (Some(last), rest @ 1..) = (words.last_mut(), bits % 32) {
+        *last &= (1 << rest) - 1;
+    }
+}
+
 /// An index of patterns by their words, with open addressing; a slot holds a place plus one.
 #[derive(Debug, Clone, Default)]
 struct Table {
@@ -214,6 +222,16 @@ mod tests {
         assert_eq!(patterns.len(), known.len());
         assert!(known.iter().all(|(words, at)| patterns.find(words) == Some(*at) && patterns.row(*at) == words));
         assert_eq!(patterns.find(&[u32::MAX, 0, 0]), None);
+    }
+
+    #[test]
+    fn complements_leave_bits_past_the_last_generator_clear() {
+        let mut words = [0b101, 0b1];
+        complement(&mut words, 34);
+        assert_eq!(words, [!0b101, 0b10]);
+        let mut full = [7];
+        complement(&mut full, 32);
+        assert_eq!(full, [!7]);
     }
 
     #[test]

@@ -20,6 +20,11 @@ impl Complement {
         self.basis.len() / self.space.max(1)
     }
 
+    /// A vector of the basis.
+    pub(super) fn vector(&self, at: usize) -> &[f64] {
+        &self.basis[at * self.space..(at + 1) * self.space]
+    }
+
     /// The coordinates of the part of a vector that lies in the complement.
     pub(super) fn coordinates(&self, vector: &[f64]) -> Vec<f64> {
         self.basis.chunks_exact(self.space.max(1)).map(|row| product(row, vector)).collect()

@@ -1,12 +1,18 @@
 //! Vertices of zonotopes and cells of the hyperplane arrangements that they are dual to.
 
+mod angles;
 mod complement;
+mod exact;
 mod plane;
 mod polygon;
+mod rays;
+mod sampled;
 mod volume;
 
+pub use exact::{VertexEstimate, zonotope_patterns};
 pub use plane::plane_patterns;
 pub use polygon::zonotope_polygon;
+pub use sampled::{SampleOptions, SampledPatterns, Stop, sample_patterns};
 pub(super) use volume::subset_volumes;
 
 /// `n` choose `k`, or the largest number where that overflows.
