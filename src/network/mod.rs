@@ -12,6 +12,7 @@ mod mask;
 mod plan;
 mod random;
 mod tensor;
+mod units;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use element::Element;
@@ -22,3 +23,5 @@ pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
 pub use random::random_network;
 pub use tensor::Tensor;
+pub(crate) use units::apply_step;
+pub use units::{ColumnOrder, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};

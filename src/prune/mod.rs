@@ -10,6 +10,7 @@ mod path;
 mod ranking;
 mod run;
 mod select;
+pub mod structured;
 mod timing;
 mod verify;
 

@@ -6,6 +6,7 @@ mod memory;
 pub mod svg;
 mod table;
 mod trace;
+mod units;
 
 use serde::Serialize;
 
@@ -18,6 +19,7 @@ pub use memory::{peak_bytes, resident_bytes};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
+pub use units::{UnitReport, units_table};
 
 /// The schema of every report.
 pub const SCHEMA: &str = "tropix.report/1";

@@ -8,7 +8,7 @@ use crate::prune::{Accuracy, Curve};
 /// A rule under the header and nothing else.
 const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-fn table(header: &[&str]) -> Table {
+pub(super) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE).set_header(header);
     for column in table.column_iter_mut().skip(1) {
@@ -25,11 +25,11 @@ pub fn rows_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> S
     table.to_string()
 }
 
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -41,7 +41,7 @@ fn grouped(number: u64) -> String {
     text
 }
 
-fn bytes(number: u64) -> String {
+pub(super) fn bytes(number: u64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
     let size = number as f64;
     match number {

@@ -7,3 +7,4 @@ mod commands;
 mod gpu;
 mod program;
 mod readme;
+mod structured;

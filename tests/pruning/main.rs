@@ -6,3 +6,4 @@ mod curves;
 mod networks;
 mod rates;
 mod rewrites;
+mod structured;

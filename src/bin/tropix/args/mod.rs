@@ -1,10 +1,16 @@
-//! The command line.
+//! The command line: what is shared, and one file per command that has more than a few arguments.
+
+mod method;
+mod prune;
+mod sweep;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tropix::backend::HalfStep;
-use tropix::prune::{KeptWeights, Method, Objective};
+
+pub(crate) use method::{MethodArg, ProtocolArgs};
+pub(crate) use prune::PruneArgs;
+pub(crate) use sweep::SweepArgs;
 
 /// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.
 #[derive(Debug, Parser)]
@@ -145,84 +151,6 @@ pub(crate) struct InspectArgs {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct ProtocolArgs {
-    /// Objective of `tropical`
-    #[arg(long, value_enum, default_value_t = ObjectiveArg::Decoupled)]
-    pub(crate) objective: ObjectiveArg,
-    /// First half-step of `tropical`
-    #[arg(long, value_enum, default_value_t = OrderArg::RowsFirst)]
-    pub(crate) order: OrderArg,
-    /// Leave the bias out of the generators of `tropical`
-    #[arg(long)]
-    pub(crate) no_bias_in_generator: bool,
-    /// What `tropical` writes for the weights that stay
-    #[arg(long, value_enum, default_value_t = KeptArg::Original)]
-    pub(crate) kept_weights: KeptArg,
-    /// Half-steps of the alternation whose objective is reported
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(0..=1000))]
-    pub(crate) half_steps: u16,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PruneArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    /// Where the pruned model goes
-    #[arg(short, long, required_unless_present = "dry_run")]
-    pub(crate) output: Option<PathBuf>,
-    /// Method
-    #[arg(long, value_enum, default_value_t = MethodArg(Method::TropicalPath))]
-    pub(crate) method: MethodArg,
-    /// Share of the weights to remove, 0 to 1
-    #[arg(long, value_parser = rate, required_unless_present = "lambda", conflicts_with = "lambda")]
-    pub(crate) rate: Option<f64>,
-    /// Penalty of `tropical`, in units of generator norms
-    #[arg(long, value_parser = non_negative)]
-    pub(crate) lambda: Option<f64>,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
-    /// Neurons of a hidden layer that stay in any case
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) min_keep: u32,
-    /// Keep all shapes: zeros instead of smaller layers
-    #[arg(long)]
-    pub(crate) no_compact: bool,
-    /// Everything but writing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Fail if a part of the network cannot be pruned
-    #[arg(long)]
-    pub(crate) strict: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SweepArgs {
-    #[command(flatten)]
-    pub(crate) model: ModelArgs,
-    #[command(flatten)]
-    pub(crate) data: DataArgs,
-    #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
-    /// Methods, comma-separated; all by default
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub(crate) methods: Vec<MethodArg>,
-    /// Rates: FROM:TO:STEP, or a comma-separated list
-    #[arg(long, default_value = "0:0.98:0.02", value_parser = rates)]
-    pub(crate) rates: Rates,
-    /// Seeds for methods with a random order, comma-separated; `--seed` by default
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) seeds: Vec<u64>,
-    /// Write the curves as comma-separated values
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-    /// Write the curves as a picture
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
@@ -263,108 +191,4 @@ pub(crate) struct BenchArgs {
     /// Print the memory of one operation, given as NAME,N,D,M: `--scaling` starts a process of its own for each
     #[arg(long, hide = true, value_delimiter = ',', value_name = "OPERATION")]
     pub(crate) memory_of: Vec<String>,
-}
-
-/// A method by its name in reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct MethodArg(pub(crate) Method);
-
-const METHODS: [MethodArg; 8] = {
-    let mut methods = [MethodArg(Method::TropicalPath); 8];
-    let mut at = 0;
-    while at < methods.len() {
-        methods[at] = MethodArg(Method::ALL[at]);
-        at += 1;
-    }
-    methods
-};
-
-impl ValueEnum for MethodArg {
-    fn value_variants<'a>() -> &'a [Self] {
-        &METHODS
-    }
-
-    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
-        Some(clap::builder::PossibleValue::new(self.0.name()))
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum ObjectiveArg {
-    Decoupled,
-    Coupled,
-}
-
-impl From<ObjectiveArg> for Objective {
-    fn from(value: ObjectiveArg) -> Self {
-        match value {
-            ObjectiveArg::Decoupled => Self::Decoupled,
-            ObjectiveArg::Coupled => Self::Coupled,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum OrderArg {
-    RowsFirst,
-    ElementsFirst,
-}
-
-impl From<OrderArg> for HalfStep {
-    fn from(value: OrderArg) -> Self {
-        match value {
-            OrderArg::RowsFirst => Self::Rows,
-            OrderArg::ElementsFirst => Self::Elements,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum KeptArg {
-    Original,
-    Shrunk,
-}
-
-impl From<KeptArg> for KeptWeights {
-    fn from(value: KeptArg) -> Self {
-        match value {
-            KeptArg::Original => Self::Original,
-            KeptArg::Shrunk => Self::Shrunk,
-        }
-    }
-}
-
-/// Rates of a sweep, ascending.
-#[derive(Debug, Clone)]
-pub(crate) struct Rates(pub(crate) Vec<f64>);
-
-fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if (0.0..=1.0).contains(&rate) { Ok(rate) } else { Err("a rate lies between 0 and 1".to_owned()) }
-}
-
-fn non_negative(text: &str) -> Result<f64, String> {
-    let value: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if value >= 0.0 && value.is_finite() {
-        Ok(value)
-    } else {
-        Err("lambda is a finite number of at least 0".to_owned())
-    }
-}
-
-fn rates(text: &str) -> Result<Rates, String> {
-    let mut rates = match *text.split(':').collect::<Vec<_>>() {
-        [from, to, step] => {
-            let (from, to, step) = (rate(from)?, rate(to)?, rate(step)?);
-            if step <= 0.0 || (to - from) / step > 100_000.0 {
-                return Err("the step lies above 0 and makes at most 100,000 rates".to_owned());
-            }
-            // Counted, not added up, so that 0:0.98:0.02 ends at 0.98.
-            (0_u32..).map(|i| from + f64::from(i) * step).take_while(|rate| *rate <= to + step * 1e-6).collect()
-        }
-        [_] => text.split(',').map(rate).collect::<Result<Vec<f64>, _>>()?,
-        _ => return Err("expected FROM:TO:STEP or a comma-separated list".to_owned()),
-    };
-    rates.sort_by(f64::total_cmp);
-    if rates.is_empty() { Err("no rates".to_owned()) } else { Ok(Rates(rates)) }
 }

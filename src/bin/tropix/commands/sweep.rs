@@ -9,7 +9,7 @@ use tropix::prune::{Method, Timing, evaluate, sweep};
 use tropix::report::{Files, Heading, Memory, SweepReport, accuracy_table, curves_csv, curves_svg, curves_table};
 
 use super::prune::protocol;
-use crate::args::{Globals, SweepArgs};
+use crate::args::{Globals, MethodArg, SweepArgs};
 use crate::device::{choose, with_backend};
 use crate::{input, output};
 
@@ -26,7 +26,14 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> a
         // The row protocol needs a block.
         Method::ALL.into_iter().filter(|method| *method != Method::Tropical || head.layers.len() > 1).collect()
     } else {
-        args.methods.iter().map(|method| method.0).collect()
+        let elements = args.methods.iter().map(|method| match method {
+            MethodArg::Elements(method) => Ok(*method),
+            MethodArg::Units(method) => {
+                let problem = format!("`{}` removes neurons; rates are of weights", method.name());
+                Err(Error::Argument { argument: "methods", problem })
+            }
+        });
+        elements.collect::<Result<_, _>>()?
     };
     let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
     let backend = timing.phase("start device", || choose(globals))?;

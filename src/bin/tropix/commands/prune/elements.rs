@@ -1,56 +1,29 @@
-//! `tropix prune`.
+//! Weights go: the unstructured methods and the row protocol.
 
 use std::collections::BTreeMap;
 
 use tropix::Error;
-use tropix::network::format::{self, check_output};
-use tropix::network::{ApplyOptions, Head};
-use tropix::prune::{AlternatingOptions, Method, PruneOptions, Target, Timing, prune};
-use tropix::report::{
-    Change, Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_table, weights,
-};
+use tropix::network::ApplyOptions;
+use tropix::network::format;
+use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
+use tropix::report::{Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_table, weights};
 
-use crate::args::{Globals, ProtocolArgs, PruneArgs};
-use crate::device::{choose, with_backend};
+use super::{Prepared, protocol, written};
+use crate::args::{Globals, PruneArgs};
+use crate::device::with_backend;
 use crate::{input, output};
 
-pub(crate) fn protocol(args: &ProtocolArgs) -> AlternatingOptions {
-    AlternatingOptions {
-        objective: args.objective.into(),
-        bias_in_generator: !args.no_bias_in_generator,
-        kept: args.kept_weights.into(),
-        first: args.order.into(),
-        half_steps: usize::from(args.half_steps),
-    }
-}
-
-pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> anyhow::Result<()> {
-    let target = match (args.rate, args.lambda) {
-        (Some(rate), _) => Target::Rate(rate),
-        (None, lambda) => Target::Lambda(lambda.unwrap_or(0.0)),
-    };
-    if let Some(output) = &args.output {
-        check_output(output, std::slice::from_ref(&args.model.model), globals.force)?;
-    }
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let head = Head::of(&model.network)?;
-    let declined = input::declined(&model.network, &head);
-    if args.strict
-        && let Some(first) = declined.first()
-    {
-        let problem = format!("`{}` ({}) cannot be pruned: {}", first.name, first.op, first.reason);
-        return Err(Error::Unsupported { problem }.into());
-    }
-    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
-    if let Some(output) = &args.output {
-        let inputs = input::paths(&model, data.as_ref());
-        for output in format::outputs(&model, output)? {
-            check_output(&output, &inputs, globals.force)?;
-        }
-    }
-    let backend = timing.phase("start device", || choose(globals))?;
+pub(super) fn run(
+    globals: &Globals,
+    args: &PruneArgs,
+    prepared: &Prepared,
+    method: Method,
+    target: Target,
+    timing: &mut Timing,
+) -> anyhow::Result<()> {
+    let Prepared { model, declined, data, backend } = prepared;
     let options = PruneOptions {
-        method: args.method.0,
+        method,
         seed: globals.seed,
         target,
         alternating: protocol(&args.protocol),
@@ -58,21 +31,18 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
         verify: globals.verify,
     };
     let samples = data.as_ref().map(input::borrowed);
-    let outcome = with_backend!(&backend, backend => prune(backend, &model.network, samples, &options, timing))?;
+    let outcome = with_backend!(backend, backend => prune(backend, &model.network, samples, &options, timing))?;
 
     let layers = layers(&outcome.applied, &outcome.kept);
     let method = options.method.name();
-    let before = model.paths.iter().filter(|path| Some(*path) != args.model.arch.as_ref());
-    let before = before.map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum();
-    let after = match args.output.as_ref().filter(|_| !args.dry_run) {
+    let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
             let note = serde_json::json!({ "method": method, "rate": outcome.rate, "seed": globals.seed });
             let extra = BTreeMap::from([("tropix.pruned".to_owned(), note.to_string())]);
-            timing
-                .phase("write", || format::save(&model, &outcome.applied.network, output, globals.force, &extra))?
-                .bytes
+            let save = || format::save(model, &outcome.applied.network, output, globals.force, &extra);
+            Some(timing.phase("write", save)?.bytes)
         }
-        None => outcome.applied.network.tensors().map(|tensor| tensor.byte_len() as u64).sum(),
+        None => None,
     };
     let mut warnings = model.warnings.clone();
     for layer in outcome.applied.layers.iter().filter(|layer| layer.held_back) {
@@ -82,17 +52,14 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
         heading: Heading::new("prune", globals.seed, backend.device()),
         method,
         options: (options.method == Method::Tropical).then_some(options.alternating),
-        model: Files {
-            input: args.model.model.display().to_string(),
-            output: args.output.as_ref().filter(|_| !args.dry_run).map(|path| path.display().to_string()),
-        },
+        model: Files { input: args.model.model.display().to_string(), output: written(args) },
         data: data.as_ref().map(|data| data.applied.clone()),
         weights: weights(&outcome),
         neurons: hidden_neurons(&layers),
-        file_bytes: Change { before, after },
+        file_bytes: prepared.file_bytes(args, saved, &outcome.applied.network),
         accuracy: outcome.accuracy.clone(),
         layers,
-        declined,
+        declined: declined.clone(),
         alternation: outcome.alternation.clone(),
         verification: outcome.verification.clone(),
         warnings,

@@ -1,0 +1,74 @@
+//! `tropix prune`.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args};
+use tropix::prune::structured::{Keep, LayerKeep};
+
+use super::sweep::share;
+use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs};
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("target").required(true).multiple(true))]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    /// Where the pruned model goes
+    #[arg(short, long, required_unless_present = "dry_run")]
+    pub(crate) output: Option<PathBuf>,
+    /// Method: `tropical-path` where weights go (`--rate`), `path-l2` where neurons go (`--keep`)
+    #[arg(long, value_enum)]
+    pub(crate) method: Option<MethodArg>,
+    /// Share of the weights to remove, 0 to 1
+    #[arg(long, value_parser = share, group = "target", conflicts_with_all = ["lambda", "keep", "layer"])]
+    pub(crate) rate: Option<f64>,
+    /// Penalty of `tropical`, in units of generator norms
+    #[arg(long, value_parser = non_negative, group = "target", conflicts_with_all = ["keep", "layer"])]
+    pub(crate) lambda: Option<f64>,
+    /// Share of the neurons of every hidden layer to keep, 0 to 1
+    #[arg(long, value_parser = share, group = "target")]
+    pub(crate) keep: Option<f64>,
+    /// What one layer keeps, NAME=SHARE, or NAME=128n for a number of neurons; may be repeated, the other layers keep
+    /// `--keep`, or all
+    #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]
+    pub(crate) layer: Vec<LayerKeep>,
+    /// Make numbers of neurons multiples of this
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) round_to: u32,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// Neurons of a hidden layer that stay in any case
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) min_keep: u32,
+    /// Keep all shapes: zeros instead of smaller layers
+    #[arg(long)]
+    pub(crate) no_compact: bool,
+    /// Everything but writing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Fail if a part of the network cannot be pruned
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+fn non_negative(text: &str) -> Result<f64, String> {
+    let value: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if value >= 0.0 && value.is_finite() {
+        Ok(value)
+    } else {
+        Err("lambda is a finite number of at least 0".to_owned())
+    }
+}
+
+/// `NAME=0.5`, or `NAME=128n`.
+fn layer_keep(text: &str) -> Result<LayerKeep, String> {
+    let expected = || format!("`{text}`: expected NAME=SHARE, or NAME=128n for a number of neurons");
+    let (layer, keep) = text.rsplit_once('=').ok_or_else(expected)?;
+    let keep = match keep.strip_suffix('n') {
+        Some(units) => Keep::Units(units.parse().map_err(|_| expected())?),
+        None => Keep::Share(share(keep)?),
+    };
+    Ok(LayerKeep { layer: layer.to_owned(), keep })
+}

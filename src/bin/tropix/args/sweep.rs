@@ -1,0 +1,59 @@
+//! `tropix sweep`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs};
+
+#[derive(Debug, Args)]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// Methods, comma-separated; all by default
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub(crate) methods: Vec<MethodArg>,
+    /// Rates: FROM:TO:STEP, or a comma-separated list
+    #[arg(long, default_value = "0:0.98:0.02", value_parser = rates)]
+    pub(crate) rates: Rates,
+    /// Seeds for methods with a random order, comma-separated; `--seed` by default
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) seeds: Vec<u64>,
+    /// Write the curves as comma-separated values
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+    /// Write the curves as a picture
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
+/// Rates of a sweep, ascending.
+#[derive(Debug, Clone)]
+pub(crate) struct Rates(pub(crate) Vec<f64>);
+
+/// A number from 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(format!("{text} does not lie between 0 and 1")) }
+}
+
+fn rates(text: &str) -> Result<Rates, String> {
+    let mut rates = match *text.split(':').collect::<Vec<_>>() {
+        [from, to, step] => {
+            let (from, to, step) = (share(from)?, share(to)?, share(step)?);
+            if step <= 0.0 || (to - from) / step > 100_000.0 {
+                return Err("the step lies above 0 and makes at most 100,000 rates".to_owned());
+            }
+            // Counted, not added up, so that 0:0.98:0.02 ends at 0.98.
+            (0_u32..).map(|i| from + f64::from(i) * step).take_while(|rate| *rate <= to + step * 1e-6).collect()
+        }
+        [_] => text.split(',').map(share).collect::<Result<Vec<f64>, _>>()?,
+        _ => return Err("expected FROM:TO:STEP or a comma-separated list".to_owned()),
+    };
+    rates.sort_by(f64::total_cmp);
+    if rates.is_empty() { Err("no rates".to_owned()) } else { Ok(Rates(rates)) }
+}

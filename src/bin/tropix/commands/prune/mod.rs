@@ -1,0 +1,108 @@
+//! `tropix prune`: reads what both families of methods need, and hands over to one of them.
+
+mod elements;
+mod units;
+
+use tropix::network::Head;
+use tropix::network::dataset::Dataset;
+use tropix::network::format::{self, ModelFile, check_output};
+use tropix::prune::structured::UnitMethod;
+use tropix::prune::{AlternatingOptions, Method, Target, Timing};
+use tropix::report::{Change, Declined};
+use tropix::{Error, Result};
+
+use crate::args::{Globals, MethodArg, ProtocolArgs, PruneArgs};
+use crate::device::{AnyBackend, choose};
+use crate::input;
+
+pub(crate) fn protocol(args: &ProtocolArgs) -> AlternatingOptions {
+    AlternatingOptions {
+        objective: args.objective.into(),
+        bias_in_generator: !args.no_bias_in_generator,
+        kept: args.kept_weights.into(),
+        first: args.order.into(),
+        half_steps: usize::from(args.half_steps),
+    }
+}
+
+/// What is there before anything is pruned.
+struct Prepared {
+    model: ModelFile,
+    declined: Vec<Declined>,
+    data: Option<Dataset>,
+    backend: AnyBackend,
+}
+
+impl Prepared {
+    /// Bytes of the model's files, and of the pruned ones: those that were written, or those that would be.
+    fn file_bytes(&self, args: &PruneArgs, saved: Option<u64>, network: &tropix::network::Network) -> Change {
+        let before = self.model.paths.iter().filter(|path| Some(*path) != args.model.arch.as_ref());
+        let before = before.map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum();
+        let after = saved.unwrap_or_else(|| network.tensors().map(|tensor| tensor.byte_len() as u64).sum());
+        Change { before, after }
+    }
+}
+
+/// The name of the output that is written, if any.
+fn written(args: &PruneArgs) -> Option<String> {
+    args.output.as_ref().filter(|_| !args.dry_run).map(|path| path.display().to_string())
+}
+
+pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> anyhow::Result<()> {
+    let family = Family::of(args)?;
+    if let Some(output) = &args.output {
+        check_output(output, std::slice::from_ref(&args.model.model), globals.force)?;
+    }
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let head = Head::of(&model.network)?;
+    let declined = input::declined(&model.network, &head);
+    if args.strict
+        && let Some(first) = declined.first()
+    {
+        let problem = format!("`{}` ({}) cannot be pruned: {}", first.name, first.op, first.reason);
+        return Err(Error::Unsupported { problem }.into());
+    }
+    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
+    if let Some(output) = &args.output {
+        let inputs = input::paths(&model, data.as_ref());
+        for output in format::outputs(&model, output)? {
+            check_output(&output, &inputs, globals.force)?;
+        }
+    }
+    let backend = timing.phase("start device", || choose(globals))?;
+    let prepared = Prepared { model, declined, data, backend };
+    match family {
+        Family::Elements(method, target) => elements::run(globals, args, &prepared, method, target, timing),
+        Family::Units(method) => units::run(globals, args, &prepared, method, timing),
+    }
+}
+
+/// The family of methods that the target asks for.
+enum Family {
+    /// `--rate` and `--lambda`: weights go.
+    Elements(Method, Target),
+    /// `--keep` and `--layer`: neurons go.
+    Units(Option<UnitMethod>),
+}
+
+impl Family {
+    fn of(args: &PruneArgs) -> Result<Self> {
+        let target = match (args.rate, args.lambda) {
+            (Some(rate), _) => Some(Target::Rate(rate)),
+            (None, Some(lambda)) => Some(Target::Lambda(lambda)),
+            (None, None) => None,
+        };
+        let wrong = |method: MethodArg, removes: &str, wants: &str| {
+            let problem = format!("`{}` removes {removes}; give {wants}", method.name());
+            Err(Error::Argument { argument: "method", problem })
+        };
+        match (target, args.method) {
+            (Some(target), None) => Ok(Self::Elements(Method::TropicalPath, target)),
+            (Some(target), Some(MethodArg::Elements(method))) => Ok(Self::Elements(method, target)),
+            (Some(_), Some(method)) => wrong(method, "neurons", "`--keep` or `--layer`"),
+            (None, None) => Ok(Self::Units(None)),
+            (None, Some(MethodArg::Units(method))) => Ok(Self::Units(Some(method))),
+            (None, Some(method)) => wrong(method, "weights", "`--rate`"),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Neurons go: the structured methods.
+
+use std::collections::BTreeMap;
+
+use tropix::Error;
+use tropix::network::format;
+use tropix::prune::Timing;
+use tropix::prune::structured::{UnitMethod, UnitOptions, prune_units};
+use tropix::report::{Files, Heading, Memory, UnitReport, units_table};
+
+use super::{Prepared, written};
+use crate::args::{Globals, PruneArgs};
+use crate::device::with_backend;
+use crate::{input, output};
+
+pub(super) fn run(
+    globals: &Globals,
+    args: &PruneArgs,
+    prepared: &Prepared,
+    method: Option<UnitMethod>,
+    timing: &mut Timing,
+) -> anyhow::Result<()> {
+    let Prepared { model, declined, data, backend } = prepared;
+    let options = UnitOptions {
+        seed: globals.seed,
+        layers: args.layer.clone(),
+        round_to: usize::try_from(args.round_to)?,
+        min_keep: usize::try_from(args.min_keep)?,
+        ..UnitOptions::new(method.unwrap_or(UnitMethod::PathL2), args.keep.unwrap_or(1.0))
+    };
+    let samples = data.as_ref().map(input::borrowed);
+    let progress = output::Progress::new(globals);
+    let outcome = with_backend!(backend, backend => {
+        prune_units(backend, &model.network, samples, &options, globals.verify, timing, &progress)
+    })?;
+    let network = &outcome.walked.network;
+    let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
+        Some(output) => {
+            let note = serde_json::json!({ "method": options.method.name(), "seed": globals.seed });
+            let extra = BTreeMap::from([("tropix.pruned".to_owned(), note.to_string())]);
+            Some(timing.phase("write", || format::save(model, network, output, globals.force, &extra))?.bytes)
+        }
+        None => None,
+    };
+    let report = UnitReport {
+        heading: Heading::new("prune", globals.seed, backend.device()),
+        method: options.method.name(),
+        model: Files { input: args.model.model.display().to_string(), output: written(args) },
+        data: data.as_ref().map(|data| data.applied.clone()),
+        parameters: UnitReport::parameters(&model.network, network),
+        neurons: UnitReport::neurons(&outcome.walked),
+        file_bytes: prepared.file_bytes(args, saved, network),
+        accuracy: outcome.accuracy.clone(),
+        layers: outcome.walked.layers.clone(),
+        declined: declined.clone(),
+        verification: outcome.verification.clone(),
+        warnings: model.warnings.clone(),
+        memory: Memory::now(),
+        timing: timing.clone(),
+    };
+    output::result(globals, &report, &text(&report))?;
+    match &report.verification {
+        Some(checks) if checks.iter().any(|check| check.share_of_bound > 1.0) => {
+            let problem = format!("logits leave their bound\n{}", verification(checks));
+            Err(Error::CheckFailed { problem }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
+    format!("reference, before: {}\nreference, after:  {}", output::logits(before), output::logits(after))
+}
+
+fn text(report: &UnitReport) -> String {
+    let device = &report.heading.device;
+    let mut text = format!(
+        "{} on {} ({}), seed {}\n{}",
+        report.method,
+        device.name,
+        device.backend,
+        report.heading.seed,
+        units_table(report),
+    );
+    for declined in &report.declined {
+        text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
+    }
+    if let Some(applied) = &report.data {
+        text.push_str(&format!("\ndata: {applied}"));
+    }
+    if let Some(checks) = &report.verification {
+        text.push_str(&format!("\n{}", verification(checks)));
+    }
+    text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
+    if let Some(output) = &report.model.output {
+        text.push_str(&format!("\nwrote {output}"));
+    }
+    text
+}

@@ -1,0 +1,3 @@
+//! Structured pruning: whole units go.
+
+mod plans;
