@@ -1,6 +1,7 @@
 //! Networks as graphs of layers, views of them, and the files they come from.
 
 mod apply;
+mod block;
 pub mod dataset;
 mod element;
 pub mod format;
@@ -15,6 +16,7 @@ mod tensor;
 mod units;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
+pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
 pub use element::Element;
 pub use forward::{Answers, DeviceHead, PendingAnswers, Samples};
 pub use graph::{Network, Node, Normalize, Op, Origin, Window};

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 mod architecture;
+mod blocks;
 mod data;
 mod files;
+mod graphs;
 mod malformed;
 mod output;
 mod round_trip;

@@ -4,7 +4,7 @@ use serde::Serialize;
 use tropix::Error;
 use tropix::backend::{Backend as _, Reference};
 use tropix::network::format::{self, check_output, write_text};
-use tropix::network::{Head, Network, Op};
+use tropix::network::{Block, Blocks, Head, Layout, Network, Op};
 use tropix::prune::Timing;
 use tropix::report::{Declined, Files, Heading};
 
@@ -19,7 +19,7 @@ struct Report {
     origin: tropix::network::Origin,
     input: Vec<usize>,
     layers: Vec<Layer>,
-    blocks: Vec<[String; 2]>,
+    blocks: Vec<BlockReport>,
     declined: Vec<Declined>,
     extra: Vec<String>,
     warnings: Vec<String>,
@@ -30,9 +30,28 @@ struct Layer {
     name: String,
     op: String,
     inputs: Vec<String>,
-    shape: Option<[usize; 2]>,
-    outputs: Option<usize>,
+    shape: Option<Vec<usize>>,
+    outputs: Option<Vec<usize>>,
     prunable: &'static str,
+}
+
+#[derive(Serialize)]
+struct BlockReport {
+    producer: String,
+    units: usize,
+    norm: Option<String>,
+    activation: String,
+    /// Slope of the activation for negative values: 0 for ReLU.
+    slope: f64,
+    passes: Vec<String>,
+    consumers: Vec<ConsumerReport>,
+}
+
+#[derive(Serialize)]
+struct ConsumerReport {
+    node: String,
+    columns_per_unit: usize,
+    layout: &'static str,
 }
 
 pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) -> anyhow::Result<()> {
@@ -50,45 +69,83 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let network = &model.network;
     let head = Head::of(network);
+    let found = Blocks::of(network)?;
     let report = Report {
         heading: Heading::new("inspect", globals.seed, Reference::new().device()),
         model: Files { input: args.model.model.display().to_string(), output: None },
         origin: network.origin,
         input: network.input.clone(),
-        layers: layers(network, head.as_ref().ok()),
-        blocks: head.as_ref().map(blocks).unwrap_or_default(),
-        declined: head.as_ref().map(|head| input::declined(network, head)).unwrap_or_default(),
+        layers: layers(network, head.as_ref().ok(), &found),
+        blocks: found.blocks.iter().map(block).collect(),
+        declined: found
+            .declined
+            .into_iter()
+            .map(|node| Declined { name: node.node, op: node.op, reason: node.reason })
+            .collect(),
         extra: network.extra.iter().map(|tensor| tensor.name().to_owned()).collect(),
         warnings: head.as_ref().err().map(ToString::to_string).into_iter().chain(model.warnings.clone()).collect(),
     };
     output::result(globals, &report, &text(&report))
 }
 
-fn layers(network: &Network, head: Option<&Head>) -> Vec<Layer> {
-    let lengths = network.output_lengths().unwrap_or_default();
-    let nodes = network.nodes.iter().zip(lengths.into_iter().chain(std::iter::repeat(None)));
+fn layers(network: &Network, head: Option<&Head>, blocks: &Blocks) -> Vec<Layer> {
+    let shapes = network.shapes().unwrap_or_default();
+    let nodes = network.nodes.iter().zip(shapes.into_iter().chain(std::iter::repeat(None)));
     nodes
         .map(|(node, outputs)| {
-            let at = head.and_then(|head| head.layers.iter().position(|layer| layer.name == node.name));
-            let last = head.map_or(0, |head| head.layers.len() - 1);
+            let weights = head.is_some_and(|head| head.layers.iter().any(|layer| layer.name == node.name));
+            let units = blocks.by_producer(&node.name).is_some();
             Layer {
                 name: node.name.clone(),
                 op: node.op.name().to_owned(),
                 inputs: node.inputs.clone(),
-                shape: if let Op::Linear { weight, .. } = &node.op { Some(weight.matrix_shape()) } else { None },
+                shape: match &node.op {
+                    Op::Linear { weight, .. } | Op::Conv { weight, .. } => Some(weight.dimensions().to_vec()),
+                    _ => None,
+                },
                 outputs,
-                prunable: match at {
-                    Some(at) if at < last => "weights and neurons",
-                    Some(_) => "weights",
-                    None => "",
+                prunable: match (weights, units) {
+                    (true, true) => "weights and units",
+                    (true, false) => "weights",
+                    (false, true) => "units",
+                    (false, false) => "",
                 },
             }
         })
         .collect()
 }
 
-fn blocks(head: &Head) -> Vec<[String; 2]> {
-    head.layers.windows(2).map(|pair| [pair[0].name.clone(), pair[1].name.clone()]).collect()
+fn block(block: &Block) -> BlockReport {
+    let consumers = block.consumers.iter().map(|consumer| ConsumerReport {
+        node: consumer.node.clone(),
+        columns_per_unit: consumer.columns.per_unit,
+        layout: match consumer.columns.layout {
+            Layout::Blocks => "blocks",
+            Layout::Strided => "strided",
+        },
+    });
+    BlockReport {
+        producer: block.producer.clone(),
+        units: block.units,
+        norm: block.norm.clone(),
+        activation: block.activation.clone(),
+        slope: block.slope,
+        passes: block.passes.clone(),
+        consumers: consumers.collect(),
+    }
+}
+
+/// The block in one line; what is not said is a ReLU and one column per unit.
+fn line(block: &BlockReport) -> String {
+    let norm = block.norm.iter().map(|norm| format!(", `{norm}`")).collect::<String>();
+    let passes = block.passes.iter().map(|pass| format!("`{pass}`, ")).collect::<String>();
+    let consumers = block.consumers.iter().map(|consumer| match consumer.columns_per_unit {
+        1 => format!("`{}`", consumer.node),
+        columns => format!("`{}` ({columns} columns per unit, {})", consumer.node, consumer.layout),
+    });
+    let consumers = consumers.collect::<Vec<_>>().join(" and ");
+    let relu = if block.slope > 0.0 { "leaky ReLU" } else { "ReLU" };
+    format!("block: `{}`{norm}, {relu}, {passes}{consumers}", block.producer)
 }
 
 fn text(report: &Report) -> String {
@@ -96,16 +153,19 @@ fn text(report: &Report) -> String {
         "{}\n{}",
         report.model.input,
         tropix::report::rows_table(
-            &["node", "operation", "outputs x inputs", "outputs", "prunable"],
+            &["node", "operation", "weight", "outputs", "prunable"],
             report.layers.iter().map(|layer| {
-                let shape = layer.shape.map(|[rows, columns]| format!("{rows} x {columns}")).unwrap_or_default();
-                let outputs = layer.outputs.map(|outputs| outputs.to_string()).unwrap_or_default();
-                vec![layer.name.clone(), layer.op.clone(), shape, outputs, layer.prunable.to_owned()]
+                let shape = |shape: &Option<Vec<usize>>| {
+                    let axes = shape.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
+                    axes.join(" x ")
+                };
+                let (weight, outputs) = (shape(&layer.shape), shape(&layer.outputs));
+                vec![layer.name.clone(), layer.op.clone(), weight, outputs, layer.prunable.to_owned()]
             }),
         )
     );
-    for [first, second] in &report.blocks {
-        text.push_str(&format!("\nblock: `{first}`, ReLU, `{second}`"));
+    for block in &report.blocks {
+        text.push_str(&format!("\n{}", line(block)));
     }
     for declined in &report.declined {
         text.push_str(&format!("\nnot prunable: `{}` ({}): {}", declined.name, declined.op, declined.reason));

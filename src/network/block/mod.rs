@@ -1,0 +1,136 @@
+//! Prunable blocks of a graph: (Affine, ReLU, Affine) found across batch norm, pooling, flatten and dropout.
+//!
+//! The *producer* is a convolution or linear layer, its *units* are output channels or neurons. A unit can be removed,
+//! merged or rescaled when its ReLU is read by nothing but affine operations, the *consumers*, through operations that
+//! keep units apart. Then the network depends on unit `u` only through the columns of the consumers that read it:
+//!
+//! ```text
+//! z_u = norm(W_u x + b_u),   h_u = pool(max(z_u, 0)),   consumer j: sum over u, t of C_j[:, column(u, t)] h_u[t]
+//! ```
+//!
+//! with `q` columns `t = 0 .. q` per unit: `kh kw` for a convolution, `H W` behind a flatten of `H x W` places, 1 for a
+//! linear layer on a linear layer. What does not fit is declined with a reason.
+
+mod fold;
+mod walk;
+
+use super::graph::Network;
+use crate::error::{Error, Result};
+
+pub use fold::Folded;
+
+/// How the columns of a consumer belong to units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// `column = u q + t`: kernels, and a flatten of `channels x height x width`.
+    Blocks,
+    /// `column = t units + u`: a flatten of `height x width x channels`.
+    Strided,
+}
+
+/// The columns of a consumer's weight, as the matrix `outputs x (units q)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    /// Units of the producer.
+    pub units: usize,
+    /// Columns per unit, `q`.
+    pub per_unit: usize,
+    /// Their order.
+    pub layout: Layout,
+}
+
+impl Columns {
+    /// The column of unit `u` at offset `t`.
+    #[must_use]
+    pub fn index(&self, unit: usize, offset: usize) -> usize {
+        match self.layout {
+            Layout::Blocks => unit * self.per_unit + offset,
+            Layout::Strided => offset * self.units + unit,
+        }
+    }
+
+    /// The columns of unit `u`, by offset.
+    pub fn of(self, unit: usize) -> impl Iterator<Item = usize> {
+        (0..self.per_unit).map(move |offset| self.index(unit, offset))
+    }
+
+    /// The columns that stay when only `units` (ascending) stay, in the order of the layout.
+    #[must_use]
+    pub fn keeping(&self, units: &[usize]) -> Vec<usize> {
+        match self.layout {
+            Layout::Blocks => units.iter().flat_map(|unit| self.of(*unit)).collect(),
+            Layout::Strided => {
+                let offsets = 0..self.per_unit;
+                offsets.flat_map(|offset| units.iter().map(move |unit| self.index(*unit, offset))).collect()
+            }
+        }
+    }
+}
+
+/// A node that reads the units of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consumer {
+    /// Name of the convolution or linear layer.
+    pub node: String,
+    /// Which of its columns read which unit.
+    pub columns: Columns,
+}
+
+/// A prunable block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Block {
+    /// Name of the convolution or linear layer whose units can be pruned.
+    pub producer: String,
+    /// Its units: output channels or neurons.
+    pub units: usize,
+    /// The batch norm between the producer and its activation.
+    pub norm: Option<String>,
+    /// The activation.
+    pub activation: String,
+    /// Slope for negative values: 0 for ReLU.
+    pub slope: f64,
+    /// Names of the poolings, flattens and so on that the units pass, in the order of the graph.
+    pub passes: Vec<String>,
+    /// Whether a max pooling is among them: it is not linear, so that only its Lipschitz constant can be used.
+    pub max_pool: bool,
+    /// Who reads the units, at least one.
+    pub consumers: Vec<Consumer>,
+}
+
+/// A convolution or linear layer whose units cannot be pruned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeclinedNode {
+    /// Name of the node.
+    pub node: String,
+    /// Its operation.
+    pub op: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// All blocks of a network, and what is not one.
+#[derive(Debug, Clone, Default)]
+pub struct Blocks {
+    /// Prunable blocks in the order of their producers.
+    pub blocks: Vec<Block>,
+    /// Everything else with weights, but for the last layer, whose units are the classes.
+    pub declined: Vec<DeclinedNode>,
+}
+
+impl Blocks {
+    /// Finds the blocks of a network.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the shapes of the network do not fit, which the readers of files exclude.
+    pub fn of(network: &Network) -> Result<Self> {
+        network.shapes().map_err(|breaks| Error::Internal { what: breaks.join("; ") })?;
+        Ok(walk::blocks(network))
+    }
+
+    /// The block whose units are those of `producer`.
+    #[must_use]
+    pub fn by_producer(&self, producer: &str) -> Option<&Block> {
+        self.blocks.iter().find(|block| block.producer == producer)
+    }
+}
