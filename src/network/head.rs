@@ -53,7 +53,7 @@ impl Head {
                 Op::Relu => relu = true,
                 Op::Flatten | Op::Reshape { .. } | Op::Identity => {}
                 // Class probabilities are in the order of the logits.
-                Op::Softmax if layers.is_empty() => {}
+                Op::Softmax { .. } if layers.is_empty() => {}
                 Op::Linear { .. } if !relu && !layers.is_empty() => break,
                 Op::Linear { weight, bias } => {
                     layers.push(HeadLayer { name, weight: weight.clone(), bias: bias.clone(), relu });

@@ -51,7 +51,10 @@ pub(crate) fn borrowed(data: &Dataset) -> Data<'_> {
 fn not_in_head(network: &Network, name: &str) -> String {
     let after = network.nodes.iter().skip_while(|node| node.name != name).skip(1);
     let passed = |op: &Op| {
-        matches!(op, Op::Linear { .. } | Op::Relu | Op::Flatten | Op::Reshape { .. } | Op::Identity | Op::Softmax)
+        matches!(
+            op,
+            Op::Linear { .. } | Op::Relu | Op::Flatten | Op::Reshape { .. } | Op::Identity | Op::Softmax { .. }
+        )
     };
     let blocks = |node: &&Node| !passed(&node.op) || node.inputs.len() > 1;
     match after.into_iter().find(blocks) {

@@ -119,7 +119,7 @@ impl<'a> Graph<'a> {
                 }
                 Op::Relu => break (next, 0.0),
                 Op::LeakyRelu { slope } => break (next, *slope),
-                Op::Softmax => return Ok(None),
+                Op::Softmax { .. } => return Ok(None),
                 op => return Err(before_activation(next, op)),
             }
             if matches!(next.op, Op::BatchNorm { .. }) && trail.max_pool {

@@ -10,10 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
-use shape::Flow;
 
 pub use op::Op;
-pub(super) use shape::mismatch;
+pub(super) use shape::{Flow, infer, mismatch};
 pub use window::Window;
 
 /// What the file says of the input: `x = (scale * raw - mean) / std`, per channel.
@@ -97,7 +96,7 @@ impl Network {
                     Flow { shape: None, source: name }
                 }));
             }
-            let outgoing = shape::infer(&node.name, &node.op, &incoming).unwrap_or_else(|mut problems| {
+            let outgoing = infer(&node.name, &node.op, &incoming).unwrap_or_else(|mut problems| {
                 breaks.append(&mut problems);
                 Flow { shape: None, source: &node.name }
             });

@@ -85,7 +85,10 @@ pub enum Op {
         axis: usize,
     },
     /// `exp(x_i) / sum_j exp(x_j)` over the classes.
-    Softmax,
+    Softmax {
+        /// Whether its logarithm is given.
+        log: bool,
+    },
     /// The identity, and dropout at inference.
     Identity,
     /// An operation that tropix carries along without computing it.
@@ -117,7 +120,8 @@ impl Op {
             Self::Transpose { .. } => "transpose",
             Self::Add => "add",
             Self::Concat { .. } => "concat",
-            Self::Softmax => "softmax",
+            Self::Softmax { log: false } => "softmax",
+            Self::Softmax { log: true } => "logsoftmax",
             Self::Identity => "identity",
             Self::Carried { op, .. } => op,
         }
@@ -136,18 +140,22 @@ impl Op {
         }
     }
 
-    /// Whether each output element is the image of the one input element at its place, so that shapes stay.
+    /// Whether the output has the shape of the input.
     #[must_use]
-    pub fn is_elementwise(&self) -> bool {
-        /// Activations that tropix does not compute but knows to keep shapes.
-        const CARRIED: [&str; 15] = [
+    pub fn keeps_shape(&self) -> bool {
+        /// What tropix does not compute but knows to keep shapes.
+        const CARRIED: [&str; 19] = [
+            "abs",
+            "affine",
             "celu",
             "clip",
             "elu",
             "erf",
+            "exp",
             "gelu",
             "hardsigmoid",
             "hardswish",
+            "lrn",
             "mish",
             "prelu",
             "relu6",
@@ -158,7 +166,9 @@ impl Op {
             "tanh",
         ];
         match self {
-            Self::Relu | Self::LeakyRelu { .. } | Self::BatchNorm { .. } | Self::Identity => true,
+            Self::Relu | Self::LeakyRelu { .. } | Self::BatchNorm { .. } | Self::Softmax { .. } | Self::Identity => {
+                true
+            }
             Self::Carried { op, .. } => CARRIED.contains(&op.as_str()),
             _ => false,
         }

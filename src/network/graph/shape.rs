@@ -5,9 +5,9 @@ use super::window::Window;
 
 /// The shape of what flows along an edge, if it is known, and the node that decided it.
 #[derive(Debug, Clone)]
-pub(super) struct Flow<'a> {
-    pub(super) shape: Option<Vec<usize>>,
-    pub(super) source: &'a str,
+pub(in crate::network) struct Flow<'a> {
+    pub(in crate::network) shape: Option<Vec<usize>>,
+    pub(in crate::network) source: &'a str,
 }
 
 impl Flow<'_> {
@@ -17,7 +17,7 @@ impl Flow<'_> {
 }
 
 /// The output of node `name` from what flows in, or the places where it does not fit.
-pub(super) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>]) -> Result<Flow<'a>, Vec<String>> {
+pub(in crate::network) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>]) -> Result<Flow<'a>, Vec<String>> {
     let takes_many = matches!(op, Op::Add | Op::Concat { .. } | Op::Carried { .. });
     if inputs.len() != 1 && (!takes_many || (inputs.is_empty() && !matches!(op, Op::Carried { .. }))) {
         let expected = if takes_many { "at least one input" } else { "exactly one input" };
@@ -90,8 +90,8 @@ pub(super) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>]) -> Result<F
             }
         }
         Op::Concat { axis } => concat(name, *axis, inputs),
-        Op::Relu | Op::LeakyRelu { .. } | Op::Softmax | Op::Identity => Ok(first.clone()),
-        Op::Carried { .. } if op.is_elementwise() => Ok(first.clone()),
+        Op::Relu | Op::LeakyRelu { .. } | Op::Softmax { .. } | Op::Identity => Ok(first.clone()),
+        Op::Carried { .. } if op.keeps_shape() => Ok(first.clone()),
         Op::Carried { .. } => Ok(unknown),
     }
 }

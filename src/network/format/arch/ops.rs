@@ -79,7 +79,8 @@ pub(super) fn op(layer: Layer, file: &Path, store: &mut Store) -> Result<Op> {
             Some(&[axis]) if axis > 0 => Op::Concat { axis: axis - 1 },
             Some(other) => return fields.refused(&format!("`axis` is {other:?}, expected one axis behind the batch")),
         },
-        "softmax" => Op::Softmax,
+        "softmax" => Op::Softmax { log: false },
+        "logsoftmax" => Op::Softmax { log: true },
         "identity" | "dropout" => Op::Identity,
         _ => return carried(layer.op.clone(), fields, store),
     })
@@ -99,7 +100,7 @@ fn known(op: &str) -> Option<&'static [&'static str]> {
         "transpose" => &["axes"],
         "concat" => &["axis"],
         "dropout" => &["p"],
-        "relu" | "globalavgpool" | "add" | "softmax" | "identity" => &[],
+        "relu" | "globalavgpool" | "add" | "softmax" | "logsoftmax" | "identity" => &[],
         _ => return None,
     })
 }
@@ -241,7 +242,7 @@ pub(super) fn attributes(op: &Op) -> Table {
         Op::Transpose { order } => put("axes", list(std::iter::once(0).chain(order.iter().map(|axis| axis + 1)))),
         Op::Concat { axis } => put("axis", count(axis + 1)),
         Op::Carried { attributes, .. } => return attributes.clone(),
-        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Softmax | Op::Identity => {}
+        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Softmax { .. } | Op::Identity => {}
     }
     table
 }
