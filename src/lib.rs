@@ -34,6 +34,7 @@
 
 pub mod backend;
 pub mod bench;
+pub mod certify;
 pub mod error;
 pub mod geometry;
 pub mod network;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod alternation;
+mod certify_bounds;
 mod curves;
 mod networks;
 mod rates;
