@@ -119,11 +119,101 @@ def numpy_curve(shape, _):
     return run, lambda r: float(np.mean(r))
 
 
+def normals(operand, shape):
+    """Normal values of `bench::geometry`: Box and Muller from two uniform ones each, rounded to float32."""
+    uniform = values(operand, (int(np.prod(shape)), 2)).astype(np.float64)
+    radius = np.sqrt(-2 * np.log(0.5 * (uniform[:, 0] + 1) + 2.0**-25))
+    return (radius * np.cos(np.pi * uniform[:, 1])).reshape(shape)
+
+
+def samples(shape, near):
+    n, d, m = shape
+    y = normals(2, (m, d)).astype(np.float32)
+    x = normals(1, (n, d))
+    if near:
+        x = y[(7919 * np.arange(n) + 13) % m].astype(np.float64) + 0.01 * x
+    return x.astype(np.float32), y
+
+
+def scipy_hausdorff(shape, _):
+    """The early break of Taha and Hanbury, in one thread."""
+    from scipy.spatial.distance import directed_hausdorff
+
+    x, y = (points.astype(np.float64) for points in samples(shape, False))
+    return lambda: directed_hausdorff(x, y, seed=0), lambda r: r[0]
+
+
+def ckdtree_hausdorff(shape, threads):
+    """Building the tree belongs to the work."""
+    from scipy.spatial import cKDTree
+
+    x, y = (points.astype(np.float64) for points in samples(shape, True))
+    return lambda: cKDTree(y).query(x, workers=threads)[0].max(), lambda r: float(r)
+
+
+def faiss_hausdorff(shape, threads):
+    import faiss
+
+    faiss.omp_set_num_threads(threads)
+    x, y = samples(shape, True)
+
+    def run():
+        index = faiss.IndexFlatL2(shape[1])
+        index.add(y)
+        return index.search(x, 1)
+
+    # Its squares lose digits on near copies: the check computes the distance of the pair that it found.
+    return run, lambda r: float(np.linalg.norm((x.astype(np.float64) - y[r[1][:, 0]]), axis=1).max())
+
+
+def numpy_vertices(shape, _):
+    """Sign vectors at the rays of all (d - 1)-subsets, made unique; in the plane a sort by angle and running sums."""
+    from itertools import combinations
+
+    p, d, _ = shape
+    g = values(1, (p, d)).astype(np.float64)
+
+    def plane():
+        low = g[(g[:, 1] < 0) | ((g[:, 1] == 0) & (g[:, 0] < 0))].sum(0)
+        up = np.where(((g[:, 1] < 0) | ((g[:, 1] == 0) & (g[:, 0] < 0)))[:, None], -g, g)
+        up = up[np.argsort(np.arctan2(up[:, 1], up[:, 0]))]
+        half = low + np.vstack([np.zeros(2), np.cumsum(up, 0)])
+        return np.vstack([half[:-1], half[0] + half[-1] - half[:-1]])
+
+    def rays():
+        subsets = np.array(list(combinations(range(p), d - 1)))
+        u = np.linalg.svd(g[subsets])[2][:, -1, :]
+        signs = np.array([[code >> i & 1 for i in range(d - 1)] for code in range(2 ** (d - 1))], bool)
+        s = np.repeat((u @ g.T > 0)[:, None, :], len(signs), 1)
+        s[np.arange(len(s))[:, None, None], np.arange(len(signs))[None, :, None], subsets[:, None, :]] = signs
+        s = s.reshape(-1, p)
+        packed = np.packbits(np.concatenate([s, ~s]), axis=1)
+        found = np.unique(packed.view(np.dtype((np.void, packed.shape[1]))).ravel())
+        return np.unpackbits(found.view(np.uint8).reshape(len(found), -1), axis=1)[:, :p] @ g
+
+    run = plane if d == 2 else rays
+    if p < d:
+        run = lambda: np.array([[code >> i & 1 for i in range(p)] for code in range(2**p)]) @ g
+    return run, lambda r: float(np.linalg.norm(r, axis=1).mean())
+
+
 WORK = {
     ("W1a", "faiss"): faiss_tropical,
     ("W1a", "torch"): torch_tropical,
     ("W1b", "faiss"): faiss_tropical,
     ("W1b", "torch"): torch_tropical,
+    ("W3a", "scipy"): scipy_hausdorff,
+    ("W3b", "scipy"): scipy_hausdorff,
+    ("W3c", "scipy"): scipy_hausdorff,
+    ("W3d", "ckdtree"): ckdtree_hausdorff,
+    ("W3e", "ckdtree"): ckdtree_hausdorff,
+    ("W3f", "faiss"): faiss_hausdorff,
+    ("W7a", "numpy"): numpy_vertices,
+    ("W7b", "numpy"): numpy_vertices,
+    ("W7c", "numpy"): numpy_vertices,
+    ("W7d", "numpy"): numpy_vertices,
+    ("W7e", "numpy"): numpy_vertices,
+    ("W7f", "numpy"): numpy_vertices,
     ("W4", "torch"): torch_support,
     ("W5", "numpy"): numpy_scores,
     ("W8a", "numpy"): numpy_curve,

@@ -8,6 +8,7 @@
 mod compare;
 mod curve;
 mod data;
+mod geometry;
 mod measure;
 mod peak;
 mod report;

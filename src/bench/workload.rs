@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::curve;
 use super::data::array;
+use super::geometry;
 use crate::backend::{Activation, Backend, Cutoff, HalfStep, Transpose};
 use crate::error::{Error, Result};
 
@@ -67,6 +68,14 @@ pub enum Operation {
     RowScores,
     /// `[p, n, k]`: scores, then rows and elements updated once at lambda 20. Checked by the mean of the elements.
     ScoresAndUpdate,
+    /// `[n, d, m]`: directed Hausdorff distance of n points to m independent ones, all normal; the rate counts all pairs,
+    /// as brute force would compute them. Checked by itself.
+    HausdorffIndependent,
+    /// `[n, d, m]`: the same for points that are near copies of some of the m, `n <= m`. Checked by itself.
+    HausdorffNear,
+    /// `[p, d, 1]`: all vertices of a zonotope, on the host whatever the device; the rate counts the sign vectors of all
+    /// (d - 1)-subsets, in the plane what is read and written. Checked by the mean length of the vertices.
+    ZonotopeVertices,
     /// `[samples, widths...]`: a pruning curve by magnitude over all layers at the rates 0, 0.02, ... 0.98. Checked by
     /// the mean agreement with the whole network.
     Curve,
@@ -91,8 +100,20 @@ pub const WORKLOADS: &[Workload] = &[
     row("W1b", "tropical polynomial, plane", Operation::TropicalEval, &[1_000_000, 2, 512]),
     row("W2a", "max-plus product", Operation::MaxPlusMatmul, &[1024, 1024, 1024]),
     row("W2b", "max-plus product", Operation::MaxPlusMatmul, &[2048, 2048, 2048]),
+    row("W3a", "Hausdorff, independent", Operation::HausdorffIndependent, &[20_000, 3, 20_000]),
+    row("W3b", "Hausdorff, independent", Operation::HausdorffIndependent, &[20_000, 16, 20_000]),
+    row("W3c", "Hausdorff, independent", Operation::HausdorffIndependent, &[20_000, 256, 20_000]),
+    row("W3d", "Hausdorff, near copies", Operation::HausdorffNear, &[20_000, 3, 20_000]),
+    row("W3e", "Hausdorff, near copies", Operation::HausdorffNear, &[20_000, 16, 20_000]),
+    row("W3f", "Hausdorff, near copies", Operation::HausdorffNear, &[5000, 256, 5000]),
     row("W4", "support difference", Operation::SupportDifference, &[100_000, 64, 2048]),
     row("W5", "scores and update", Operation::ScoresAndUpdate, &[4096, 25_088, 1000]),
+    row("W7a", "zonotope vertices", Operation::ZonotopeVertices, &[12, 3, 1]),
+    row("W7b", "zonotope vertices", Operation::ZonotopeVertices, &[20, 3, 1]),
+    row("W7c", "zonotope vertices", Operation::ZonotopeVertices, &[16, 4, 1]),
+    row("W7d", "zonotope vertices", Operation::ZonotopeVertices, &[10, 6, 1]),
+    row("W7e", "zonotope vertices, plane", Operation::ZonotopeVertices, &[200, 2, 1]),
+    row("W7f", "zonotope vertices, plane", Operation::ZonotopeVertices, &[1_000_000, 2, 1]),
     row("W8a", "pruning curve", Operation::Curve, &[10_000, 512, 512, 10]),
     row("W8b", "pruning curve, two hidden", Operation::Curve, &[10_000, 784, 512, 512, 10]),
 ];
@@ -169,6 +190,12 @@ impl Operation {
             let problem = format!("{shape:?}: expected three sizes");
             return Err(Error::Argument { argument: "shape", problem });
         };
+        match self {
+            Self::HausdorffIndependent => return geometry::hausdorff(backend, [n, d, m], false, seed),
+            Self::HausdorffNear => return geometry::hausdorff(backend, [n, d, m], true, seed),
+            Self::ZonotopeVertices => return geometry::vertices([n, d], seed),
+            _ => {}
+        }
         let (shapes, work, unit) = self.operands([n, d, m]);
         let mut operands = Vec::with_capacity(shapes.len());
         let mut upload = (0.0, 0);

@@ -6,10 +6,13 @@
 pub mod clip;
 mod directions;
 pub mod frame;
+pub mod hausdorff;
 pub mod hull;
 mod interval;
+pub mod orientation;
 mod patterns;
 mod polygon;
+pub mod text;
 mod vertices;
 mod zonotope;
 

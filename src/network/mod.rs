@@ -14,6 +14,7 @@ mod plan;
 mod random;
 mod tensor;
 mod units;
+mod zonotopes;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
@@ -27,3 +28,4 @@ pub use random::random_network;
 pub use tensor::Tensor;
 pub(crate) use units::apply_step;
 pub use units::{ColumnOrder, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};
+pub use zonotopes::{ClassWeights, class_zonotopes};

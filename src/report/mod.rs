@@ -2,11 +2,13 @@
 //! everything that changes from run to run is in `timing` and `memory`.
 
 mod csv;
+mod hausdorff;
 mod memory;
 pub mod svg;
 mod table;
 mod trace;
 mod units;
+mod zonotope;
 
 use serde::Serialize;
 
@@ -15,11 +17,16 @@ use crate::network::Applied;
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
 pub use csv::curves_csv;
+pub use hausdorff::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
 pub use memory::{peak_bytes, resident_bytes};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
 pub use units::{UnitReport, units_table};
+pub use zonotope::{
+    MembershipReport, SamplingReport, SupportReport, VertexReport, VertexRequest, ZonotopeReport, principal_plane,
+    zonotope_report, zonotope_table,
+};
 
 /// The schema of every report.
 pub const SCHEMA: &str = "tropix.report/1";

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod geometry;
 mod gpu;
 mod program;
 mod readme;

@@ -12,7 +12,9 @@ mod harness;
 
 mod algebra;
 mod expressions;
+mod hausdorff;
 mod hulls;
+mod orientation;
 mod patterns;
 mod subdivisions;
 mod zonotopes;

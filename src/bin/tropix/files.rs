@@ -13,6 +13,8 @@ impl Command {
             Self::Prune(_) => "prune",
             Self::Sweep(_) => "sweep",
             Self::Evaluate(_) => "evaluate",
+            Self::Zonotope(_) => "zonotope",
+            Self::Hausdorff(_) => "hausdorff",
             Self::RandomModel(_) => "random-model",
             Self::Bench(_) => "bench",
         }
@@ -33,6 +35,11 @@ impl Command {
             }
             Self::Evaluate(args) => {
                 [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.against.clone()]].concat()
+            }
+            Self::Zonotope(args) => vec![Some(PathBuf::from(&args.source)), args.body.arch.clone(), args.svg.clone()],
+            Self::Hausdorff(args) => {
+                let sides = [&args.a, &args.b].map(|side| Some(PathBuf::from(side)));
+                [sides.to_vec(), vec![args.body.arch.clone(), args.svg.clone()]].concat()
             }
             Self::RandomModel(args) => vec![Some(args.output.clone())],
         };

@@ -1,6 +1,7 @@
 //! The `tropix` program: parses, chooses a backend, calls one library function, prints.
 
 mod args;
+mod body;
 mod commands;
 mod device;
 mod exit;
@@ -67,6 +68,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Prune(args) => commands::prune::run(globals, args, timing),
         Command::Sweep(args) => commands::sweep::run(globals, args, timing),
         Command::Evaluate(args) => commands::evaluate::run(globals, args, timing),
+        Command::Zonotope(args) => commands::zonotope::run(globals, args, timing),
+        Command::Hausdorff(args) => commands::hausdorff::run(globals, args, timing),
         Command::RandomModel(args) => commands::random::run(globals, args, timing),
         Command::Bench(args) => commands::bench::run(globals, args, timing),
     };

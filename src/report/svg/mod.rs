@@ -1,10 +1,12 @@
 //! Pictures: fixed decimals, a title and a description, colours that colour-blind readers tell apart and that differ in
 //! grey, labels that do not overlap. The same input gives the same bytes.
 
+mod bodies;
 mod canvas;
 mod curves;
 mod pane;
 
+pub use bodies::{PlaneSide, hausdorff_svg, zonotope_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};
 pub use curves::curves_svg;
 pub use pane::Pane;

@@ -1,16 +1,20 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod hausdorff;
 mod method;
 mod prune;
 mod sweep;
+mod zonotope;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use sweep::SweepArgs;
+pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.
 #[derive(Debug, Parser)]
@@ -107,6 +111,10 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     /// Accuracy of a model, and its agreement with another one
     Evaluate(EvaluateArgs),
+    /// Generators, vertices, support and volume of a zonotope or of a class of a model
+    Zonotope(ZonotopeArgs),
+    /// Hausdorff distance of point samples, zonotopes or models
+    Hausdorff(HausdorffArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
     /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover

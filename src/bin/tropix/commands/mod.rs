@@ -3,7 +3,9 @@
 pub(crate) mod bench;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod hausdorff;
 pub(crate) mod inspect;
 pub(crate) mod prune;
 pub(crate) mod random;
 pub(crate) mod sweep;
+pub(crate) mod zonotope;

@@ -1,0 +1,218 @@
+//! A k-d tree for the farthest of nearest neighbours: rows of which a near enough neighbour is found are left at once.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ndarray::ArrayView2;
+use rayon::prelude::*;
+
+use crate::backend::vectorised;
+
+/// Points of a leaf at most: the lanes of a few vectors.
+const LEAF: usize = 32;
+
+/// Coordinates between two looks at whether a leaf can still hold a neighbour.
+const STRIDE: usize = 8;
+
+/// Nodes of fewer points than this are built on the calling thread.
+const SERIAL: usize = 2048;
+
+/// Points whose extent chooses the coordinate that a node splits.
+const EXTENT: usize = 64;
+
+/// A tree over the rows of `y`.
+pub(super) struct Tree {
+    dimension: usize,
+    root: Node,
+}
+
+enum Node {
+    Leaf {
+        /// `dimension x LEAF`: coordinates of the points, those past the last one far away.
+        coordinates: Vec<f32>,
+        rows: Vec<u32>,
+    },
+    Split {
+        axis: usize,
+        at: f32,
+        children: Box<[Self; 2]>,
+    },
+}
+
+/// What a search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Nearest {
+    /// The smallest squared distance in f32, or one that is small enough.
+    pub(super) square: f32,
+    /// The row that has it, the lowest on ties.
+    pub(super) row: u32,
+    /// Whether the search ended early, because the square lies below the threshold.
+    pub(super) early: bool,
+}
+
+impl Tree {
+    /// Builds the tree in `O(m log m)`; the rows are finite and fewer than 2^32.
+    pub(super) fn new(y: ArrayView2<'_, f32>) -> Self {
+        let mut rows: Vec<u32> = (0..).take(y.nrows()).collect();
+        Self { dimension: y.ncols(), root: node(y, &mut rows) }
+    }
+
+    /// Finds the nearest row of each of some rows of `x`; a search ends early at a neighbour whose square lies below the
+    /// threshold by more than rounding (`slack`, relative). Searches that do not end early raise the threshold.
+    pub(super) fn search(
+        &self,
+        x: ArrayView2<'_, f32>,
+        rows: &[u32],
+        threshold: &AtomicU64,
+        slack: f64,
+    ) -> Vec<Nearest> {
+        let one = |scratch: &mut Scratch, row: &u32| {
+            let row = x.row(*row as usize);
+            scratch.x.clear();
+            scratch.x.extend(row.iter().copied());
+            let limit = f64::from_bits(threshold.load(Ordering::Relaxed)) * (1.0 - slack);
+            #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
+            let found = self.nearest(scratch, limit as f32);
+            if !found.early {
+                // Squares are not negative: their bits are in their order.
+                let least = f64::from(found.square) * (1.0 - slack);
+                threshold.fetch_max(least.to_bits(), Ordering::Relaxed);
+            }
+            found
+        };
+        rows.par_iter().with_min_len(64).map_init(|| Scratch::new(self.dimension), one).collect()
+    }
+
+    /// The mean number of points that a search without a threshold looks at.
+    pub(super) fn effort(&self, x: ArrayView2<'_, f32>, rows: &[u32]) -> f64 {
+        let mut scratch = Scratch::new(self.dimension);
+        for row in rows {
+            scratch.x.clear();
+            scratch.x.extend(x.row(*row as usize).iter().copied());
+            self.nearest(&mut scratch, 0.0);
+        }
+        (scratch.leaves * LEAF) as f64 / rows.len().max(1) as f64
+    }
+
+    fn nearest(&self, scratch: &mut Scratch, limit: f32) -> Nearest {
+        scratch.offsets.fill(0.0);
+        let mut best = Nearest { square: f32::INFINITY, row: u32::MAX, early: false };
+        self.root.visit(scratch, 0.0, limit, &mut best);
+        best
+    }
+}
+
+struct Scratch {
+    x: Vec<f32>,
+    /// Distance of `x` from the cell along each axis.
+    offsets: Vec<f32>,
+    leaves: usize,
+}
+
+impl Scratch {
+    fn new(dimension: usize) -> Self {
+        Self { x: Vec::with_capacity(dimension), offsets: vec![0.0; dimension], leaves: 0 }
+    }
+}
+
+fn node(y: ArrayView2<'_, f32>, rows: &mut [u32]) -> Node {
+    let split = (rows.len() > LEAF).then(|| widest(y, rows)).flatten();
+    let Some(axis) = split else { return leaf(y, rows) };
+    let column = y.column(axis);
+    let mut keys: Vec<(f32, u32)> = rows.iter().map(|row| (column[*row as usize], *row)).collect();
+    // Leaves fill up if all halves but the last are powers of two times a leaf.
+    let half = (rows.len() / 2).next_multiple_of(LEAF).min(rows.len() - 1);
+    let (_, middle, _) = keys.select_nth_unstable_by(half, |a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let at = middle.0;
+    rows.iter_mut().zip(keys).for_each(|(row, key)| *row = key.1);
+    let serial = rows.len() < SERIAL;
+    let (low, high) = rows.split_at_mut(half);
+    let (low, high) =
+        if serial { (node(y, low), node(y, high)) } else { rayon::join(|| node(y, low), || node(y, high)) };
+    Node::Split { axis, at, children: Box::new([low, high]) }
+}
+
+/// The coordinate in which a sample of the points extends farthest; `None` if they are all the same.
+fn widest(y: ArrayView2<'_, f32>, rows: &[u32]) -> Option<usize> {
+    let extent = |step: usize| {
+        let mut bounds = vec![(f32::INFINITY, f32::NEG_INFINITY); y.ncols()];
+        for row in rows.iter().step_by(step) {
+            for ((low, high), value) in bounds.iter_mut().zip(y.row(*row as usize)) {
+                *low = low.min(*value);
+                *high = high.max(*value);
+            }
+        }
+        let widths = bounds.iter().map(|(low, high)| high - low).enumerate();
+        widths.filter(|(_, width)| *width > 0.0).reduce(|best, next| if next.1 > best.1 { next } else { best })
+    };
+    // A sample of equal points says nothing of the others.
+    extent(rows.len().div_ceil(EXTENT)).or_else(|| extent(1)).map(|widest| widest.0)
+}
+
+/// Points that are all the same may be more than a leaf holds: one of them, the lowest, stands for all.
+fn leaf(y: ArrayView2<'_, f32>, rows: &mut [u32]) -> Node {
+    rows.sort_unstable();
+    let rows = &rows[..rows.len().min(LEAF)];
+    let mut coordinates = vec![f32::INFINITY; y.ncols() * LEAF];
+    for (lane, row) in rows.iter().enumerate() {
+        for (axis, value) in y.row(*row as usize).iter().enumerate() {
+            coordinates[axis * LEAF + lane] = *value;
+        }
+    }
+    Node::Leaf { coordinates, rows: rows.to_vec() }
+}
+
+impl Node {
+    /// Visits the cells that may hold a nearer point; `true` ends the search.
+    fn visit(&self, scratch: &mut Scratch, cell: f32, limit: f32, best: &mut Nearest) -> bool {
+        let (axis, at, children) = match self {
+            Self::Leaf { coordinates, rows } => {
+                scratch.leaves += 1;
+                vectorised(|| scan(coordinates, rows, &scratch.x, best));
+                best.early = best.square < limit;
+                return best.early;
+            }
+            Self::Split { axis, at, children } => (*axis, *at, children),
+        };
+        let gap = scratch.x[axis] - at;
+        let [near, far] = if gap < 0.0 { [&children[0], &children[1]] } else { [&children[1], &children[0]] };
+        if near.visit(scratch, cell, limit, best) {
+            return true;
+        }
+        let before = scratch.offsets[axis];
+        let beyond = cell - before * before + gap * gap;
+        // A relative 1e-5 covers the rounding of the updates of the distance; equal squares are looked at, for a lower row.
+        if beyond * (1.0 - 1e-5) > best.square {
+            return false;
+        }
+        scratch.offsets[axis] = gap;
+        let ended = far.visit(scratch, beyond, limit, best);
+        scratch.offsets[axis] = before;
+        ended
+    }
+}
+
+/// Looks at the points of a leaf; those that are farther than the best after some coordinates end it early.
+#[inline(always)]
+fn scan(coordinates: &[f32], rows: &[u32], x: &[f32], best: &mut Nearest) {
+    let mut squares = [0.0_f32; LEAF];
+    for (x, coordinates) in x.chunks(STRIDE).zip(coordinates.chunks(STRIDE * LEAF)) {
+        for (x, lanes) in x.iter().zip(coordinates.chunks_exact(LEAF)) {
+            for (square, y) in squares.iter_mut().zip(lanes) {
+                let difference = x - y;
+                *square += difference * difference;
+            }
+        }
+        let mut nearest = [f32::INFINITY; 8];
+        for squares in squares.chunks_exact(8) {
+            nearest.iter_mut().zip(squares).for_each(|(least, square)| *least = least.min(*square));
+        }
+        if nearest.iter().all(|least| *least > best.square) {
+            return;
+        }
+    }
+    for (square, row) in squares.iter().zip(rows) {
+        if *square < best.square || (*square == best.square && *row < best.row) {
+            *best = Nearest { square: *square, row: *row, early: false };
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The report of `zonotope`.
+
+use ndarray::{Array2, ArrayView2};
+use serde::Serialize;
+
+use super::{Heading, Memory, rows_table};
+use crate::backend::Backend;
+use crate::error::Result;
+use crate::geometry::{
+    SampleOptions, Stop, VertexEstimate, Zonotope, sample_patterns, zonotope_patterns, zonotope_polygon,
+};
+use crate::prune::Timing;
+
+/// Subsets of generators that a report adds up for a volume.
+const SUBSETS: f64 = 1e6;
+
+/// How vertices are enumerated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub enum VertexRequest {
+    /// Not at all.
+    None,
+    /// All of them, if they fit into so many bytes.
+    Exact(u64),
+    /// At random.
+    Sampled(SampleOptions),
+}
+
+/// The vertices of a zonotope and what is known of those that are not listed.
+#[derive(Debug, Clone, Serialize)]
+pub struct VertexReport {
+    /// Vertices found.
+    pub count: usize,
+    /// The largest number that a zonotope of so many generators may have.
+    pub bound: u128,
+    /// Whether these are all.
+    pub complete: bool,
+    /// What sampling says, if it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sampling: Option<SamplingReport>,
+    /// The vertices: in the plane counter-clockwise, otherwise in the order in which they were found.
+    pub vertices: Vec<Vec<f64>>,
+}
+
+/// What sampling says of vertices that are missing.
+#[derive(Debug, Clone, Serialize)]
+pub struct SamplingReport {
+    /// Why it stopped.
+    pub stop: Stop,
+    /// Directions drawn.
+    pub directions: u64,
+    /// Directions left out as they lie on a hyperplane within rounding.
+    pub discarded: u64,
+    /// Estimated share of directions whose vertex is missing (Good and Turing).
+    pub missing_mass: f64,
+    /// Directions since the last new vertex.
+    pub misses: u64,
+    /// With 99 % confidence the share of such directions is at most this, had it been checked only once.
+    pub missing_bound: f64,
+}
+
+/// The support function in a direction.
+#[derive(Debug, Clone, Serialize)]
+pub struct SupportReport {
+    /// The direction.
+    pub direction: Vec<f64>,
+    /// `h(u)`.
+    pub value: f64,
+    /// A point that attains it.
+    pub vertex: Vec<f64>,
+}
+
+/// Whether a point is inside.
+#[derive(Debug, Clone, Serialize)]
+pub struct MembershipReport {
+    /// The point.
+    pub point: Vec<f64>,
+    /// Whether it is in the zonotope, within 1e-7 times its size.
+    pub inside: bool,
+    /// Its distance in the maximum norm.
+    pub distance: f64,
+}
+
+/// The report of `zonotope`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ZonotopeReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// Where the generators come from.
+    pub source: String,
+    /// Dimension of the space.
+    pub dimension: usize,
+    /// Generators.
+    pub generators: usize,
+    /// Generators that are neither zero nor parallel to another one.
+    pub directions: usize,
+    /// Dimension of the span.
+    pub rank: usize,
+    /// Generators over dimension.
+    pub order: f64,
+    /// The point of symmetry.
+    pub centre: Vec<f64>,
+    /// Radius of a ball about the centre that holds the zonotope.
+    pub radius: f64,
+    /// Length, area or volume; absent where too many determinants would add up.
+    pub volume: Option<f64>,
+    /// Length of the boundary, in the plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub perimeter: Option<f64>,
+    /// The vertices, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vertices: Option<VertexReport>,
+    /// Support functions, if asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub supports: Vec<SupportReport>,
+    /// Points, if asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub memberships: Vec<MembershipReport>,
+    /// Peak memory of the process.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// Describes a zonotope; see [`ZonotopeReport`].
+///
+/// # Errors
+///
+/// [`Error::TooManyVertices`](crate::Error::TooManyVertices); what the backend returns.
+pub fn zonotope_report<B: Backend>(
+    backend: &B,
+    zonotope: &Zonotope,
+    source: String,
+    seed: u64,
+    request: VertexRequest,
+    timing: &mut Timing,
+) -> Result<ZonotopeReport> {
+    let estimate = timing.phase("estimate", || VertexEstimate::of(zonotope));
+    let d = zonotope.dimension();
+    let polygon = if d == 2 { Some(timing.phase("polygon", || zonotope_polygon(zonotope))?) } else { None };
+    let subsets: f64 = (0..d.min(64)).map(|i| (estimate.directions as f64 - i as f64) / (i as f64 + 1.0)).product();
+    let flat = estimate.rank < d;
+    let small = d <= 2 || subsets <= SUBSETS;
+    let volume = match flat {
+        true => Some(0.0),
+        false => small.then(|| timing.phase("volume", || zonotope.volume())).transpose()?,
+    };
+    let vertices = match (request, &polygon) {
+        (VertexRequest::None, _) => None,
+        (_, Some(polygon)) => Some(VertexReport {
+            count: polygon.len(),
+            bound: estimate.vertices,
+            complete: true,
+            sampling: None,
+            vertices: polygon.vertices().iter().map(|vertex| vertex.to_vec()).collect(),
+        }),
+        (VertexRequest::Exact(memory), None) => {
+            let patterns = timing.phase("vertices", || zonotope_patterns(zonotope, memory))?;
+            let points = patterns.vertices(zonotope.generators(), &zonotope.shift().to_vec());
+            Some(VertexReport {
+                count: patterns.len(),
+                bound: estimate.vertices,
+                complete: true,
+                sampling: None,
+                vertices: listed(&points),
+            })
+        }
+        (VertexRequest::Sampled(options), None) => {
+            let found = timing.phase("vertices", || sample_patterns(backend, zonotope, options))?;
+            let points = found.patterns.vertices(zonotope.generators(), &zonotope.shift().to_vec());
+            Some(VertexReport {
+                count: found.patterns.len(),
+                bound: found.bound,
+                complete: found.stop == Stop::Complete,
+                sampling: Some(SamplingReport {
+                    stop: found.stop,
+                    directions: found.directions,
+                    discarded: found.discarded,
+                    missing_mass: found.missing_mass,
+                    misses: found.misses,
+                    missing_bound: found.missing_bound,
+                }),
+                vertices: listed(&points),
+            })
+        }
+    };
+    Ok(ZonotopeReport {
+        heading: Heading::new("zonotope", seed, backend.device()),
+        source,
+        dimension: d,
+        generators: zonotope.generators().nrows(),
+        directions: estimate.directions,
+        rank: estimate.rank,
+        order: zonotope.order(),
+        centre: zonotope.centre().to_vec(),
+        radius: zonotope.radius(),
+        volume,
+        perimeter: polygon.map(|polygon| polygon.perimeter()),
+        vertices,
+        supports: Vec::new(),
+        memberships: Vec::new(),
+        memory: Memory::now(),
+        timing: timing.clone(),
+    })
+}
+
+fn listed(points: &Array2<f64>) -> Vec<Vec<f64>> {
+    points.rows().into_iter().map(|row| row.to_vec()).collect()
+}
+
+/// The plane of the first two principal axes of the generators, `2 x d`: the shadow on it is the widest.
+#[must_use]
+pub fn principal_plane(generators: ArrayView2<'_, f64>) -> Array2<f64> {
+    let d = generators.ncols();
+    let gram = generators.t().dot(&generators);
+    let eigen = nalgebra::DMatrix::from_fn(d, d, |i, k| gram[[i, k]]).symmetric_eigen();
+    let mut order: Vec<usize> = (0..d).collect();
+    order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]).then(a.cmp(b)));
+    Array2::from_shape_fn((2, d), |(axis, k)| {
+        let Some(at) = order.get(axis) else { return 0.0 };
+        // The entry of the largest size is positive: an eigenvector has no sign of its own.
+        let column = eigen.eigenvectors.column(*at);
+        let largest = column.iter().fold(0.0_f64, |most, entry| if entry.abs() > most.abs() { *entry } else { most });
+        column[k] * largest.signum()
+    })
+}
+
+fn point(entries: &[f64]) -> String {
+    let shown: Vec<String> = entries.iter().take(6).map(|entry| format!("{:.6}", entry + 0.0)).collect();
+    let more = if entries.len() > 6 { ", ..." } else { "" };
+    format!("({}{more})", shown.join(", "))
+}
+
+/// A table for people, with the first vertices.
+#[must_use]
+pub fn zonotope_table(report: &ZonotopeReport) -> String {
+    const SHOWN: usize = 12;
+    let row = |name: &str, value: String| vec![name.to_owned(), value];
+    let mut rows = vec![
+        row("dimension", report.dimension.to_string()),
+        row("generators", report.generators.to_string()),
+        row("directions that differ", report.directions.to_string()),
+        row("dimension of their span", report.rank.to_string()),
+        row("order", format!("{:.3}", report.order)),
+        row("centre", point(&report.centre)),
+        row("radius about it, at most", format!("{:.6}", report.radius)),
+    ];
+    let volume = ["volume", "length", "area"][if report.dimension < 3 { report.dimension } else { 0 }];
+    rows.extend(report.volume.map(|value| row(volume, format!("{value:.6}"))));
+    rows.extend(report.perimeter.map(|value| row("perimeter", format!("{value:.6}"))));
+    if let Some(vertices) = &report.vertices {
+        rows.push(row("vertices", vertices.count.to_string()));
+        rows.push(row("at most", vertices.bound.to_string()));
+        if let Some(sampling) = &vertices.sampling {
+            let missing = if vertices.complete {
+                "none".to_owned()
+            } else {
+                format!("{:.2e} of all directions, estimated", sampling.missing_mass)
+            };
+            rows.push(row("missing", missing));
+            rows.push(row("directions drawn", sampling.directions.to_string()));
+        }
+    }
+    for support in &report.supports {
+        rows.push(row(&format!("support {}", point(&support.direction)), format!("{:.6}", support.value)));
+    }
+    for member in &report.memberships {
+        let place = if member.inside { "inside".to_owned() } else { format!("{:.6} outside", member.distance) };
+        rows.push(row(&format!("point {}", point(&member.point)), place));
+    }
+    let mut text = rows_table(&["zonotope", ""], rows.into_iter());
+    if let Some(vertices) = &report.vertices {
+        let shown = vertices.vertices.iter().take(SHOWN).map(|vertex| format!("\n {}", point(vertex)));
+        text.extend(shown);
+        if vertices.count > SHOWN {
+            text.push_str(&format!("\n and {} more, with --json", vertices.count - SHOWN));
+        }
+    }
+    text
+}

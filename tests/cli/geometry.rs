@@ -1,0 +1,150 @@
+//! `tropix zonotope` and `tropix hausdorff` from outside.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::program::{asset, files, model, tropix};
+
+#[test]
+fn zonotope_describes_inline_generators() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        "zonotope [[2,0],[1,1],[0,-3],[0,0],[-4,0]] --support 1,2 --contains 0,0 --contains 9,9 --json --device cpu";
+    let report = tropix(folder.path(), arguments).expect(0, &[]).json();
+    assert_eq!((&report["schema"], &report["command"]), (&"tropix.report/1".into(), &"zonotope".into()));
+    assert_eq!([&report["generators"], &report["directions"], &report["rank"]], [5, 3, 2]);
+    // Sides 6 and 3, and the diagonal (1, 1): |6 * 3| + |6 * 1| + |1 * 3|.
+    assert_eq!((&report["volume"], &report["centre"]), (&json!(27.0), &json!([-0.5, -1.0])));
+    let expected = json!([[-4.0, -3.0], [2.0, -3.0], [3.0, -2.0], [3.0, 1.0], [-3.0, 1.0], [-4.0, 0.0]]);
+    assert_eq!(report["vertices"]["vertices"], expected);
+    assert_eq!(report["supports"][0]["value"], 5.0);
+    assert_eq!(
+        (&report["memberships"][0]["inside"], &report["memberships"][1]["inside"]),
+        (&json!(true), &json!(false))
+    );
+}
+
+#[test]
+fn zonotope_reads_files_and_classes_of_models_and_draws_their_shadows() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("cube.csv"), "1,0,0\n0,1,0\n0,0,1\n").unwrap();
+    fs::write(folder.path().join("point.json"), r#"{"generators": [], "shift": [1, 2]}"#).unwrap();
+    let cube = tropix(folder.path(), "zonotope cube.csv --svg cube.svg --json --device cpu").expect(0, &[]).json();
+    assert_eq!((&cube["vertices"]["count"], &cube["volume"]), (&json!(8), &json!(1.0)));
+    let point = tropix(folder.path(), "zonotope point.json --json --device cpu").expect(0, &[]).json();
+    assert_eq!(point["vertices"]["vertices"], json!([[1.0, 2.0]]));
+    let interval = tropix(folder.path(), "zonotope [[2],[-3]] --json --device cpu").expect(0, &[]).json();
+    assert_eq!((&interval["volume"], &interval["vertices"]["vertices"]), (&json!(5.0), &json!([[0.0 - 3.0], [2.0]])));
+    let toy = asset("models/toy-moons-bias-2-40-2.safetensors");
+    let run = format!("zonotope {toy} --class 1 --svg toy.svg --json --device cpu");
+    let class = tropix(folder.path(), &run).expect(0, &[]).json();
+    assert_eq!((&class["dimension"], &class["generators"]), (&json!(3), &json!(40)));
+    let svg = fs::read_to_string(folder.path().join("toy.svg")).unwrap();
+    assert!(svg.contains("<title") && svg.contains("shadow from dimension 3"));
+    // The same input gives the same bytes.
+    tropix(folder.path(), &run.replace("toy.svg", "again.svg")).expect(0, &[]);
+    assert_eq!(fs::read_to_string(folder.path().join("again.svg")).unwrap(), svg);
+}
+
+#[test]
+fn zonotope_refuses_more_vertices_than_memory_allows_and_samples_them_instead() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model();
+    let refused = tropix(folder.path(), &format!("zonotope {model} --svg out.svg --device cpu"));
+    refused.expect(65, &["vertices would take", "sample"]);
+    assert!(files(folder.path()).is_empty());
+    let run = format!("zonotope {model} --sample 2000 --json --device cpu");
+    let report = tropix(folder.path(), &run).expect(0, &[]).json();
+    let vertices = &report["vertices"];
+    assert_eq!((&vertices["complete"], &vertices["count"]), (&json!(false), &json!(4000)));
+    // Every direction found a vertex of its own: nearly all are missing, and it says so.
+    assert_eq!(vertices["sampling"]["missing_mass"], 1.0);
+    tropix(folder.path(), &format!("zonotope {model} --no-vertices --device cpu")).expect(0, &[]);
+}
+
+#[test]
+fn bad_zonotopes_are_refused_with_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("rows.csv", "1,2\n3,x\n");
+    write("nan.json", r#"{"generators": [[1, 2]], "shift": [1, 2, 3]}"#);
+    write("empty.csv", "");
+    write("points.json", r#"{"points": [[1, 2]]}"#);
+    for (arguments, code, parts) in [
+        ("zonotope [[1,2],[3]] --device cpu", 2, ["generator 1", "expected 2"]),
+        ("zonotope [] --device cpu", 2, ["dimension", "generator"]),
+        ("zonotope [[1,0],[0,1]] --support 1,2,3 --device cpu", 2, ["support", "3 entries"]),
+        ("zonotope [[1,0],[0,1]] --support 1,NaN --device cpu", 2, ["NaN", "finite"]),
+        ("zonotope [[1],[2]] --svg out.svg --device cpu", 2, ["svg", "two dimensions"]),
+        ("zonotope points.json --device cpu", 2, ["points", "generators"]),
+        ("zonotope rows.csv --device cpu", 65, ["rows.csv", "line 2: `x`"]),
+        ("zonotope nan.json --device cpu", 65, ["nan.json", "expected 3"]),
+        ("zonotope empty.csv --device cpu", 65, ["empty.csv", "dimension"]),
+        ("zonotope none.csv --device cpu", 66, ["none.csv", "no such file"]),
+    ] {
+        tropix(folder.path(), arguments).expect(code, &parts);
+    }
+    let toy = asset("models/toy-moons-bias-2-40-2.safetensors");
+    tropix(folder.path(), &format!("zonotope {toy} --class 2 --device cpu")).expect(2, &["class", "2 outputs"]);
+    tropix(folder.path(), &format!("zonotope {toy} --layer x --device cpu")).expect(65, &["`x` is no hidden layer"]);
+}
+
+#[test]
+fn hausdorff_of_points_names_the_pair_and_the_method() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("a.csv"), "x,y\n0,0\n1,0\n0,5\n").unwrap();
+    fs::write(folder.path().join("b.csv"), "0,0\n1,0\n").unwrap();
+    let report = tropix(folder.path(), "hausdorff a.csv b.csv --svg h.svg --json --device cpu").expect(0, &[]).json();
+    assert_eq!(report["interval"], json!({ "lower": 5.0, "upper": 5.0 }));
+    let detail = &report["detail"];
+    assert_eq!(detail["forward"]["pair"], json!({ "from": 2, "to": 0, "distance": 5.0 }));
+    assert_eq!((&detail["backward"]["pair"]["distance"], &detail["forward"]["method"]), (&json!(0.0), &json!("all")));
+    let svg = fs::read_to_string(folder.path().join("h.svg")).unwrap();
+    assert!(svg.contains("Hausdorff distance 5.000000"));
+    let one = tropix(folder.path(), "hausdorff b.csv a.csv --directed --json --device cpu").expect(0, &[]).json();
+    assert_eq!((&one["interval"]["upper"], &one["detail"]["backward"]), (&json!(0.0), &json!(null)));
+    let data = crate::program::data();
+    let same = tropix(folder.path(), &format!("hausdorff points:{data} points:{data} --json --device cpu"));
+    assert_eq!(same.expect(0, &[]).json()["interval"]["upper"], 0.0);
+}
+
+#[test]
+fn hausdorff_of_bodies_is_exact_in_the_plane_and_an_interval_beyond() {
+    let folder = tempfile::tempdir().unwrap();
+    let plane = "hausdorff [[1,0],[0,1]] [[2,0],[0,2]] --svg h.svg --json --device cpu";
+    let report = tropix(folder.path(), plane).expect(0, &[]).json();
+    assert!((report["interval"]["lower"].as_f64().unwrap() - 2.0_f64.sqrt()).abs() < 1e-12);
+    assert_eq!(report["detail"]["to"], json!([1.0, 1.0]));
+    assert!(report["detail"]["orientation"].as_f64().unwrap() < 1e-12);
+    let model = model();
+    let prune = format!("prune {model} -o small.safetensors --rate 0.3 --no-compact --device cpu");
+    tropix(folder.path(), &prune).expect(0, &[]);
+    let run = format!("hausdorff {model} small.safetensors --class 3 --directions 500 --json --device cpu");
+    let report = tropix(folder.path(), &run).expect(0, &[]).json();
+    let bound = |name: &str| report["interval"][name].as_f64().unwrap();
+    assert!(0.0 < bound("lower") && bound("lower") <= bound("upper"), "{report}");
+    assert!(bound("lower") >= report["detail"]["sampled"].as_f64().unwrap() * (1.0 - 1e-9));
+    assert_eq!((&report["dimension"], &report["detail"]["kind"]), (&json!(513), &json!("bounds")));
+}
+
+#[test]
+fn sides_that_cannot_be_compared_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    write("a.csv", "0,0\n");
+    write("wide.csv", "0,0,0\n");
+    write("empty.csv", "# nothing\n");
+    for (arguments, code, part) in [
+        ("hausdorff a.csv wide.csv --device cpu", 2, "dimension 3"),
+        ("hausdorff a.csv [[1,0]] --device cpu", 2, "points beside a zonotope"),
+        ("hausdorff [[1,0]] [[1,0,0]] --device cpu", 2, "dimension"),
+        ("hausdorff [[1,0]] [[1,1]] --directed --device cpu", 2, "point samples"),
+        ("hausdorff wide.csv wide.csv --svg h.svg --device cpu", 2, "plane"),
+        ("hausdorff a.csv empty.csv --device cpu", 65, "empty.csv"),
+        ("hausdorff a.csv none.csv --device cpu", 66, "none.csv"),
+        ("hausdorff a.csv a.csv --svg a.csv --force --device cpu", 73, "is an input"),
+    ] {
+        tropix(folder.path(), arguments).expect(code, &[part]);
+    }
+}
