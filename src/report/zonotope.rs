@@ -225,6 +225,10 @@ pub fn principal_plane(generators: ArrayView2<'_, f64>) -> Array2<f64> {
     })
 }
 
+fn bound(vertices: u128) -> String {
+    if vertices == u128::MAX { "more than 10^38".to_owned() } else { vertices.to_string() }
+}
+
 fn point(entries: &[f64]) -> String {
     let shown: Vec<String> = entries.iter().take(6).map(|entry| format!("{:.6}", entry + 0.0)).collect();
     let more = if entries.len() > 6 { ", ..." } else { "" };
@@ -250,7 +254,7 @@ pub fn zonotope_table(report: &ZonotopeReport) -> String {
     rows.extend(report.perimeter.map(|value| row("perimeter", format!("{value:.6}"))));
     if let Some(vertices) = &report.vertices {
         rows.push(row("vertices", vertices.count.to_string()));
-        rows.push(row("at most", vertices.bound.to_string()));
+        rows.push(row("at most", bound(vertices.bound)));
         if let Some(sampling) = &vertices.sampling {
             let missing = if vertices.complete {
                 "none".to_owned()

@@ -59,7 +59,7 @@ fn samples_agree_with_all_pairs<B: Backend>(backend: &B) {
 }
 
 fn near_copies_agree_with_all_pairs<B: Backend>(backend: &B) {
-    for (n, d) in [(1500, 1), (2000, 3), (1200, 16), (700, 256)] {
+    for (n, d) in [(1500, 1), (2000, 3), (1200, 16), (1100, 256)] {
         let y = random([n, d], 1, "y");
         let noise = random([n, d], 2, "noise");
         let x = narrow(&Array2::from_shape_fn((n, d), |(i, k)| y[[(7 * i + 3) % n, k]] + 0.003 * noise[[i, k]]));
@@ -215,7 +215,7 @@ fn the_upper_bound_is_at_most_that_of_the_generators() {
         let found =
             zonotope_interval(cpu(), &centred(&zonotope), &centred(&other), IntervalOptions::default()).unwrap();
         let sum: f64 = noise.rows().into_iter().map(|row| row.dot(&row).sqrt()).sum();
-        assert!(found.interval.upper <= sum / 2.0 * (1.0 + 1e-12));
+        assert!(found.interval.upper <= sum / 2.0 * (1.0 + 1e-10));
         assert!(found.interval.lower > 0.0 && found.interval.lower <= found.interval.upper);
         assert!(found.interval.lower >= found.sampled * (1.0 - 1e-12));
     }

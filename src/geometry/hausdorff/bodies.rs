@@ -29,7 +29,7 @@ pub struct IntervalOptions {
 
 impl Default for IntervalOptions {
     fn default() -> Self {
-        Self { seed: 0, directions: 1 << 14, climbers: 64, steps: 100 }
+        Self { seed: 0, directions: 1 << 14, climbers: 16, steps: 60 }
     }
 }
 
@@ -68,11 +68,19 @@ fn difference(p: &[Zonotope], q: &[Zonotope], u: ArrayView1<'_, f64>) -> (f64, A
 
 /// The support function of the hull of zonotopes, and a point that attains it.
 fn top(hull: &[Zonotope], u: ArrayView1<'_, f64>) -> (f64, Array1<f64>) {
-    let values = hull.iter().map(|zonotope| (zonotope.support(u), zonotope));
-    match values.reduce(|best, next| if next.0 > best.0 { next } else { best }) {
-        Some((value, zonotope)) => (value, zonotope.support_vertex(u)),
-        None => (0.0, Array1::zeros(u.len())),
-    }
+    let one = |zonotope: &Zonotope| {
+        let (mut value, mut vertex) = (dot(zonotope.shift().view(), u), zonotope.shift().clone());
+        for generator in zonotope.generators().rows() {
+            let product = dot(generator, u);
+            if product > 0.0 {
+                value += product;
+                vertex += &generator;
+            }
+        }
+        (value, vertex)
+    };
+    let values = hull.iter().map(one);
+    values.reduce(|best, next| if next.0 > best.0 { next } else { best }).unwrap_or((0.0, Array1::zeros(u.len())))
 }
 
 /// The Hausdorff distance of two zonotopes, `max_(|u| = 1) |h_P(u) - h_Q(u)|`, between two bounds.
@@ -210,7 +218,7 @@ fn sample<B: Backend>(
     };
     let mut found: Vec<Array1<f64>> = best.into_iter().map(|(_, at)| unit(at)).collect();
     // The axes, and the direction between the centres, which alone matters for a translation.
-    found.extend((0..dimension).map(|k| Array1::from_shape_fn(dimension, |j| f64::from(u8::from(j == k)))).take(64));
+    found.extend((0..dimension).map(|k| Array1::from_shape_fn(dimension, |j| f64::from(u8::from(j == k)))).take(8));
     for (a, b) in p.iter().zip(q) {
         let between = a.centre() - b.centre();
         let length = norm(between.view());
