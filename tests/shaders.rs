@@ -64,6 +64,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         "mod",
         "adapter",
         "cache",
+        "column_sums",
         "context",
         "contraction",
         "grid",

@@ -5,6 +5,7 @@ mod affine;
 mod buffers;
 mod class_supports;
 mod classify;
+mod column_sums;
 mod concatenate;
 mod contraction;
 mod convolution;

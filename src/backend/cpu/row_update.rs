@@ -1,20 +1,29 @@
-//! Alternating minimisation of problem (2), neuron by neuron, sixteen neurons in step.
+//! Alternating minimisation of problem (2), neuron by neuron, from four sums over the targets of a neuron.
 //!
-//! After any half-step the elements of neuron `i` are `max(0, t_ji - cut_i) / divisor_i`: first with cut 0 and divisor 1,
-//! then with `lambda / ||A^_i||` and the scale at the last update of elements. So a task keeps two numbers a neuron, and
-//! elements are written once, at the end.
+//! After any half-step the elements of neuron `i` are `max(0, t_ji - cut_i) inverse_i`: first with cut 0 and inverse 1,
+//! then with `cut = lambda / ||A^_i||` and one over the scale at the last update of elements. A target falls into what
+//! the cut takes off and what it leaves,
+//!
+//! ```text
+//! t = m + d,   m = min(t, cut),   d = max(0, t - cut),   d m = cut d
+//! ```
+//!
+//! so that the sums of `m`, `m^2`, `d` and `d^2` give all that half-steps and objectives need. Targets are read once for
+//! the sums and once for the elements, however many half-steps there are.
 
 use pulp::Arch;
 use rayon::prelude::*;
 
+use super::column_sums::column_sums;
 use super::matrix::HostMatrix;
 use crate::backend::{HalfStep, RowUpdate, check};
 use crate::error::Result;
 
-/// Neurons of one task: one cache line of a row of the targets.
-const NEURONS: usize = 16;
+/// Rows of elements that one task writes.
+const ROWS: usize = 4;
 
-type Neurons = [f64; NEURONS];
+/// Neurons whose cuts stay in the L1 cache from row to row.
+const NEURONS: usize = 512;
 
 pub(super) fn row_update(
     norms: &HostMatrix,
@@ -23,51 +32,79 @@ pub(super) fn row_update(
     first: HalfStep,
     half_steps: usize,
 ) -> Result<RowUpdate<HostMatrix>> {
-    let [k, p] = check::row_update(norms.shape(), targets.shape(), lambda)?;
-    let arch = Arch::new();
-    let starts: Vec<usize> = (0..p).step_by(NEURONS).collect();
-    let blocks: Vec<Block> = starts
-        .into_par_iter()
-        .map_init(Vec::new, |copy: &mut Vec<[f32; NEURONS]>, start| {
-            // Rows of the targets lie a power of two apart as a rule: a copy keeps them from evicting each other.
-            copy.clear();
-            copy.extend((0..k).map(|class| part(&targets.row(class)[start..])));
-            let mut block = Block::new(part(&norms.values()[start..]).map(f64::from));
-            arch.dispatch(
-                #[inline(always)]
-                || block.alternate(copy, f64::from(lambda), first, half_steps),
-            );
-            block
-        })
-        .collect();
-    let gather = |rows: usize, pick: &(dyn Fn(&Block, usize) -> Neurons + Sync)| {
-        let mut out = HostMatrix::unwritten("row_update", [rows, p])?;
-        out.values_mut().par_chunks_mut(p.max(1)).enumerate().for_each(|(row, out)| {
-            for (out, block) in out.chunks_mut(NEURONS).zip(&blocks) {
-                out.iter_mut().zip(pick(block, row)).for_each(|(out, value)| *out = narrow(value));
+    let [_, p] = check::row_update(norms.shape(), targets.shape(), lambda)?;
+    let lambda = f64::from(lambda);
+    let threshold = |norm: f64| if norm > 0.0 { lambda / norm } else { 0.0 };
+    let cuts: Vec<f64> = norms.values().iter().map(|norm| threshold(f64::from(*norm))).collect();
+    let [below, below_squares, above, above_squares] = column_sums(
+        targets,
+        &cuts,
+        #[inline(always)]
+        |target, cut| {
+            // Comparisons compile to one instruction; `f64::min` also looks for NaN.
+            let below = if target < cut { target } else { cut };
+            let above = target - below;
+            [below, below * below, above, above * above]
+        },
+    );
+    let mut objective = HostMatrix::unwritten("row_update", [half_steps + 1, p])?;
+    let (mut scale, mut taken, mut inverse) = (vec![0.0; p], vec![0.0; p], vec![0.0; p]);
+    for i in 0..p {
+        let cut = cuts[i];
+        let after = Parts { cut, below_squares: below_squares[i], above: above[i], above_squares: above_squares[i] };
+        let before = Parts {
+            cut: 0.0,
+            below_squares: 0.0,
+            above: below[i] + above[i],
+            above_squares: below_squares[i] + 2.0 * cut * above[i] + above_squares[i],
+        };
+        let mut neuron = Neuron {
+            norm: f64::from(norms.values()[i]),
+            lambda,
+            threshold: cut,
+            parts: before,
+            inverse: 1.0,
+            scale: 1.0,
+        };
+        objective.values_mut()[i] = narrow(neuron.cost());
+        for step in 0..half_steps {
+            match check::half_step(first, step) {
+                HalfStep::Rows => neuron.update_row(),
+                HalfStep::Elements => neuron.update_elements(after),
             }
-        });
-        Ok(out)
-    };
-    let mut elements = HostMatrix::unwritten("row_update", [k, p])?;
-    elements.values_mut().par_chunks_mut(p.max(1)).enumerate().for_each(|(class, out)| {
+            objective.values_mut()[(step + 1) * p + i] = narrow(neuron.cost());
+        }
+        (scale[i], taken[i], inverse[i]) = (narrow(neuron.scale), neuron.parts.cut, neuron.inverse);
+    }
+    let elements = elements(targets, &taken, &inverse)?;
+    Ok(RowUpdate { scale: HostMatrix::row_vector(scale), elements, objective })
+}
+
+/// `max(0, t_ji - cut_i) inverse_i`.
+fn elements(targets: &HostMatrix, cuts: &[f64], inverse: &[f64]) -> Result<HostMatrix> {
+    let p = cuts.len();
+    let mut elements = HostMatrix::unwritten("row_update", targets.shape())?;
+    let arch = Arch::new();
+    let bands =
+        elements.values_mut().par_chunks_mut((ROWS * p).max(1)).zip(targets.values().par_chunks((ROWS * p).max(1)));
+    bands.for_each(|(out, targets)| {
         arch.dispatch(
             #[inline(always)]
             || {
-                let targets = targets.row(class).chunks(NEURONS);
-                for ((out, targets), block) in out.chunks_mut(NEURONS).zip(targets).zip(&blocks) {
-                    for (i, (out, target)) in out.iter_mut().zip(targets).enumerate() {
-                        *out = narrow(block.element(*target, i));
+                for ((block, cuts), inverse) in cuts.chunks(NEURONS).enumerate().zip(inverse.chunks(NEURONS)) {
+                    for (out, targets) in out.chunks_mut(p).zip(targets.chunks(p)) {
+                        let place = block * NEURONS..block * NEURONS + cuts.len();
+                        let (out, targets) = (&mut out[place.clone()], &targets[place]);
+                        for (((out, target), cut), inverse) in out.iter_mut().zip(targets).zip(cuts).zip(inverse) {
+                            let above = f64::from(*target) - cut;
+                            *out = narrow(if above > 0.0 { above } else { 0.0 } * inverse);
+                        }
                     }
                 }
             },
         );
     });
-    Ok(RowUpdate {
-        scale: gather(1, &|block, _| block.scale)?,
-        elements,
-        objective: gather(half_steps + 1, &|block, step| block.objective[step])?,
-    })
+    Ok(elements)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
@@ -76,84 +113,48 @@ fn narrow(value: f64) -> f32 {
     value as f32
 }
 
-/// The first entries of a row, zeros past its end.
-fn part(row: &[f32]) -> [f32; NEURONS] {
-    let mut part = [0.0; NEURONS];
-    part.iter_mut().zip(row).for_each(|(part, value)| *part = *value);
-    part
+/// The sums over the targets of a neuron at a cut.
+#[derive(Clone, Copy)]
+struct Parts {
+    cut: f64,
+    below_squares: f64,
+    above: f64,
+    above_squares: f64,
 }
 
-/// The state of sixteen neurons; those past the last have norm 0.
-struct Block {
-    norms: Neurons,
-    scale: Neurons,
-    /// What an update of elements takes off each target.
-    cut: Neurons,
-    /// One over what it divides by, 0 where the neuron is gone.
-    inverse: Neurons,
-    objective: Vec<Neurons>,
+/// The alternation on one neuron.
+struct Neuron {
+    norm: f64,
+    lambda: f64,
+    /// `lambda / norm`, 0 without a norm.
+    threshold: f64,
+    parts: Parts,
+    /// One over what the elements divide by, 0 where the neuron is gone.
+    inverse: f64,
+    scale: f64,
 }
 
-impl Block {
-    fn new(norms: Neurons) -> Self {
-        Self { norms, scale: [1.0; NEURONS], cut: [0.0; NEURONS], inverse: [1.0; NEURONS], objective: Vec::new() }
+impl Neuron {
+    /// `s = max(0, sum_j t~_j t_j - lambda sum_j t~_j / norm) / sum_j t~_j^2`.
+    fn update_row(&mut self) {
+        let Parts { cut, above, above_squares, .. } = self.parts;
+        let square = above_squares * self.inverse * self.inverse;
+        // t~_j (t_j - threshold) = inverse d (d + cut - threshold).
+        let gain = (above_squares + (cut - self.threshold) * above) * self.inverse;
+        self.scale = if square > 0.0 && self.norm > 0.0 { gain.max(0.0) / square } else { 0.0 };
     }
 
-    /// The element of neuron `i` that belongs to a target.
-    #[inline(always)]
-    fn element(&self, target: f32, i: usize) -> f64 {
-        (f64::from(target) - self.cut[i]).max(0.0) * self.inverse[i]
+    fn update_elements(&mut self, parts: Parts) {
+        self.parts = parts;
+        self.inverse = if self.scale > 0.0 && self.norm > 0.0 { 1.0 / self.scale } else { 0.0 };
     }
 
-    #[inline(always)]
-    fn alternate(&mut self, targets: &[[f32; NEURONS]], lambda: f64, first: HalfStep, half_steps: usize) {
-        self.objective.reserve_exact(half_steps + 1);
-        self.objective.push(self.cost(targets, lambda));
-        let threshold = self.norms.map(|norm| if norm > 0.0 { lambda / norm } else { 0.0 });
-        for step in 0..half_steps {
-            match check::half_step(first, step) {
-                HalfStep::Rows => self.update_rows(targets, &threshold),
-                HalfStep::Elements => {
-                    self.cut = threshold;
-                    for i in 0..NEURONS {
-                        let kept = self.scale[i] > 0.0 && self.norms[i] > 0.0;
-                        self.inverse[i] = if kept { 1.0 / self.scale[i] } else { 0.0 };
-                    }
-                }
-            }
-            self.objective.push(self.cost(targets, lambda));
-        }
-    }
-
-    /// `s_i = max(0, sum_j t~_ji t_ji - lambda sum_j t~_ji / ||A^_i||) / sum_j t~_ji^2`.
-    #[inline(always)]
-    fn update_rows(&mut self, targets: &[[f32; NEURONS]], threshold: &Neurons) {
-        let (mut gain, mut sum, mut square) = ([0.0; NEURONS], [0.0; NEURONS], [0.0; NEURONS]);
-        for target in targets {
-            for i in 0..NEURONS {
-                let new = self.element(target[i], i);
-                gain[i] += new * f64::from(target[i]);
-                sum[i] += new;
-                square[i] += new * new;
-            }
-        }
-        for i in 0..NEURONS {
-            let kept = square[i] > 0.0 && self.norms[i] > 0.0;
-            self.scale[i] = if kept { (gain[i] - threshold[i] * sum[i]).max(0.0) / square[i] } else { 0.0 };
-        }
-    }
-
-    /// `sum_j 1/2 (t~_ji s_i - t_ji)^2 ||A^_i||^2 + lambda t~_ji s_i ||A^_i||`.
-    #[inline(always)]
-    fn cost(&self, targets: &[[f32; NEURONS]], lambda: f64) -> Neurons {
-        let mut cost = [0.0; NEURONS];
-        for target in targets {
-            for i in 0..NEURONS {
-                let (kept, norm) = (self.element(target[i], i) * self.scale[i], self.norms[i]);
-                let gap = (kept - f64::from(target[i])) * norm;
-                cost[i] += 0.5 * gap * gap + lambda * kept * norm;
-            }
-        }
-        cost
+    /// `sum_j 1/2 (t~_j s - t_j)^2 norm^2 + lambda t~_j s norm`, where `t~_j s - t_j = (ratio - 1) d - m`.
+    fn cost(&self) -> f64 {
+        let Parts { cut, below_squares, above, above_squares } = self.parts;
+        let ratio = self.inverse * self.scale;
+        let lost = 1.0 - ratio;
+        let gaps = lost * lost * above_squares + 2.0 * lost * cut * above + below_squares;
+        0.5 * gaps.max(0.0) * self.norm * self.norm + self.lambda * ratio * above * self.norm
     }
 }
