@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
 use serde::Deserialize;
 use tropix::backend::{Activation, Backend, Cpu, Gpu, GpuOptions, HalfStep, Reference, Transpose};
 use tropix::network::dataset::{self, DataOptions};
-use tropix::network::{DeviceHead, Head, format};
+use tropix::network::{
+    Classifier, DeviceHead, DeviceNetwork, Element, Head, Network, Node, Op, Origin, Tensor, Window, format,
+};
 use tropix::prune::{AlternatingOptions, Method, Ranking, Target};
 
 fn asset(path: &str) -> PathBuf {
@@ -254,4 +257,96 @@ fn the_reference_agrees_with_numpy_on_a_network() {
 #[should_panic(expected = "deviate by")]
 fn the_comparison_with_solvers_sees_less_than_they_are_exact_to() {
     problem2_agrees(&Reference::new(), 1e-17);
+}
+
+#[derive(Deserialize)]
+struct ConvNet {
+    epsilon: f64,
+    weights: HashMap<String, HashMap<String, Shaped>>,
+    inputs: Vec<Vec<f64>>,
+    logits: Vec<Vec<f64>>,
+}
+
+#[derive(Deserialize)]
+struct Shaped {
+    shape: Vec<usize>,
+    values: Vec<f32>,
+}
+
+impl ConvNet {
+    fn network(&self) -> Network {
+        let tensor = |node: &str, key: &str| {
+            let Shaped { shape, values } = &self.weights[node][key];
+            Tensor::owned(&format!("{node}.{key}"), Element::F32, shape.clone(), values.clone()).unwrap()
+        };
+        let conv = |node: &str, stride: [usize; 2], padding: [usize; 4], dilation: [usize; 2], groups| {
+            let weight = tensor(node, "weight");
+            let size = [weight.dimensions()[2], weight.dimensions()[3]];
+            let window = Window { size, stride, padding, dilation };
+            Op::Conv { weight, bias: Some(tensor(node, "bias")), window, groups }
+        };
+        let norm = |node: &str| {
+            let of = |key| tensor(node, key);
+            Op::BatchNorm {
+                scale: of("scale"),
+                bias: of("bias"),
+                mean: of("mean"),
+                var: of("var"),
+                epsilon: self.epsilon,
+            }
+        };
+        let one = [1, 1];
+        let max = Window { stride: [2, 2], ..Window::dense([2, 2]) };
+        let mean = Window { padding: [1; 4], ..Window::dense([3, 3]) };
+        let nodes: Vec<(&str, Op, &[&str])> = vec![
+            ("conv1", conv("conv1", [1, 2], [1, 0, 1, 2], [1, 2], 1), &["input"]),
+            ("norm1", norm("norm1"), &["conv1"]),
+            ("relu1", Op::Relu, &["norm1"]),
+            ("pool", Op::MaxPool { window: max, ceil: true }, &["relu1"]),
+            ("conv2", conv("conv2", one, [1; 4], one, 2), &["pool"]),
+            ("norm2", norm("norm2"), &["conv2"]),
+            ("conv3", conv("conv3", one, [0; 4], one, 1), &["pool"]),
+            ("add", Op::Add, &["norm2", "conv3"]),
+            ("sum", Op::Relu, &["add"]),
+            ("mean", Op::AveragePool { window: mean, ceil: false, count_include_pad: true }, &["sum"]),
+            ("joined", Op::Concat { axis: 0 }, &["sum", "mean"]),
+            ("conv4", conv("conv4", one, [0; 4], one, 1), &["joined"]),
+            ("leaky", Op::LeakyRelu { slope: 0.125 }, &["conv4"]),
+            ("global", Op::GlobalAveragePool, &["leaky"]),
+            ("flatten", Op::Flatten, &["global"]),
+            ("fc", Op::Linear { weight: tensor("fc", "weight"), bias: Some(tensor("fc", "bias")) }, &["flatten"]),
+        ];
+        let node = |(name, op, inputs): (&str, Op, &[&str])| {
+            let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
+            Node { name: name.to_owned(), op, inputs }
+        };
+        let nodes = nodes.into_iter().map(node).collect();
+        Network { nodes, input: vec![2, 9, 11], normalize: None, extra: Vec::new(), origin: Origin::Arch }
+    }
+}
+
+fn convnet_logits<B: Backend>(backend: &B, golden: &ConvNet) -> Array2<f64> {
+    let inputs = backend.upload(&narrow(&matrix(&golden.inputs))).unwrap();
+    let device = DeviceNetwork::upload(backend, &golden.network()).unwrap();
+    backend.download(&device.logits(backend, &inputs).unwrap()).unwrap()
+}
+
+#[test]
+fn a_network_of_every_operation_gives_the_logits_of_numpy() {
+    let golden: ConvNet = golden("convnet.json");
+    let want = matrix(&golden.logits);
+    // Weights with their batch norms are rounded to f32 once.
+    assert!(deviation(&convnet_logits(&Reference::new(), &golden), &want) < 1e-6);
+    assert!(deviation(&convnet_logits(&Cpu::new(), &golden), &want) < 1e-5);
+    let mut other = matrix(&golden.logits);
+    other[[2, 2]] += 1e-4;
+    assert!(deviation(&other, &want) > 1e-5, "the comparison can fail");
+}
+
+#[test]
+#[cfg_attr(no_adapter, ignore = "needs an adapter")]
+fn an_adapter_gives_the_logits_of_numpy_too() {
+    let gpu = Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).unwrap();
+    let golden: ConvNet = golden("convnet.json");
+    assert!(deviation(&convnet_logits(&gpu, &golden), &matrix(&golden.logits)) < 1e-5);
 }

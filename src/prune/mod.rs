@@ -11,6 +11,7 @@ mod ranking;
 mod run;
 mod select;
 pub mod structured;
+pub mod synth;
 mod timing;
 mod verify;
 
@@ -20,9 +21,9 @@ pub use alternating::BlockTrace;
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};
 pub use ranking::{Planned, Ranking};
-pub use run::{Accuracy, Observer, Outcome, evaluate, prune, sweep};
+pub use run::{Accuracy, Observer, Outcome, evaluate, evaluate_network, prune, sweep};
 pub use timing::{Span, Timing};
-pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_sample, compare_masks};
+pub use verify::{LogitCheck, MaskComparison, Verification, check_logits, check_network, check_sample, compare_masks};
 
 /// The unstructured methods and the row protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]

@@ -11,7 +11,7 @@ use super::timing::Timing;
 use super::verify::{self, Verification};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::network::{Answers, Applied, DeviceHead, Head, Network, Samples, apply};
+use crate::network::{Answers, Applied, Classifier, DeviceHead, DeviceNetwork, Head, Network, Samples, apply};
 
 /// Told how far a long run is.
 pub trait Observer {
@@ -66,8 +66,8 @@ fn widest(head: &Head) -> usize {
     head.layers.iter().map(|layer| layer.weight.matrix_shape()[0]).max().unwrap_or(1)
 }
 
-fn classify<B: Backend>(backend: &B, head: &DeviceHead<B>, samples: &Samples<B>) -> Result<Answers> {
-    samples.classify(backend, head)?.download(backend)
+fn classify<B: Backend>(backend: &B, network: &impl Classifier<B>, samples: &Samples<B>) -> Result<Answers> {
+    samples.classify(backend, network)?.download(backend)
 }
 
 fn rate_in_range(rate: f64) -> Result<()> {
@@ -187,5 +187,29 @@ pub fn evaluate<B: Backend>(
     };
     let after = answer(head)?;
     let before = other.map(answer).transpose()?;
+    Ok(Accuracy::of(before.as_ref().unwrap_or(&after), &after, samples.labelled))
+}
+
+/// Classifies data with a whole network, and with a second one to compare with.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`] with the node that backends do not compute; what the backend returns.
+pub fn evaluate_network<B: Backend>(
+    backend: &B,
+    network: &Network,
+    other: Option<&Network>,
+    data: Data<'_>,
+    timing: &mut Timing,
+) -> Result<Accuracy> {
+    let device = timing.phase("upload", || DeviceNetwork::upload(backend, network))?;
+    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, device.widest))?;
+    let after = timing.phase("evaluate", || classify(backend, &device, &samples))?;
+    drop(device);
+    let before = other.map(|other| {
+        let device = timing.phase("upload", || DeviceNetwork::upload(backend, other))?;
+        timing.phase("evaluate", || classify(backend, &device, &samples))
+    });
+    let before = before.transpose()?;
     Ok(Accuracy::of(before.as_ref().unwrap_or(&after), &after, samples.labelled))
 }

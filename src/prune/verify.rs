@@ -9,7 +9,7 @@ use super::options::{Data, PruneOptions};
 use super::ranking::{Planned, Ranking};
 use crate::backend::{Activation, Backend, Reference};
 use crate::error::Result;
-use crate::network::{DeviceHead, Head, Network, Plan};
+use crate::network::{Classifier, DeviceHead, DeviceNetwork, Head, Network, Plan};
 use crate::rng;
 
 /// The reference recomputes masks up to this many weights; beyond, it checks logits alone.
@@ -119,22 +119,50 @@ pub fn check_logits<B: Backend>(backend: &B, head: &Head, inputs: &Array2<f32>) 
         let activation = if layer.relu { Activation::Relu } else { Activation::Identity };
         signal = reference.affine(&signal, &weight, bias.as_ref(), activation)?;
     }
-    let mut check = LogitCheck { samples: inputs.nrows(), deviation: 0.0, share_of_bound: 0.0 };
-    for ((computed, exact), bound) in computed.iter().zip(&signal).zip(&error) {
-        let deviation = (computed - exact).abs();
-        check.deviation = check.deviation.max(deviation);
-        let share = if deviation == 0.0 { 0.0 } else { deviation / bound };
-        // A NaN is a deviation without bound.
-        check.share_of_bound = if share.is_nan() { f64::INFINITY } else { check.share_of_bound.max(share) };
+    Ok(LogitCheck::of(&computed, &signal, &error))
+}
+
+impl LogitCheck {
+    /// Compares logits with those of the reference and the bounds on their distance.
+    fn of(computed: &Array2<f64>, exact: &Array2<f64>, bounds: &Array2<f64>) -> Self {
+        let mut check = Self { samples: computed.nrows(), deviation: 0.0, share_of_bound: 0.0 };
+        for ((computed, exact), bound) in computed.iter().zip(exact).zip(bounds) {
+            let deviation = (computed - exact).abs();
+            check.deviation = check.deviation.max(deviation);
+            let share = if deviation == 0.0 { 0.0 } else { deviation / bound };
+            // A NaN is a deviation without bound.
+            check.share_of_bound = if share.is_nan() { f64::INFINITY } else { check.share_of_bound.max(share) };
+        }
+        check
     }
-    Ok(check)
+}
+
+/// Recomputes the logits of a seeded sample for a whole network with the reference, and bounds how far an f32 backend
+/// may be.
+///
+/// # Errors
+///
+/// [`Error::Unsupported`](crate::Error::Unsupported) with the node that backends do not compute; what the backend returns.
+pub fn check_network<B: Backend>(backend: &B, network: &Network, data: Data<'_>, seed: u64) -> Result<LogitCheck> {
+    /// The reference takes about a tenth of a second for a sample of a small network.
+    const SAMPLES: usize = 8;
+    let inputs = sample(data.inputs.shape()[1], SAMPLES, Some(data), seed)?;
+    let device = DeviceNetwork::upload(backend, network)?;
+    let computed = backend.download(&device.logits(backend, &backend.upload(&inputs)?)?)?;
+    let reference = Reference::new();
+    let exact = DeviceNetwork::upload(&reference, network)?;
+    let [exact, bounds] = exact.bounded(&reference, &reference.upload(&inputs)?)?;
+    Ok(LogitCheck::of(&computed, &exact, &bounds))
+}
+
+/// Samples that the reference recomputes for a head.
+fn samples_of(head: &Head) -> usize {
+    if head.weights() > MASK_LIMIT { 4 } else { 64 }
 }
 
 /// A seeded sample of the data, or uniform inputs in 0..1 without data.
-fn sample(head: &Head, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>> {
+fn sample(columns: usize, wanted: usize, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>> {
     let mut generator = rng::stream(seed, "verify");
-    let wanted: usize = if head.weights() > MASK_LIMIT { 4 } else { 64 };
-    let columns = head.inputs();
     let available = data.map_or(wanted, |data| data.inputs.shape()[0]);
     let mut inputs = Array2::zeros((wanted.min(available), columns));
     for mut row in inputs.rows_mut() {
@@ -157,7 +185,7 @@ fn sample(head: &Head, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>>
 ///
 /// What the backend returns.
 pub fn check_sample<B: Backend>(backend: &B, head: &Head, data: Option<Data<'_>>, seed: u64) -> Result<LogitCheck> {
-    check_logits(backend, head, &sample(head, data, seed)?)
+    check_logits(backend, head, &sample(head.inputs(), samples_of(head), data, seed)?)
 }
 
 /// Compares a run with the reference.
@@ -169,7 +197,7 @@ pub(crate) fn verify<B: Backend>(
     data: Option<Data<'_>>,
     options: &PruneOptions,
 ) -> Result<Verification> {
-    let inputs = sample(head, data, options.seed)?;
+    let inputs = sample(head.inputs(), samples_of(head), data, options.seed)?;
     let before = check_logits(backend, head, &inputs)?;
     let after = check_logits(backend, &Head::of(pruned)?, &inputs)?;
     let masks = if head.weights() <= MASK_LIMIT {

@@ -13,7 +13,7 @@ mod zonotope;
 use serde::Serialize;
 
 use crate::backend::Device;
-use crate::network::Applied;
+use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
 pub use csv::curves_csv;
@@ -115,6 +115,15 @@ pub struct Declined {
     pub op: String,
     /// Why.
     pub reason: String,
+}
+
+impl Declined {
+    /// A layer of `network` whose units cannot be removed.
+    #[must_use]
+    pub fn of(network: &Network, refused: Refused) -> Self {
+        let op = network.node(&refused.layer).map_or_else(|_| String::new(), |node| node.op.name().to_owned());
+        Self { name: refused.layer, op, reason: refused.reason }
+    }
 }
 
 /// The report of `prune`.

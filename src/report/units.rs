@@ -78,10 +78,19 @@ pub fn units_table(report: &UnitReport) -> String {
         }
         sizes.add_row(["agreement".to_owned(), String::new(), percent(accuracy.agreement)]);
     }
-    let mut layers = table(&["layer", "read by", "neurons", "kept"]);
+    let refitted = report.layers.iter().any(|layer| layer.refit.is_some());
+    let mut head = vec!["layer", "read by", "neurons", "kept"];
+    head.extend(refitted.then_some("unexplained"));
+    let mut layers = table(&head);
     for layer in &report.layers {
         let (before, after) = (layer.before as u64, layer.after as u64);
-        layers.add_row([layer.name.clone(), layer.next.clone(), grouped(before), grouped(after)]);
+        let mut row = vec![layer.name.clone(), layer.next.clone(), grouped(before), grouped(after)];
+        if refitted {
+            // The share of the target's variance that the refit leaves.
+            let share = layer.refit.as_ref().filter(|refit| refit.variance > 0.0);
+            row.push(share.map_or_else(String::new, |refit| percent(refit.loss / refit.variance)));
+        }
+        layers.add_row(row);
     }
     format!("{sizes}\n{layers}")
 }

@@ -4,6 +4,7 @@
 mod bad_input;
 mod bench;
 mod commands;
+mod convolutions;
 mod geometry;
 mod gpu;
 mod program;

@@ -47,7 +47,7 @@ impl Block {
 }
 
 /// The factor and the shift of each channel of a batch norm.
-fn norm_affine(op: &Op) -> Result<(Vec<f64>, Vec<f64>)> {
+pub(in crate::network) fn norm_affine(op: &Op) -> Result<(Vec<f64>, Vec<f64>)> {
     let Op::BatchNorm { scale, bias, mean, var, epsilon } = op else {
         return Err(Error::Internal { what: format!("`{}` is no batch norm", op.name()) });
     };

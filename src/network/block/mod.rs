@@ -14,13 +14,17 @@
 mod fold;
 mod walk;
 
+use serde::Serialize;
+
 use super::graph::Network;
 use crate::error::{Error, Result};
 
 pub use fold::Folded;
+pub(super) use fold::norm_affine;
 
 /// How the columns of a consumer belong to units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `column = u q + t`: kernels, and a flatten of `channels x height x width`.
     Blocks,
@@ -29,7 +33,7 @@ pub enum Layout {
 }
 
 /// The columns of a consumer's weight, as the matrix `outputs x (units q)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Columns {
     /// Units of the producer.
     pub units: usize,

@@ -2,14 +2,17 @@
 
 use ndarray::Array2;
 
-use super::pair::parameters;
-use super::site::{ColumnOrder, Site};
+use super::pair::Pair;
+use super::write::{Layer, write};
 use super::{UnitPlan, UnitStep};
 use crate::error::{Error, Result};
-use crate::network::graph::{Network, Op};
-use crate::network::tensor::Tensor;
+use crate::network::block::{Blocks, Columns};
+use crate::network::graph::{Network, Node, Op};
 
 /// The network that the steps of a plan leave. Tensors keep names, element types and the order of their axes.
+///
+/// Batch norms stay: those of units that are kept as they are keep their statistics, those of new units become the
+/// identity, and what changes the bias of a layer without one moves the running mean of its batch norm.
 ///
 /// # Errors
 ///
@@ -23,61 +26,81 @@ pub fn apply_units(network: &Network, plan: &UnitPlan) -> Result<Network> {
 /// Carries out one step.
 pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
     let (site, reduced) = (&step.site, &step.reduced);
-    let units = reduced.units();
-    let values = |matrix: &Array2<f32>| matrix.iter().copied().collect::<Vec<f32>>();
-    let (weight, bias) = parameters(network, &site.layer)?;
-    let mut shape = weight.dimensions().to_vec();
-    shape[0] = units;
-    let weight = Tensor::owned(weight.name(), weight.element(), shape, values(&reduced.rows))?;
-    let bias = new_bias(&weight, bias, &reduced.bias)?;
-    write(network, &site.layer, weight, bias)?;
-
-    let (weight, bias) = parameters(network, &site.next)?;
-    let mut shape = weight.dimensions().to_vec();
-    let inner: usize = shape.iter().skip(2).product();
-    match shape.get_mut(1) {
-        Some(columns) if inner > 0 && (units * site.block).is_multiple_of(inner) => {
-            *columns = units * site.block / inner;
-        }
-        _ => return Err(Error::Internal { what: format!("`{}`: blocks of {} columns", site.next, site.block) }),
-    }
-    let weight = Tensor::owned(weight.name(), weight.element(), shape, values(&in_order(&reduced.next, site, units)))?;
-    let bias = new_bias(&weight, bias, &reduced.next_bias)?;
-    write(network, &site.next, weight, bias)
-}
-
-/// Columns in the order of the network from columns by unit.
-fn in_order(next: &Array2<f32>, site: &Site, units: usize) -> Array2<f32> {
-    match site.order {
-        ColumnOrder::UnitMajor => next.clone(),
-        ColumnOrder::PositionMajor => Array2::from_shape_fn(next.raw_dim(), |(j, column)| {
-            let (position, unit) = (column / units.max(1), column % units.max(1));
-            next[[j, unit * site.block + position]]
-        }),
-    }
-}
-
-/// A bias in place of `old`; none where there was none and all values are zero.
-fn new_bias(weight: &Tensor, old: Option<&Tensor>, values: &[f32]) -> Result<Option<Tensor>> {
-    let name = match old {
-        Some(old) => old.name().to_owned(),
-        None if values.iter().all(|value| *value == 0.0) => return Ok(None),
-        None => weight
-            .name()
-            .strip_suffix("weight")
-            .map_or_else(|| format!("{}.bias", weight.name()), |stem| format!("{stem}bias")),
+    let (units, block) = (reduced.units(), site.block());
+    let old = Pair::read(network, site)?;
+    let sources = sources(step, &old);
+    let outputs: Vec<Option<usize>> = (0..old.next.nrows()).map(Some).collect();
+    let inputs: Vec<Option<usize>> = (0..old.rows.ncols()).map(Some).collect();
+    let flat = flat_shapes(network, &site.layer)?;
+    let layer = Layer {
+        name: &site.layer,
+        norm: site.norm.as_deref(),
+        rows: &sources,
+        columns: &inputs,
+        before: (&old.rows, &old.bias),
+        after: (&reduced.rows, &reduced.bias),
     };
-    let element = old.map_or(weight.element(), Tensor::element);
-    Tensor::owned(&name, element, vec![values.len()], values.to_vec()).map(Some)
+    write(network, &layer)?;
+    // From columns by unit to those of the network, on both sides.
+    let order = |unit: usize, position: usize| site.columns.index(unit, position);
+    let columns: Vec<Option<usize>> =
+        (0..units * block).map(|column| sources[column / block].map(|old| order(old, column % block))).collect();
+    let new = Columns { units, ..site.columns };
+    let back: Vec<usize> = inverse((0..units).flat_map(|unit| (0..block).map(move |at| new.index(unit, at))));
+    let columns: Vec<Option<usize>> = back.iter().map(|column| columns[*column]).collect();
+    let next = Array2::from_shape_fn(reduced.next.raw_dim(), |(j, column)| reduced.next[[j, back[column]]]);
+    let old_back = inverse((0..old.units()).flat_map(|unit| (0..block).map(move |at| order(unit, at))));
+    let old_next = Array2::from_shape_fn(old.next.raw_dim(), |(j, column)| old.next[[j, old_back[column]]]);
+    let layer = Layer {
+        name: &site.next,
+        norm: site.next_norm.as_deref(),
+        rows: &outputs,
+        columns: &columns,
+        before: (&old_next, &old.next_bias),
+        after: (&next, &reduced.next_bias),
+    };
+    write(network, &layer)?;
+    for (node, places) in flat {
+        if let Op::Reshape { shape } = &mut network.nodes[node].op {
+            *shape = vec![units * places];
+        }
+    }
+    Ok(())
 }
 
-fn write(network: &mut Network, name: &str, new_weight: Tensor, new_bias: Option<Tensor>) -> Result<()> {
-    match network.nodes.iter_mut().find(|node| node.name == name).map(|node| &mut node.op) {
-        Some(Op::Linear { weight, bias }) => {
-            *weight = new_weight;
-            *bias = new_bias;
-            Ok(())
+/// `to` with `to[order[i]] = i`.
+fn inverse(order: impl Iterator<Item = usize>) -> Vec<usize> {
+    let order: Vec<usize> = order.collect();
+    let mut to = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(i, place)| to[*place] = i);
+    to
+}
+
+/// For each new unit the old one that it is, unchanged, if it is one.
+fn sources(step: &UnitStep, old: &Pair) -> Vec<Option<usize>> {
+    let reduced = &step.reduced;
+    let mut sources = vec![None; reduced.units()];
+    for (i, new) in reduced.assignment.iter().enumerate() {
+        let Some(new) = *new else { continue };
+        let same = reduced.bias.get(new) == old.bias.get(i) && reduced.rows.row(new) == old.rows.row(i);
+        if same && sources[new].is_none() {
+            sources[new] = Some(i);
         }
-        _ => Err(Error::Internal { what: format!("no units in a node `{name}`") }),
     }
+    sources
+}
+
+/// The nodes that give what the units of a layer become a flat shape of a length of its own, and the places of a unit.
+fn flat_shapes(network: &Network, layer: &str) -> Result<Vec<(usize, usize)>> {
+    let blocks = Blocks::of(network)?;
+    let missing = || Error::Internal { what: format!("no units in a node `{layer}`") };
+    let block = blocks.by_producer(layer).ok_or_else(missing)?;
+    let places = |node: &Node| match &node.op {
+        Op::Reshape { shape } if block.passes.contains(&node.name) => {
+            shape.iter().product::<usize>().checked_div(block.units)
+        }
+        _ => None,
+    };
+    let nodes = network.nodes.iter().enumerate();
+    Ok(nodes.filter_map(|(at, node)| places(node).map(|places| (at, places))).collect())
 }

@@ -1,16 +1,18 @@
 //! Units and the pairs of layers around them: what structured pruning works on, and how its plans are carried out.
 //!
-//! A unit is a neuron of a linear layer: row `i` of one layer and the columns of the next layer that read it. A [`UnitPlan`] is a sequence of steps, each of which gives one layer fewer units on the network that the
-//! steps before it have left; [`apply_units`] carries it out.
+//! A unit is a neuron of a linear layer or an output channel of a convolution: row `i` of one layer and the columns of
+//! the next layer that read it. A [`UnitPlan`] is a sequence of steps, each of which gives one layer fewer units on the
+//! network that the steps before it have left; [`apply_units`] carries it out.
 
 mod apply;
 mod pair;
 mod site;
+mod write;
 
 pub(crate) use apply::apply_step;
 pub use apply::apply_units;
 pub use pair::{Pair, Reduced};
-pub use site::{ColumnOrder, Refused, Site, sites};
+pub use site::{Refused, Site, sites};
 
 /// What a step does to the function of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

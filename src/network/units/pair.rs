@@ -4,13 +4,14 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::site::Site;
 use crate::error::{Error, Result};
+use crate::network::block::{Columns, Layout, norm_affine};
 use crate::network::graph::{Network, Op};
 use crate::network::tensor::Tensor;
 
 /// A layer `h = relu(A x + b)` with `n` units and the map `C h + beta` that reads it.
 ///
 /// Row `i` of `rows` is the weights of unit `i`: a row of a linear layer, or a flattened kernel. Unit `i` owns the columns
-/// `i q .. (i + 1) q` of `next`, whatever the order in the network.
+/// `i q .. (i + 1) q` of `next`, whatever the order in the network. Batch norms behind the layers are folded into both.
 #[derive(Debug, Clone)]
 pub struct Pair {
     /// Where it lies in the network.
@@ -45,9 +46,37 @@ pub struct Reduced {
 /// The weight and bias of a node that has units.
 pub(super) fn parameters<'a>(network: &'a Network, name: &str) -> Result<(&'a Tensor, Option<&'a Tensor>)> {
     match &network.node(name)?.op {
-        Op::Linear { weight, bias } => Ok((weight, bias.as_ref())),
+        Op::Linear { weight, bias } | Op::Conv { weight, bias, .. } => Ok((weight, bias.as_ref())),
         op => Err(Error::Internal { what: format!("`{name}` ({}) has no units", op.name()) }),
     }
+}
+
+/// The rows and the biases of a layer, with its batch norm folded in.
+fn folded(network: &Network, name: &str, norm: Option<&str>) -> Result<(Array2<f32>, Vec<f32>)> {
+    let (weight, bias) = parameters(network, name)?;
+    let [rows, width] = weight.matrix_shape();
+    let values = Array2::from_shape_vec((rows, width), weight.to_vec());
+    let mut values = values.map_err(|error| Error::Internal { what: format!("`{name}`: {error}") })?;
+    let mut bias = bias.map_or_else(|| vec![0.0; rows], Tensor::to_vec);
+    weight.release();
+    if let Some(norm) = norm {
+        let (factors, shifts) = norm_affine(&network.node(norm)?.op)?;
+        for (mut row, factor) in values.rows_mut().into_iter().zip(&factors) {
+            row.iter_mut().for_each(|value| *value = narrow(f64::from(*value) * factor));
+        }
+        for ((bias, factor), shift) in bias.iter_mut().zip(&factors).zip(&shifts) {
+            *bias = narrow(f64::from(*bias) * factor + shift);
+        }
+        if values.iter().chain(&bias).any(|value| !value.is_finite()) {
+            return Err(Error::Overflow { what: "a weight with its batch norm", layer: name.to_owned() });
+        }
+    }
+    Ok((values, bias))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32; what overflows is found where they are read")]
+pub(super) fn narrow(value: f64) -> f32 {
+    value as f32
 }
 
 impl Pair {
@@ -57,21 +86,20 @@ impl Pair {
     ///
     /// [`Error::Internal`] for a site of another network.
     pub fn read(network: &Network, site: &Site) -> Result<Self> {
-        let matrix = |name: &str, columns: Option<usize>| -> Result<(Array2<f32>, Vec<f32>)> {
-            let (weight, bias) = parameters(network, name)?;
-            let rows = weight.dimensions().first().copied().unwrap_or(0);
-            let width = columns.unwrap_or_else(|| weight.len().checked_div(rows).unwrap_or(0));
-            let values = Array2::from_shape_vec((rows, width), weight.to_vec());
-            let values = values.map_err(|error| Error::Internal { what: format!("`{name}`: {error}") })?;
-            weight.release();
-            Ok((values, bias.map_or_else(|| vec![0.0; rows], Tensor::to_vec)))
+        let (rows, bias) = folded(network, &site.layer, site.norm.as_deref())?;
+        let (next, next_bias) = folded(network, &site.next, site.next_norm.as_deref())?;
+        let columns = site.columns;
+        if rows.nrows() != columns.units || next.ncols() != columns.units * columns.per_unit {
+            let what = format!("`{}` has {} units, `{}` {} columns", site.layer, rows.nrows(), site.next, next.ncols());
+            return Err(Error::Internal { what });
+        }
+        let next = match columns.layout {
+            Layout::Blocks => next,
+            Layout::Strided => {
+                let order: Vec<usize> = (0..columns.units).flat_map(|unit| columns.of(unit)).collect();
+                next.select(Axis(1), &order)
+            }
         };
-        let (rows, bias) = matrix(&site.layer, None)?;
-        let (next, next_bias) = matrix(&site.next, Some(site.units * site.block))?;
-        let order: Vec<usize> =
-            (0..site.units).flat_map(|unit| (0..site.block).map(move |position| site.column(unit, position))).collect();
-        let sorted = order.iter().enumerate().all(|(at, column)| at == *column);
-        let next = if sorted { next } else { next.select(Axis(1), &order) };
         Ok(Self { site: site.clone(), rows, bias, next, next_bias })
     }
 
@@ -84,7 +112,7 @@ impl Pair {
     /// `q`.
     #[must_use]
     pub fn block(&self) -> usize {
-        self.site.block
+        self.site.block()
     }
 
     /// The columns of the next layer that read unit `i`: `m x q`.
@@ -125,7 +153,8 @@ impl Reduced {
     /// The reduced layer as a pair of its own, for the next step on it.
     #[must_use]
     pub fn into_pair(self, site: &Site) -> Pair {
-        let site = Site { units: self.units(), ..site.clone() };
+        let columns = Columns { units: self.units(), ..site.columns };
+        let site = Site { columns, ..site.clone() };
         Pair { site, rows: self.rows, bias: self.bias, next: self.next, next_bias: self.next_bias }
     }
 }

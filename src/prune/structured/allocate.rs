@@ -41,13 +41,13 @@ impl Keep {
     )]
     fn of(self, site: &Site) -> Result<usize> {
         match self {
-            Self::Share(share) if (0.0..=1.0).contains(&share) => Ok((share * site.units as f64).round() as usize),
+            Self::Share(share) if (0.0..=1.0).contains(&share) => Ok((share * site.units() as f64).round() as usize),
             Self::Share(share) => {
                 Err(Error::Argument { argument: "keep", problem: format!("{share} does not lie between 0 and 1") })
             }
-            Self::Units(units) if units <= site.units => Ok(units),
+            Self::Units(units) if units <= site.units() => Ok(units),
             Self::Units(units) => {
-                let problem = format!("{units} units of `{}`, which has {}", site.layer, site.units);
+                let problem = format!("{units} units of `{}`, which has {}", site.layer, site.units());
                 Err(Error::Argument { argument: "layer", problem })
             }
         }
@@ -71,7 +71,7 @@ pub(super) fn keeps(sites: &[Site], options: &UnitOptions) -> Result<Vec<usize>>
     let keep = |site: &Site| {
         let own = options.layers.iter().rev().find(|wanted| wanted.layer == site.layer);
         let units = own.map_or(options.keep, |wanted| wanted.keep).of(site)?;
-        Ok(rounded(units, options.round_to, options.min_keep.max(1), site.units))
+        Ok(rounded(units, options.round_to, options.min_keep.max(1), site.units()))
     };
     sites.iter().map(keep).collect()
 }

@@ -12,6 +12,8 @@ mod walk;
 
 use serde::Serialize;
 
+use crate::network::{Network, Op};
+
 pub use allocate::{Keep, LayerKeep};
 pub use options::UnitOptions;
 pub use run::{UnitOutcome, prune_units};
@@ -32,11 +34,14 @@ pub enum UnitMethod {
     TropicalRows,
     /// Random units, from the stream `random-neurons/<layer>` of the seed.
     RandomNeurons,
+    /// Greedy selection and joint least squares on synthetic inputs, see [`synth`](crate::prune::synth). The default where
+    /// there are convolutions.
+    SynthRefit,
 }
 
 impl UnitMethod {
     /// All methods, in the order of tables.
-    pub const ALL: [Self; 4] = [Self::PathL2, Self::L1, Self::TropicalRows, Self::RandomNeurons];
+    pub const ALL: [Self; 5] = [Self::SynthRefit, Self::PathL2, Self::L1, Self::TropicalRows, Self::RandomNeurons];
 
     /// The name on the command line and in reports.
     #[must_use]
@@ -46,12 +51,20 @@ impl UnitMethod {
             Self::L1 => "l1",
             Self::TropicalRows => "tropical-rows",
             Self::RandomNeurons => "random-neurons",
+            Self::SynthRefit => "synth-refit",
         }
+    }
+
+    /// The method that keeps most of a network of this kind.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        let convolves = network.nodes.iter().any(|node| matches!(node.op, Op::Conv { .. }));
+        if convolves { Self::SynthRefit } else { Self::PathL2 }
     }
 
     /// Whether the seed changes the result.
     #[must_use]
     pub fn is_random(self) -> bool {
-        self == Self::RandomNeurons
+        matches!(self, Self::RandomNeurons | Self::SynthRefit)
     }
 }

@@ -1,3 +1,4 @@
 //! Structured pruning: whole units go.
 
+mod convolutions;
 mod plans;

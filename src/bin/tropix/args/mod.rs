@@ -4,6 +4,7 @@ mod hausdorff;
 mod method;
 mod prune;
 mod sweep;
+mod synth;
 mod zonotope;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use sweep::SweepArgs;
+pub(crate) use synth::SynthArgs;
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.

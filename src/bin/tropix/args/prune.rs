@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs};
+use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs, SynthArgs};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
@@ -16,7 +16,8 @@ pub(crate) struct PruneArgs {
     /// Where the pruned model goes
     #[arg(short, long, required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
-    /// Method: `tropical-path` where weights go (`--rate`), `path-l2` where neurons go (`--keep`)
+    /// Method: `tropical-path` where weights go (`--rate`); where neurons or channels go (`--keep`), `synth-refit` for
+    /// networks with convolutions and `path-l2` for others
     #[arg(long, value_enum)]
     pub(crate) method: Option<MethodArg>,
     /// Share of the weights to remove, 0 to 1
@@ -25,7 +26,7 @@ pub(crate) struct PruneArgs {
     /// Penalty of `tropical`, in units of generator norms
     #[arg(long, value_parser = non_negative, group = "target", conflicts_with_all = ["keep", "layer"])]
     pub(crate) lambda: Option<f64>,
-    /// Share of the neurons of every hidden layer to keep, 0 to 1
+    /// Share of the neurons or channels of every hidden layer to keep, 0 to 1
     #[arg(long, value_parser = share, group = "target")]
     pub(crate) keep: Option<f64>,
     /// What one layer keeps, NAME=SHARE, or NAME=128n for a number of neurons; may be repeated, the other layers keep
@@ -37,6 +38,8 @@ pub(crate) struct PruneArgs {
     pub(crate) round_to: u32,
     #[command(flatten)]
     pub(crate) data: DataArgs,
+    #[command(flatten)]
+    pub(crate) synth: SynthArgs,
     #[command(flatten)]
     pub(crate) protocol: ProtocolArgs,
     /// Neurons of a hidden layer that stay in any case

@@ -1,47 +1,52 @@
 //! `tropix evaluate`.
 
-use tropix::Error;
-use tropix::network::Head;
-use tropix::prune::{Timing, check_sample, evaluate};
+use tropix::network::{Head, Network};
+use tropix::prune::{Timing, check_network, check_sample, evaluate, evaluate_network};
 use tropix::report::{EvaluateReport, Files, Heading, Memory, accuracy_table};
+use tropix::{Error, Result};
 
 use crate::args::{EvaluateArgs, Globals, ModelArgs};
 use crate::device::{choose, with_backend};
+use crate::input::Part;
 use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let head = Head::of(&model.network)?;
-    let other = match &args.against {
-        Some(path) => {
-            let other = ModelArgs { model: path.clone(), arch: args.model.arch.clone() };
-            let other = Head::of(&timing.phase("load", || input::model(globals, &other))?.network)?;
-            if (other.inputs(), other.classes()) != (head.inputs(), head.classes()) {
-                let problem = format!(
-                    "{} takes {} values and gives {}, {} takes {} and gives {}",
-                    args.model.model.display(),
-                    head.inputs(),
-                    head.classes(),
-                    path.display(),
-                    other.inputs(),
-                    other.classes()
-                );
-                return Err(Error::Data { problem }.into());
-            }
-            Some(other)
-        }
-        None => None,
-    };
-    let Some(data) = timing.phase("load", || input::data(&args.data, &model.network, &head))? else {
+    let Some((data, part)) = timing.phase("load", || input::data_for(&args.data, &model.network))? else {
         return Err(Error::Argument { argument: "data", problem: "an evaluation needs data".to_owned() }.into());
     };
+    let other = args.against.as_ref().map(|path| {
+        let other = ModelArgs { model: path.clone(), arch: args.model.arch.clone() };
+        timing.phase("load", || input::model(globals, &other))
+    });
+    let other = other.transpose()?.map(|other| other.network);
+    if let (Some(other), Some(path)) = (&other, &args.against) {
+        let [ours, theirs] = [ends(&model.network, &part)?, ends(other, &part)?];
+        if ours != theirs {
+            let (a, b) = (args.model.model.display(), path.display());
+            let problem = format!(
+                "{a} takes {} values and gives {}, {b} takes {} and gives {}",
+                ours[0], ours[1], theirs[0], theirs[1]
+            );
+            return Err(Error::Data { problem }.into());
+        }
+    }
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
     let (accuracy, verification) = with_backend!(&backend, backend => {
-        let accuracy = evaluate(backend, &head, other.as_ref(), samples, timing)?;
-        let check = || check_sample(backend, &head, Some(samples), globals.seed);
-        let verification = globals.verify.then(|| timing.phase("verify", check)).transpose()?;
-        (accuracy, verification)
+        match &part {
+            Part::Head(head) => {
+                let other = other.as_ref().map(Head::of).transpose()?;
+                let accuracy = evaluate(backend, head, other.as_ref(), samples, timing)?;
+                let check = || check_sample(backend, head, Some(samples), globals.seed);
+                (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
+            }
+            Part::Whole => {
+                let accuracy = evaluate_network(backend, &model.network, other.as_ref(), samples, timing)?;
+                let check = || check_network(backend, &model.network, samples, globals.seed);
+                (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
+            }
+        }
     });
     let report = EvaluateReport {
         heading: Heading::new("evaluate", globals.seed, backend.device()),
@@ -59,7 +64,7 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
         report.model.input,
         device.name,
         device.backend,
-        accuracy_table(&report.accuracy, other.is_some()),
+        accuracy_table(&report.accuracy, args.against.is_some()),
         report.data
     );
     if let Some(check) = &report.verification {
@@ -74,4 +79,14 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
         }
         _ => Ok(()),
     }
+}
+
+/// Values that a part of a network takes and gives.
+fn ends(network: &Network, part: &Part) -> Result<[usize; 2]> {
+    if matches!(part, Part::Head(_)) {
+        let head = Head::of(network)?;
+        return Ok([head.inputs(), head.classes()]);
+    }
+    let lengths = network.output_lengths().unwrap_or_default();
+    Ok([network.input.iter().product(), lengths.last().copied().flatten().unwrap_or(0)])
 }

@@ -3,9 +3,9 @@
 mod elements;
 mod units;
 
-use tropix::network::Head;
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{self, ModelFile, check_output};
+use tropix::network::{Head, sites};
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{AlternatingOptions, Method, Target, Timing};
 use tropix::report::{Change, Declined};
@@ -54,15 +54,23 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
         check_output(output, std::slice::from_ref(&args.model.model), globals.force)?;
     }
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let head = Head::of(&model.network)?;
-    let declined = input::declined(&model.network, &head);
+    let declined = match family {
+        Family::Elements(..) => input::declined(&model.network, &Head::of(&model.network)?),
+        Family::Units(_) => {
+            let (_, refused) = sites(&model.network)?;
+            refused.into_iter().map(|refused| Declined::of(&model.network, refused)).collect()
+        }
+    };
     if args.strict
         && let Some(first) = declined.first()
     {
         let problem = format!("`{}` ({}) cannot be pruned: {}", first.name, first.op, first.reason);
         return Err(Error::Unsupported { problem }.into());
     }
-    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
+    let data = timing.phase("load", || match family {
+        Family::Elements(..) => input::data(&args.data, &model.network, &Head::of(&model.network)?),
+        Family::Units(_) => Ok(input::data_for(&args.data, &model.network)?.map(|(data, _)| data)),
+    })?;
     if let Some(output) = &args.output {
         let inputs = input::paths(&model, data.as_ref());
         for output in format::outputs(&model, output)? {

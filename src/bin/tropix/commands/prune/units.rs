@@ -6,7 +6,7 @@ use tropix::Error;
 use tropix::network::format;
 use tropix::prune::Timing;
 use tropix::prune::structured::{UnitMethod, UnitOptions, prune_units};
-use tropix::report::{Files, Heading, Memory, UnitReport, units_table};
+use tropix::report::{Declined, Files, Heading, Memory, UnitReport, units_table};
 
 use super::{Prepared, written};
 use crate::args::{Globals, PruneArgs};
@@ -20,13 +20,14 @@ pub(super) fn run(
     method: Option<UnitMethod>,
     timing: &mut Timing,
 ) -> anyhow::Result<()> {
-    let Prepared { model, declined, data, backend } = prepared;
+    let Prepared { model, data, backend, .. } = prepared;
     let options = UnitOptions {
         seed: globals.seed,
         layers: args.layer.clone(),
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
-        ..UnitOptions::new(method.unwrap_or(UnitMethod::PathL2), args.keep.unwrap_or(1.0))
+        synth: args.synth.options(),
+        ..UnitOptions::new(method.unwrap_or_else(|| UnitMethod::of(&model.network)), args.keep.unwrap_or(1.0))
     };
     let samples = data.as_ref().map(input::borrowed);
     let progress = output::Progress::new(globals);
@@ -52,7 +53,7 @@ pub(super) fn run(
         file_bytes: prepared.file_bytes(args, saved, network),
         accuracy: outcome.accuracy.clone(),
         layers: outcome.walked.layers.clone(),
-        declined: declined.clone(),
+        declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
         verification: outcome.verification.clone(),
         warnings: model.warnings.clone(),
         memory: Memory::now(),

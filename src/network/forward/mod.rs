@@ -1,10 +1,27 @@
-//! A head on a device: weights go there once, batches of samples too, and logits are computed there.
+//! Heads and whole networks on a device: weights go there once, batches of samples too, and logits are computed there.
+
+mod bound;
+mod lower;
+mod whole;
 
 use std::sync::Arc;
 
 use crate::backend::{Activation, Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{Head, Tensor};
+
+pub use whole::DeviceNetwork;
+pub(crate) use whole::Signals;
+
+/// What gives logits for samples.
+pub trait Classifier<B: Backend> {
+    /// The logits of a batch: `n x classes` from `n x inputs`.
+    ///
+    /// # Errors
+    ///
+    /// What the operations of the backend return.
+    fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix>;
+}
 
 /// The weights and biases of a head on a device.
 #[derive(Debug)]
@@ -43,13 +60,10 @@ impl<B: Backend> DeviceHead<B> {
     pub fn with_weights(&self, weights: Vec<B::Matrix>) -> Self {
         Self { weights, biases: Arc::clone(&self.biases), activations: Arc::clone(&self.activations) }
     }
+}
 
-    /// The logits of a batch: `n x classes` from `n x inputs`.
-    ///
-    /// # Errors
-    ///
-    /// What [`Backend::affine`] returns.
-    pub fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix> {
+impl<B: Backend> Classifier<B> for DeviceHead<B> {
+    fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix> {
         let mut signal = None;
         for ((weight, bias), activation) in self.weights.iter().zip(self.biases.iter()).zip(self.activations.iter()) {
             let input = signal.as_ref().unwrap_or(inputs);
@@ -67,10 +81,10 @@ fn upload_and_release<B: Backend>(backend: &B, weight: &Tensor) -> Result<B::Mat
 }
 
 /// Rows `first .. first + rows` of another source.
-struct Slice<'a> {
-    source: &'a dyn RowSource,
-    first: usize,
-    rows: usize,
+pub(crate) struct Slice<'a> {
+    pub(crate) source: &'a dyn RowSource,
+    pub(crate) first: usize,
+    pub(crate) rows: usize,
 }
 
 impl RowSource for Slice<'_> {
@@ -132,9 +146,9 @@ impl<B: Backend> Samples<B> {
     /// # Errors
     ///
     /// What the operations of the backend return.
-    pub fn classify(&self, backend: &B, head: &DeviceHead<B>) -> Result<PendingAnswers<B>> {
+    pub fn classify(&self, backend: &B, network: &impl Classifier<B>) -> Result<PendingAnswers<B>> {
         let answers = self.batches.iter().map(|(inputs, labels)| {
-            let classified = backend.classify(&head.logits(backend, inputs)?, labels.as_ref())?;
+            let classified = backend.classify(&network.logits(backend, inputs)?, labels.as_ref())?;
             Ok((classified.class, classified.rank))
         });
         Ok(PendingAnswers(answers.collect::<Result<_>>()?))

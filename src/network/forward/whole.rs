@@ -1,0 +1,229 @@
+//! A whole network on a device: its steps run in the order of the graph, and values go as soon as nothing reads them.
+
+use std::collections::HashMap;
+
+use ndarray::ArrayView2;
+
+use super::lower::{Kernel, Lowered, Lowering, Weight, lower};
+use super::{Classifier, upload_and_release};
+use crate::backend::{Activation, Backend, Pooling, Window};
+use crate::error::{Error, Result};
+use crate::network::{Network, Tensor};
+
+/// The weights of a network on a device.
+pub struct DeviceNetwork<B: Backend> {
+    steps: Vec<Step<B>>,
+    values: HashMap<String, usize>,
+    output: usize,
+    /// Entries of one sample.
+    pub inputs: usize,
+    /// Outputs.
+    pub classes: usize,
+    /// Entries that a step reads and writes for one sample, at most.
+    pub widest: usize,
+}
+
+/// One operation with its weights.
+pub(super) struct Step<B: Backend> {
+    pub(super) operation: Operation<B>,
+    pub(super) inputs: Vec<usize>,
+    length: usize,
+}
+
+/// What a step computes.
+pub(super) enum Operation<B: Backend> {
+    Linear { weight: B::Matrix, bias: Option<B::Matrix>, activation: Activation },
+    Conv { weight: B::Matrix, bias: Option<B::Matrix>, window: Window, groups: usize, activation: Activation },
+    Activate,
+    Leaky { slope: f32 },
+    Pool { window: Window, pooling: Pooling },
+    Add { activation: Activation },
+    Concat,
+}
+
+/// Values of one batch on their way through a network.
+#[derive(Debug)]
+pub(crate) struct Signals<B: Backend>(Vec<Option<B::Matrix>>);
+
+impl<B: Backend> DeviceNetwork<B> {
+    /// Copies a network to the device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] with the node that is not computed; what [`Backend::upload`] returns.
+    pub fn upload(backend: &B, network: &Network) -> Result<Self> {
+        let Lowering { steps, values, output } = lower(network)?;
+        let inputs = network.input.iter().product();
+        let lengths: Vec<usize> = std::iter::once(inputs).chain(steps.iter().map(|step| step.length)).collect();
+        let width = |step: &Lowered| step.length + step.inputs.iter().map(|input| lengths[*input]).sum::<usize>();
+        let widest = steps.iter().map(width).max().unwrap_or(inputs);
+        let classes = lengths.get(output).copied().unwrap_or(0);
+        let steps = steps.into_iter().map(|step| Step::upload(backend, step)).collect::<Result<_>>()?;
+        Ok(Self { steps, values, output, inputs, classes, widest })
+    }
+
+    pub(super) fn steps(&self) -> &[Step<B>] {
+        &self.steps
+    }
+
+    pub(super) fn output(&self) -> usize {
+        self.output
+    }
+
+    /// The value that a node gives, for [`DeviceNetwork::advance`].
+    pub(crate) fn value(&self, node: &str) -> Result<usize> {
+        let missing = || Error::Internal { what: format!("no value of a node `{node}`") };
+        self.values.get(node).copied().ok_or_else(missing)
+    }
+
+    /// No value of a batch yet.
+    pub(crate) fn signals(&self) -> Signals<B> {
+        Signals((0..=self.steps.len()).map(|_| None).collect())
+    }
+
+    /// The values that steps from the one that gives value `frontier` on read from before it.
+    pub(crate) fn live(&self, frontier: usize) -> Vec<usize> {
+        let later = self.steps.iter().skip(frontier.saturating_sub(1)).flat_map(|step| &step.inputs);
+        later.copied().filter(|value| *value < frontier).collect()
+    }
+
+    /// Entries of all values of one sample.
+    pub(crate) fn volume(&self) -> usize {
+        self.inputs + self.steps.iter().map(|step| step.length).sum::<usize>()
+    }
+
+    /// Computes one value of a batch from those that are there; without `keep` the others go as soon as they are read.
+    pub(crate) fn advance(
+        &self,
+        backend: &B,
+        inputs: &B::Matrix,
+        signals: &mut Signals<B>,
+        target: usize,
+        keep: bool,
+    ) -> Result<()> {
+        // What is needed, and the step that reads it last.
+        let mut last = vec![None; self.steps.len() + 1];
+        let mut needed = vec![false; self.steps.len() + 1];
+        needed[target] = true;
+        for value in (1..=target).rev() {
+            if needed[value] && signals.0[value].is_none() {
+                for input in &self.steps[value - 1].inputs {
+                    needed[*input] = true;
+                    last[*input].get_or_insert(value);
+                }
+            }
+        }
+        for (step, value) in self.steps.iter().zip(1..=target) {
+            if !needed[value] || signals.0[value].is_some() {
+                continue;
+            }
+            let operands = step.inputs.iter().map(|input| signals.get(inputs, *input)).collect::<Result<Vec<_>>>()?;
+            let result = step.run(backend, &operands)?;
+            signals.0[value] = Some(result);
+            if !keep {
+                step.inputs.iter().filter(|input| last[**input] == Some(value)).for_each(|input| {
+                    signals.0[*input] = None;
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<B: Backend> Classifier<B> for DeviceNetwork<B> {
+    fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix> {
+        let mut signals = self.signals();
+        self.advance(backend, inputs, &mut signals, self.output, false)?;
+        let output = signals.0.get_mut(self.output).and_then(Option::take);
+        output.map_or_else(|| backend.concatenate(&[inputs]), Ok)
+    }
+}
+
+impl<B: Backend> Signals<B> {
+    /// A value that was computed, or the input.
+    pub(crate) fn get<'a>(&'a self, inputs: &'a B::Matrix, value: usize) -> Result<&'a B::Matrix> {
+        if value == 0 {
+            return Ok(inputs);
+        }
+        let missing = || Error::Internal { what: format!("value {value} was not computed") };
+        self.0.get(value).and_then(Option::as_ref).ok_or_else(missing)
+    }
+
+    /// Forgets all values from `first` on: those that come after it in the order of the graph.
+    pub(crate) fn forget_from(&mut self, first: usize) {
+        self.0.iter_mut().skip(first.max(1)).for_each(|value| *value = None);
+    }
+
+    /// Forgets all values before `end` but those of `keep`.
+    pub(crate) fn forget_before(&mut self, end: usize, keep: &[usize]) {
+        let before = self.0.iter_mut().enumerate().take(end);
+        before.filter(|(value, _)| !keep.contains(value)).for_each(|(_, value)| *value = None);
+    }
+}
+
+impl<B: Backend> Step<B> {
+    fn upload(backend: &B, step: Lowered) -> Result<Self> {
+        let operation = match step.kernel {
+            Kernel::Linear { weight, activation } => {
+                let (weight, bias) = upload(backend, &weight)?;
+                Operation::Linear { weight, bias, activation }
+            }
+            Kernel::Conv { weight, window, groups, activation } => {
+                let (weight, bias) = upload(backend, &weight)?;
+                Operation::Conv { weight, bias, window, groups, activation }
+            }
+            Kernel::Activate => Operation::Activate,
+            Kernel::Leaky { slope } => Operation::Leaky { slope },
+            Kernel::Pool { window, pooling } => Operation::Pool { window, pooling },
+            Kernel::Add { activation } => Operation::Add { activation },
+            Kernel::Concat => Operation::Concat,
+        };
+        Ok(Self { operation, inputs: step.inputs, length: step.length })
+    }
+
+    pub(super) fn run(&self, backend: &B, operands: &[&B::Matrix]) -> Result<B::Matrix> {
+        let Some((first, rest)) = operands.split_first() else {
+            return Err(Error::Internal { what: "a step without operands".to_owned() });
+        };
+        match &self.operation {
+            Operation::Linear { weight, bias, activation } => backend.affine(first, weight, bias.as_ref(), *activation),
+            Operation::Conv { weight, bias, window, groups, activation } => {
+                backend.convolution(first, weight, bias.as_ref(), window, *groups, *activation)
+            }
+            Operation::Activate => backend.weighted_sum(first, None, [1.0, 0.0], Activation::Relu),
+            Operation::Leaky { slope } => {
+                let positive = backend.weighted_sum(first, None, [1.0, 0.0], Activation::Relu)?;
+                backend.weighted_sum(first, Some(&positive), [*slope, 1.0 - slope], Activation::Identity)
+            }
+            Operation::Pool { window, pooling } => backend.pooling(first, window, *pooling),
+            Operation::Add { activation } => {
+                let mut sum = None;
+                for (at, operand) in rest.iter().enumerate() {
+                    let last = at + 1 == rest.len();
+                    let activation = if last { *activation } else { Activation::Identity };
+                    let left = sum.as_ref().unwrap_or(*first);
+                    sum = Some(backend.weighted_sum(left, Some(operand), [1.0, 1.0], activation)?);
+                }
+                sum.ok_or_else(|| Error::Internal { what: "a sum of one operand".to_owned() })
+            }
+            Operation::Concat => backend.concatenate(operands),
+        }
+    }
+}
+
+fn upload<B: Backend>(backend: &B, weight: &Weight) -> Result<(B::Matrix, Option<B::Matrix>)> {
+    match weight {
+        Weight::File { weight, bias } => {
+            let bias = bias.as_ref().map(|bias: &Tensor| backend.upload(bias)).transpose()?;
+            Ok((upload_and_release(backend, weight)?, bias))
+        }
+        Weight::Folded { rows, weight, bias } => {
+            let shaped = |rows: usize, values| {
+                let columns = <[f32]>::len(values).checked_div(rows).unwrap_or(0);
+                let view = ArrayView2::from_shape((rows, columns), values);
+                view.map_err(|error| Error::Internal { what: error.to_string() })
+            };
+            Ok((backend.upload(&shaped(*rows, weight)?)?, Some(backend.upload(&shaped(1, bias)?)?)))
+        }
+    }
+}

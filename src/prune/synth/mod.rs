@@ -1,0 +1,29 @@
+//! `synth-refit`: greedy selection of units and joint least squares on synthetic inputs, or on given ones.
+//!
+//! Layer by layer, the units of a network are chosen and what reads them is refitted so that the *original* network's next
+//! pre-activation is met best in the mean square, on inputs that pass both networks side by side. The target of the
+//! original network makes later layers mend what earlier ones lost. Inputs need no data: images of leaves and shapes do as
+//! well as real ones where convolutions begin (see [`Prior`]).
+//!
+//! For a layer with `n` units, `q` columns of the next layer each, `p` what the next layer reads in the network that
+//! shrinks, and `z = C p'` what it gives in the original one:
+//!
+//! ```text
+//! G = Cov(p), T = Cov(z, p)          sums of products on the backend, over windows of convolutions
+//! greedy: the unit that lowers E |z - C~ p_S|^2 most, K times          f64 on the host
+//! C~ = T_S (G_SS + epsilon tr(G_SS) / (K q) I)^-1,  beta~ = beta + E z - C~ E p_S
+//! ```
+
+mod cholesky;
+mod field;
+mod greedy;
+mod leaves;
+mod moments;
+mod normal;
+mod prior;
+mod refit;
+mod refitter;
+
+pub use greedy::Selection;
+pub use prior::{Prior, SyntheticInputs};
+pub use refitter::{Refitter, SynthOptions, UnitRefit};

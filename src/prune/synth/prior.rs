@@ -1,0 +1,167 @@
+//! Where inputs come from when there are no data.
+
+use rand::RngExt;
+use serde::Serialize;
+
+use super::normal::normal;
+use super::{field, leaves};
+use crate::backend::RowSource;
+use crate::error::{Error, Result};
+use crate::network::{Network, Normalize};
+use crate::rng;
+
+/// Standard deviation of the noise on images, in units of the network's input.
+const NOISE: f32 = 0.1;
+
+/// What synthetic inputs look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prior {
+    /// Half dead leaves, half sparse shapes, normalised as the network wants its images, plus `0.1 N(0, 1)`. The default
+    /// for images.
+    Leaves,
+    /// The same with a quarter of smooth Gaussian fields, in normalised units: gains up to a point on colour images and
+    /// loses as much on others.
+    Natural,
+    /// `N(0, 1)` in every input. The default for inputs that are no images.
+    Gaussian,
+    /// Half `N(0, 1)`, half leaves: the default for images that enter linear layers directly.
+    Mixed,
+}
+
+impl Prior {
+    /// All priors.
+    pub const ALL: [Self; 4] = [Self::Leaves, Self::Natural, Self::Gaussian, Self::Mixed];
+
+    /// The name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Leaves => "leaves",
+            Self::Natural => "natural",
+            Self::Gaussian => "gaussian",
+            Self::Mixed => "mixed",
+        }
+    }
+
+    /// The prior for the inputs of a network.
+    #[must_use]
+    pub fn of(network: &Network) -> Self {
+        match (network.input.len(), image_shape(&network.input)) {
+            (1, Some(_)) => Self::Mixed,
+            (_, Some(_)) => Self::Leaves,
+            (_, None) => Self::Gaussian,
+        }
+    }
+}
+
+/// The image that an input of this shape is: `channels x height x width`, `height x width`, or the square of a vector.
+fn image_shape(input: &[usize]) -> Option<[usize; 3]> {
+    match *input {
+        [channels, height, width] => Some([channels, height, width]),
+        [height, width] => Some([1, height, width]),
+        // 8 x 8 digits are the smallest images that people classify.
+        [length] if length >= 64 && length.isqrt().pow(2) == length => Some([1, length.isqrt(), length.isqrt()]),
+        _ => None,
+    }
+}
+
+/// Synthetic inputs, each from a random stream of its own, so that any of them can be read at any time.
+#[derive(Debug, Clone)]
+pub struct SyntheticInputs {
+    prior: Prior,
+    seed: u64,
+    count: usize,
+    length: usize,
+    image: [usize; 3],
+    /// Mean and standard deviation of each channel.
+    channels: Vec<[f32; 2]>,
+}
+
+impl SyntheticInputs {
+    /// `count` inputs for a network.
+    ///
+    /// Images have pixels in 0..=1 before they are normalised. Where the network does not say how, the mean is taken
+    /// as 0.5 and the standard deviation as 0.25, which gives inputs of about unit variance.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for images where the shape of the input is not one of an image, or not known at all.
+    pub fn new(network: &Network, prior: Prior, count: usize, seed: u64) -> Result<Self> {
+        let input = &network.input;
+        let length = input.iter().product();
+        if input.is_empty() || length == 0 {
+            let problem = "synthetic inputs need the shape of the network's input".to_owned();
+            return Err(Error::Unsupported { problem });
+        }
+        let image = match (image_shape(input), prior) {
+            (Some(image), _) => image,
+            (None, Prior::Gaussian) => [1, 1, length],
+            (None, _) => {
+                let problem = format!("an input of shape {input:?} is no image for the prior `{}`", prior.name());
+                return Err(Error::Unsupported { problem });
+            }
+        };
+        let channels = normalisation(network.normalize.as_ref(), image[0]);
+        Ok(Self { prior, seed, count, length, image, channels })
+    }
+
+    fn fill(&self, index: usize, out: &mut [f32]) {
+        let random = &mut rng::stream(self.seed, &format!("synthetic/{}/{index}", self.prior.name()));
+        let leaves_number = match self.prior {
+            Prior::Gaussian => None,
+            Prior::Leaves => Some(index),
+            Prior::Natural if index % 4 == 3 => {
+                field::image(random, self.image, out);
+                return out.iter_mut().for_each(|value| *value += NOISE * normal(random));
+            }
+            Prior::Natural => Some(index - index / 4),
+            Prior::Mixed if index.is_multiple_of(2) => None,
+            Prior::Mixed => Some(index / 2),
+        };
+        let Some(number) = leaves_number else {
+            return out.iter_mut().for_each(|value| *value = normal(random));
+        };
+        leaves::image(random, !number.is_multiple_of(2), self.image, out);
+        let plane = self.image[1] * self.image[2];
+        for (out, [mean, std]) in out.chunks_exact_mut(plane).zip(&self.channels) {
+            out.iter_mut().for_each(|value| *value = (*value - mean) / std + NOISE * normal(random));
+        }
+    }
+
+    /// A number below `bound` for the row `name` of the seed's streams.
+    pub(super) fn distinct(seed: u64, name: &str, bound: usize, count: usize) -> Vec<usize> {
+        let random = &mut rng::stream(seed, name);
+        let mut all: Vec<usize> = (0..bound).collect();
+        // The first steps of a shuffle choose without repetition.
+        for at in 0..count.min(bound) {
+            let other = random.random_range(at..bound);
+            all.swap(at, other);
+        }
+        all.truncate(count);
+        all.sort_unstable();
+        all
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+fn normalisation(normalize: Option<&Normalize>, channels: usize) -> Vec<[f32; 2]> {
+    let Some(normalize) = normalize else { return vec![[0.5, 0.25]; channels] };
+    let value = |values: &[f64], channel: usize, default: f64| -> f32 {
+        values.get(channel).or(values.first()).copied().unwrap_or(default) as f32
+    };
+    (0..channels).map(|channel| [value(&normalize.mean, channel, 0.0), value(&normalize.std, channel, 1.0)]).collect()
+}
+
+impl RowSource for SyntheticInputs {
+    fn shape(&self) -> [usize; 2] {
+        [self.count, self.length]
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        for (offset, out) in out.chunks_exact_mut(self.length).enumerate() {
+            self.fill(first + offset, out);
+        }
+        Ok(())
+    }
+}

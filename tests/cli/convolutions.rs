@@ -1,0 +1,63 @@
+//! Networks with convolutions: evaluated whole, and pruned by `synth-refit`.
+
+use crate::program::{asset, data, files, tropix};
+
+fn lenet() -> String {
+    asset("models/lenet5-mnist.safetensors")
+}
+
+#[test]
+fn a_convolutional_network_is_evaluated_whole_and_checked_against_the_reference() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = format!("evaluate {} --data {} --device cpu --verify --json", lenet(), data());
+    let report = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    assert_eq!(report["accuracy"]["top1"][1], 0.9855);
+    assert!(report["verification"]["share_of_bound"].as_f64().unwrap() <= 1.0);
+    assert!(report["verification"]["deviation"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn channels_and_neurons_go_without_data_and_the_file_evaluates_as_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = (lenet(), data());
+    let arguments = format!("prune {model} -o small.safetensors --keep 0.5 --data {data} --device cpu --json");
+    let report = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    assert_eq!(report["method"], "synth-refit", "the default where there are convolutions");
+    assert_eq!(report["neurons"], serde_json::json!({ "before": 570, "after": 285 }));
+    // 10 x 25 + 10, 25 x 250 + 25, 250 x 400 + 250, 10 x 250 + 10.
+    assert_eq!(report["parameters"]["after"], 109_295);
+    // Data take no part: L1 and path norms lose more than five points here.
+    assert!(report["accuracy"]["top1"][1].as_f64().unwrap() > 0.97, "{}", report["accuracy"]);
+    let losses = report["layers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|layer| layer["refit"]["loss"].as_f64().unwrap() / layer["refit"]["variance"].as_f64().unwrap());
+    assert!(losses.into_iter().all(|loss| loss > 0.0 && loss < 0.2));
+    let again = format!("evaluate small.safetensors --data {data} --against {model} --device cpu --json");
+    let again = tropix(folder.path(), &again).expect(0, &[]).json();
+    assert_eq!(again["accuracy"]["top1"][1], report["accuracy"]["top1"][1]);
+    assert_eq!(again["accuracy"]["agreement"], report["accuracy"]["agreement"]);
+    assert_eq!(files(folder.path()), ["small.safetensors"]);
+}
+
+#[test]
+fn arguments_of_the_refit_that_do_not_fit_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = lenet();
+    for (arguments, code, part) in [
+        ("--keep 0.5 --prior trees", 2, "trees"),
+        ("--keep 0.5 --ridge -1", 2, "ridge"),
+        ("--keep 0.5 --inputs 0", 2, "inputs"),
+        ("--keep 0.5 --layer conv9=0.5", 2, "conv9"),
+    ] {
+        let arguments = format!("prune {model} -o out.safetensors --device cpu {arguments}");
+        tropix(folder.path(), &arguments).expect(code, &[part]);
+    }
+    // Leaves are images; a vector of sixteen values is none.
+    tropix(folder.path(), "random-model 16,20,4 -o vector.safetensors").expect(0, &[]);
+    let arguments =
+        "prune vector.safetensors -o out.safetensors --keep 0.5 --method synth-refit --prior leaves --device cpu";
+    tropix(folder.path(), arguments).expect(65, &["is no image for the prior `leaves`"]);
+    assert_eq!(files(folder.path()), ["vector.safetensors"]);
+}
