@@ -99,6 +99,19 @@ impl Tensor {
         Ok(Self { shape, ..self })
     }
 
+    /// Whether the other tensor is this one: the same storage in the same shape.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let same = match (&self.storage, &other.storage) {
+            (Storage::Mapped { map, bytes }, Storage::Mapped { map: other, bytes: theirs }) => {
+                Arc::ptr_eq(map, other) && bytes == theirs
+            }
+            (Storage::Owned(values), Storage::Owned(other)) => Arc::ptr_eq(values, other),
+            (Storage::Derived(rows), Storage::Derived(other)) => Arc::ptr_eq(rows, other),
+            _ => false,
+        };
+        same && self.shape == other.shape
+    }
+
     /// Name in the file.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -1,4 +1,5 @@
-//! Model files in and out. Only this folder knows the names of tensors and the layout of files.
+//! Model files in and out. Only this folder knows the names of tensors and the layout of files; ONNX has a folder of its
+//! own.
 //!
 //! ```text
 //! header (checks) -> shards (which files) -> arch, or chain (the guess) -> Network
@@ -8,20 +9,23 @@
 mod arch;
 mod chain;
 pub(crate) mod header;
+mod onnx;
 mod shards;
 mod store;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Element, Network, Origin, Tensor};
+use super::{Element, Network, Op, Origin, Tensor};
 use crate::error::{Error, Result};
 use arch::Arch;
 use chain::Guess;
 use store::Store;
 use write::Pending;
 
+pub use onnx::Source as OnnxSource;
 pub use shards::{Layout, Shard};
 pub use write::check_output;
 
@@ -43,20 +47,22 @@ pub struct ModelFile {
     pub warnings: Vec<String>,
     /// The guessed chain, line by line; empty if the order was given.
     pub chain: Vec<String>,
+    /// The ONNX model that was read, to be rewritten.
+    pub onnx: Option<Arc<OnnxSource>>,
 }
 
 impl ModelFile {
     /// A network made in memory, to be written as one file.
     #[must_use]
     pub fn new(network: Network) -> Self {
-        let shard = Shard { tensors: Vec::new(), metadata: BTreeMap::new() };
         Self {
             network,
             paths: Vec::new(),
             metadata: BTreeMap::new(),
-            layout: Layout { shards: vec![shard], index: None },
+            layout: Layout::single(),
             warnings: Vec::new(),
             chain: Vec::new(),
+            onnx: None,
         }
     }
 }
@@ -72,7 +78,7 @@ pub struct Saved {
 
 /// Reads a model.
 ///
-/// The order of layers comes from `tropix.arch` in the metadata, else from the file `arch`, else from names and shapes.
+/// An ONNX file holds its graph. Otherwise the order of layers comes from `tropix.arch` in the metadata, else from the file `arch`, else from names and shapes.
 ///
 /// # Errors
 ///
@@ -80,6 +86,9 @@ pub struct Saved {
 /// [`Error::Io`]; each names the file, and the tensor where there is one.
 pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
     refuse_other_formats(path)?;
+    if onnx::is_onnx(path) {
+        return load_onnx(path, arch);
+    }
     let read = if shards::is_index(path) { shards::sharded(path)? } else { shards::single(path)? };
     let (mut paths, mut warnings) = (read.paths, read.warnings);
     let metadata = metadata(&read.layout);
@@ -106,7 +115,16 @@ pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
     };
     let network = arch.build(&mut store, origin)?;
     warnings.append(&mut store.warnings);
-    Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain })
+    Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain, onnx: None })
+}
+
+fn load_onnx(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
+    let onnx::Read { source, network, paths, metadata, mut warnings } = onnx::read(path)?;
+    if arch.is_some() {
+        warnings.push(format!("{}: holds its own graph, `--arch` is not used", path.display()));
+    }
+    let layout = Layout::single();
+    Ok(ModelFile { network, paths, metadata, layout, warnings, chain: Vec::new(), onnx: Some(source) })
 }
 
 /// Writes a text file beside and renames it; an existing file is replaced, so call [`check_output`] before.
@@ -124,10 +142,16 @@ pub fn write_text(path: &Path, text: &str) -> Result<()> {
 ///
 /// [`Error::Argument`] if the model is in shards and `output` is not named as an index.
 pub fn outputs(model: &ModelFile, output: &Path) -> Result<Vec<PathBuf>> {
+    if onnx::is_onnx(output) {
+        return Ok(onnx::outputs(model.onnx.as_deref(), output));
+    }
     shards::outputs(output, &model.layout)
 }
 
 /// Writes `network` in the layout of `model`, with its architecture and `extra_metadata` in the metadata.
+///
+/// The name of `output` chooses the format: `NAME.onnx` is ONNX, everything else safetensors. An ONNX model that was read is
+/// rewritten, keeping its names and versions; from other formats a new one is made.
 ///
 /// Tensors go out one by one; there is never a second copy of the weights. The same network gives the same bytes. Files
 /// are written beside and renamed when all of them are complete.
@@ -147,6 +171,12 @@ pub fn save(
     for path in &paths {
         check_output(path, &model.paths, force)?;
     }
+    if onnx::is_onnx(output) {
+        network.tensors().try_for_each(fits)?;
+        let pending = onnx::write(model.onnx.as_deref(), network, output, extra_metadata)?;
+        return publish(pending, force);
+    }
+    describable(network)?;
     let mut tensors: Vec<&Tensor> = network.tensors().collect();
     // Wide elements first, so that each begins at a multiple of its size; then by name.
     tensors.sort_by(|a, b| b.element().bits().cmp(&a.element().bits()).then_with(|| a.name().cmp(b.name())));
@@ -182,11 +212,39 @@ pub fn save(
         let text = shards::index_text(&metadata, weight_map).map_err(internal)?;
         pending.push(Pending::write(output, |out| out.write_all(&text))?);
     }
-    pending.into_iter().try_for_each(|file| file.publish(force))?;
-    let size = |path: &PathBuf| std::fs::metadata(path).map(|about| about.len());
-    let bytes = paths.iter().map(size).sum::<std::io::Result<u64>>();
-    let bytes = bytes.map_err(|source| Error::Io { file: output.to_owned(), source })?;
+    publish(pending, force)
+}
+
+/// Gives complete files their names.
+fn publish(pending: Vec<Pending>, force: bool) -> Result<Saved> {
+    let (mut paths, mut bytes) = (Vec::with_capacity(pending.len()), 0);
+    for file in pending {
+        let path = file.path().to_owned();
+        file.publish(force)?;
+        let about = std::fs::metadata(&path).map_err(|source| Error::Io { file: path.clone(), source })?;
+        bytes += about.len();
+        paths.push(path);
+    }
     Ok(Saved { paths, bytes })
+}
+
+/// Checks that an architecture can describe a network: each tensor has one user, and no operation was left to ONNX.
+fn describable(network: &Network) -> Result<()> {
+    let mut names = HashMap::new();
+    for node in &network.nodes {
+        if let (Op::Carried { op, .. }, Origin::Onnx) = (&node.op, network.origin) {
+            let problem = format!("`{}` ({op}) can only be written as ONNX; name the output `NAME.onnx`", node.name);
+            return Err(Error::Unsupported { problem });
+        }
+        for tensor in node.op.tensors() {
+            if let Some(other) = names.insert(tensor.name(), &node.name) {
+                let (name, node) = (tensor.name(), &node.name);
+                let problem = format!("`{name}` is used by `{other}` and by `{node}`; only ONNX shares tensors");
+                return Err(Error::Unsupported { problem });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The architecture of a network as a TOML file to edit and to give as `--arch`.
@@ -253,7 +311,6 @@ fn refuse_other_formats(path: &Path) -> Result<()> {
              save_file({{key: value.contiguous() for key, value in state.items()}}, \"{}\")",
             Path::new(name).with_extension("safetensors").display()
         ),
-        "onnx" => "ONNX is not supported yet; export the weights as safetensors".to_owned(),
         _ => return Ok(()),
     };
     if !path.exists() {

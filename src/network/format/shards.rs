@@ -32,6 +32,13 @@ pub struct Layout {
     pub index: Option<BTreeMap<String, serde_json::Value>>,
 }
 
+impl Layout {
+    /// One file that holds nothing yet.
+    pub(super) fn single() -> Self {
+        Self { shards: vec![Shard { tensors: Vec::new(), metadata: BTreeMap::new() }], index: None }
+    }
+}
+
 /// The text of an index.
 #[derive(Deserialize)]
 struct Index {

@@ -84,6 +84,11 @@ impl Pending {
         }
     }
 
+    /// The name that the file is to bear.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Gives the file its name; without `force` only if nothing has taken the name meanwhile.
     pub(super) fn publish(self, force: bool) -> Result<()> {
         let path = self.path;

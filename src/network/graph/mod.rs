@@ -53,6 +53,8 @@ pub enum Origin {
     Header,
     /// An architecture file.
     Arch,
+    /// The graph of an ONNX file.
+    Onnx,
     /// Guessed from names and shapes.
     Guessed,
 }

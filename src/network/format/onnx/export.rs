@@ -1,0 +1,195 @@
+//! A model written from scratch: the graph of a network that came from another format.
+
+use std::collections::HashMap;
+
+use super::data::kind;
+use super::proto::{self, attribute_type, data_type};
+use super::read::NORMALIZE;
+use super::rewrite::{Rewritten, ints, message};
+use crate::error::{Error, Result};
+use crate::network::{Network, Op, Tensor, Window};
+
+/// The IR version and operator set that are written: old enough for every program in use.
+const IR: i64 = 8;
+const OPSET: i64 = 17;
+const INPUT: &str = "input";
+const OUTPUT: &str = "output";
+
+/// The model of a network whose operations are all computed.
+pub(super) fn export(network: &Network) -> Result<Rewritten> {
+    let unsupported = |problem: String| Err(Error::Unsupported { problem });
+    if network.input.is_empty() {
+        return unsupported("an ONNX file needs the shape of the input; give it as `input` in `--arch`".to_owned());
+    }
+    let shapes = network.shapes().map_err(|breaks| Error::Internal { what: breaks.join("; ") })?;
+    let shape_of: HashMap<&str, &[usize]> = (network.nodes.iter().zip(&shapes))
+        .filter_map(|(node, shape)| Some((node.name.as_str(), shape.as_deref()?)))
+        .chain([(Network::INPUT, network.input.as_slice())])
+        .collect();
+    let mut elements = network.nodes.iter().flat_map(|node| node.op.tensors()).map(Tensor::element);
+    let element = elements.next().map_or(data_type::FLOAT, kind);
+    if elements.any(|other| kind(other) != element) {
+        return unsupported("the weights have several element types; the operators of ONNX take one".to_owned());
+    }
+    let mut export = Export { graph: proto::Graph::default(), data: HashMap::new() };
+    let last = network.nodes.len().saturating_sub(1);
+    let names: HashMap<&str, String> = (network.nodes.iter().enumerate())
+        .map(|(at, node)| (node.name.as_str(), if at == last { OUTPUT.to_owned() } else { value(&node.name) }))
+        .chain([(Network::INPUT, INPUT.to_owned())])
+        .collect();
+    for node in &network.nodes {
+        let mut inputs: Vec<String> = node.inputs.iter().filter_map(|name| names.get(name.as_str()).cloned()).collect();
+        let output = names.get(node.name.as_str()).cloned().unwrap_or_default();
+        let reads = node.inputs.first().and_then(|name| shape_of.get(name.as_str()));
+        if let (Op::Linear { .. }, Some([_, _, ..]), Some(first)) = (&node.op, reads, inputs.first_mut()) {
+            let flat = format!("{output}.flat");
+            export.node(&format!("{}.flatten", node.name), "Flatten", vec![first.clone()], &flat, Vec::new());
+            *first = flat;
+        }
+        export.op(&node.name, &node.op, inputs, &output)?;
+    }
+    let classes = shapes.last().and_then(Option::as_deref).unwrap_or_default();
+    export.graph.name = Some("tropix".to_owned());
+    export.graph.input = vec![info(INPUT, element, &network.input)];
+    export.graph.output = vec![info(OUTPUT, element, classes)];
+    let normalize = network.normalize.as_ref().and_then(|normalize| serde_json::to_string(normalize).ok());
+    let model = proto::Model {
+        ir_version: Some(IR),
+        producer_name: Some("tropix".to_owned()),
+        producer_version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        opset_import: vec![proto::OperatorSet { domain: Some(String::new()), version: Some(OPSET) }],
+        metadata_props: normalize
+            .map(|text| proto::Entry { key: Some(NORMALIZE.to_owned()), value: Some(text) })
+            .into_iter()
+            .collect(),
+        graph: Some(export.graph),
+        ..proto::Model::default()
+    };
+    Ok(Rewritten { model, data: export.data })
+}
+
+/// The name of the value that a node gives; a node may be called like the input or output of the graph.
+fn value(node: &str) -> String {
+    if [INPUT, OUTPUT].contains(&node) { format!("{node}.value") } else { node.to_owned() }
+}
+
+/// A value with a dynamic batch.
+fn info(name: &str, element: i32, shape: &[usize]) -> proto::ValueInfo {
+    let batch = proto::Dimension { dim_param: Some("n".to_owned()), ..proto::Dimension::default() };
+    let axes = shape.iter().map(|axis| proto::Dimension {
+        dim_value: Some(i64::try_from(*axis).unwrap_or(i64::MAX)),
+        ..proto::Dimension::default()
+    });
+    let shape = proto::Shape { dim: std::iter::once(batch).chain(axes).collect() };
+    let tensor_type = Some(proto::TensorType { elem_type: Some(element), shape: Some(shape) });
+    let kind = Some(proto::Type { tensor_type, ..proto::Type::default() });
+    proto::ValueInfo { name: Some(name.to_owned()), kind, ..proto::ValueInfo::default() }
+}
+
+struct Export {
+    graph: proto::Graph,
+    data: HashMap<usize, Tensor>,
+}
+
+impl Export {
+    fn op(&mut self, name: &str, op: &Op, mut inputs: Vec<String>, output: &str) -> Result<()> {
+        inputs.extend(op.tensors().into_iter().map(|tensor| self.initializer(tensor)));
+        let (kind, attributes) = match op {
+            Op::Linear { .. } => ("Gemm", vec![int("transB", 1)]),
+            Op::Conv { window, groups, .. } => {
+                let mut attributes = window_attributes(window);
+                attributes.push(int("group", i64::try_from(*groups).unwrap_or(i64::MAX)));
+                ("Conv", attributes)
+            }
+            Op::BatchNorm { epsilon, .. } => ("BatchNormalization", vec![float("epsilon", *epsilon)]),
+            Op::Relu => ("Relu", Vec::new()),
+            Op::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", *slope)]),
+            Op::MaxPool { window, ceil } => ("MaxPool", pool(window, *ceil)),
+            Op::AveragePool { window, ceil, count_include_pad } => {
+                if window.dilation != [1, 1] {
+                    let problem = format!("`{name}`: an average pool with dilation needs a newer operator set");
+                    return Err(Error::Unsupported { problem });
+                }
+                let mut attributes = pool(window, *ceil);
+                attributes.retain(|attribute| attribute.name() != "dilations");
+                attributes.push(int("count_include_pad", i64::from(*count_include_pad)));
+                ("AveragePool", attributes)
+            }
+            Op::GlobalAveragePool => ("GlobalAveragePool", Vec::new()),
+            Op::Flatten => ("Flatten", vec![int("axis", 1)]),
+            Op::Reshape { shape } => {
+                let axes = std::iter::once(0).chain(shape.iter().map(|axis| i64::try_from(*axis).unwrap_or(i64::MAX)));
+                let raw: Vec<u8> = axes.flat_map(i64::to_le_bytes).collect();
+                let shape_name = format!("{name}.shape");
+                self.graph.initializer.push(proto::Tensor {
+                    dims: vec![i64::try_from(shape.len() + 1).unwrap_or(i64::MAX)],
+                    data_type: Some(data_type::INT64),
+                    name: Some(shape_name.clone()),
+                    raw_data: Some(raw.into()),
+                    ..proto::Tensor::default()
+                });
+                inputs.push(shape_name);
+                ("Reshape", Vec::new())
+            }
+            Op::Transpose { order } => {
+                let order: Vec<usize> = std::iter::once(0).chain(order.iter().map(|axis| axis + 1)).collect();
+                ("Transpose", vec![ints("perm", &order)])
+            }
+            Op::Add if inputs.len() == 2 => ("Add", Vec::new()),
+            Op::Add => ("Sum", Vec::new()),
+            Op::Concat { axis } => ("Concat", vec![int("axis", i64::try_from(axis + 1).unwrap_or(i64::MAX))]),
+            Op::Softmax { log: false } => ("Softmax", vec![int("axis", 1)]),
+            Op::Softmax { log: true } => ("LogSoftmax", vec![int("axis", 1)]),
+            Op::Identity => ("Identity", Vec::new()),
+            Op::Carried { op, .. } => {
+                let problem = format!("`{name}` ({op}) is carried along and has no operator in ONNX");
+                return Err(Error::Unsupported { problem });
+            }
+        };
+        self.node(name, kind, inputs, output, attributes);
+        Ok(())
+    }
+
+    fn initializer(&mut self, tensor: &Tensor) -> String {
+        self.graph.initializer.push(message(tensor.name(), tensor, None));
+        self.data.insert(self.graph.initializer.len() - 1, tensor.clone());
+        tensor.name().to_owned()
+    }
+
+    fn node(&mut self, name: &str, op: &str, input: Vec<String>, output: &str, attribute: Vec<proto::Attribute>) {
+        self.graph.node.push(proto::Node {
+            input,
+            output: vec![output.to_owned()],
+            name: Some(name.to_owned()),
+            op_type: Some(op.to_owned()),
+            attribute,
+            ..proto::Node::default()
+        });
+    }
+}
+
+fn window_attributes(window: &Window) -> Vec<proto::Attribute> {
+    vec![
+        ints("kernel_shape", &window.size),
+        ints("strides", &window.stride),
+        ints("pads", &window.padding),
+        ints("dilations", &window.dilation),
+    ]
+}
+
+fn pool(window: &Window, ceil: bool) -> Vec<proto::Attribute> {
+    let mut attributes = window_attributes(window);
+    attributes.push(int("ceil_mode", i64::from(ceil)));
+    attributes
+}
+
+fn int(name: &str, value: i64) -> proto::Attribute {
+    let (name, i, kind) = (Some(name.to_owned()), Some(value), Some(attribute_type::INT));
+    proto::Attribute { name, i, kind, ..proto::Attribute::default() }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "ONNX holds attributes in f32")]
+fn float(name: &str, value: f64) -> proto::Attribute {
+    let (name, f, kind) = (Some(name.to_owned()), Some(value as f32), Some(attribute_type::FLOAT));
+    proto::Attribute { name, f, kind, ..proto::Attribute::default() }
+}

@@ -1,0 +1,385 @@
+//! Turns the nodes of an ONNX graph into nodes of a network, in an order in which inputs come first.
+//!
+//! Constants and computed shapes are followed to where they are used and leave no node behind. What is neither computed
+//! nor known to keep shapes is refused by name.
+
+mod affine;
+mod pools;
+mod reshape;
+
+use std::collections::{HashMap, HashSet};
+
+pub(super) use affine::turned;
+
+use super::attributes::{self, Problem};
+use super::data::{Files, integers};
+use super::proto;
+use super::source::{Binding, Slot};
+use crate::error::{Error, Result};
+use crate::network::graph::{Flow, infer};
+use crate::network::{Network, Node, Op, Tensor};
+
+/// One number of a computed shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dim {
+    Known(i64),
+    Batch,
+}
+
+/// A constant: where it is stored, and the shape in which it is used.
+#[derive(Debug, Clone)]
+struct Constant {
+    stored: Stored,
+    /// Another shape than the stored one, given by reshaping it.
+    dims: Option<Vec<usize>>,
+    /// Whether it is used as the transposed matrix.
+    turned: bool,
+}
+
+impl Constant {
+    fn plain(stored: Stored) -> Self {
+        Self { stored, dims: None, turned: false }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stored {
+    /// An initialiser, by index.
+    Initializer(usize),
+    /// The `value` of a `Constant` node.
+    Attribute(usize),
+}
+
+/// What a name of the graph stands for.
+#[derive(Debug, Clone)]
+enum Value {
+    /// The output of a node of the network, or its input.
+    Flow(String),
+    Constant(Constant),
+    /// A shape computed from the input.
+    Dims(Vec<Dim>),
+}
+
+/// The network so far.
+pub(super) struct Import<'a> {
+    graph: &'a proto::Graph,
+    files: &'a mut Files,
+    values: HashMap<&'a str, Value>,
+    /// How many nodes read a value; the output of the graph counts as one.
+    uses: HashMap<&'a str, usize>,
+    nodes: Vec<Node>,
+    /// By name of a node: its output shape, and the node that decided it.
+    shapes: HashMap<String, (Option<Vec<usize>>, String)>,
+    bindings: HashMap<String, Binding>,
+    names: HashSet<String>,
+    input: Vec<usize>,
+    warnings: Vec<String>,
+}
+
+/// The finished network.
+pub(super) struct Imported {
+    pub(super) nodes: Vec<Node>,
+    pub(super) input: Vec<usize>,
+    pub(super) bindings: HashMap<String, Binding>,
+    pub(super) values: HashMap<String, String>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// An error of a node: its text, or one that already names the file.
+enum Fault {
+    Problem(Problem),
+    Error(Error),
+}
+
+impl From<Problem> for Fault {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+type Outcome<T> = std::result::Result<T, Fault>;
+
+fn fault<T>(problem: impl Into<String>) -> Outcome<T> {
+    Err(Fault::Problem(problem.into()))
+}
+
+impl<'a> Import<'a> {
+    pub(super) fn new(graph: &'a proto::Graph, files: &'a mut Files, input: &'a str, shape: Vec<usize>) -> Self {
+        let mut values = HashMap::from([(input, Value::Flow(Network::INPUT.to_owned()))]);
+        for (at, tensor) in graph.initializer.iter().enumerate() {
+            values.insert(tensor.name(), Value::Constant(Constant::plain(Stored::Initializer(at))));
+        }
+        let mut uses = HashMap::new();
+        let outputs = graph.output.iter().map(proto::ValueInfo::name);
+        for name in graph.node.iter().flat_map(|node| &node.input).map(String::as_str).chain(outputs) {
+            *uses.entry(name).or_insert(0) += 1;
+        }
+        let known = (Some(shape.clone()), Network::INPUT.to_owned());
+        Self {
+            graph,
+            files,
+            values,
+            uses,
+            nodes: Vec::new(),
+            shapes: HashMap::from([(Network::INPUT.to_owned(), known)]),
+            bindings: HashMap::new(),
+            names: HashSet::from([Network::INPUT.to_owned()]),
+            input: shape,
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Takes in the node at `at`.
+    pub(super) fn node(&mut self, at: usize) -> Result<()> {
+        let node = &self.graph.node[at];
+        match self.convert(at, node) {
+            Ok(()) => Ok(()),
+            Err(Fault::Error(error)) => Err(error),
+            Err(Fault::Problem(problem)) => {
+                self.files.refused(format!("node `{}` ({}): {problem}", node.label(), node.op_type()))
+            }
+        }
+    }
+
+    /// Checks the output.
+    pub(super) fn finish(self) -> Result<Imported> {
+        let output = &self.graph.output[0];
+        let name = output.name();
+        let Some(Value::Flow(last)) = self.values.get(name) else {
+            return self.files.refused(format!("the graph is not connected: `{name}` does not depend on the input"));
+        };
+        let shape = self.shapes.get(last).and_then(|(shape, _)| shape.as_ref());
+        if let (Some(shape), Some([_, axes @ ..])) = (shape, output.dims()) {
+            let differs = |(axis, length): (&proto::Dimension, &usize)| {
+                axis.dim_value.is_some_and(|value| value > 0 && usize::try_from(value).ok() != Some(*length))
+            };
+            if axes.len() != shape.len() || axes.iter().zip(shape).any(differs) {
+                let declared: Vec<i64> = axes.iter().map(proto::Dimension::dim_value).collect();
+                return self.files.refused(format!("output `{name}` is declared as {declared:?}, but is {shape:?}"));
+            }
+        }
+        let flows = self.values.iter().filter_map(|(name, value)| match value {
+            Value::Flow(node) => Some(((*name).to_owned(), node.clone())),
+            _ => None,
+        });
+        let values = flows.collect();
+        let Self { nodes, input, bindings, warnings, .. } = self;
+        Ok(Imported { nodes, input, bindings, values, warnings })
+    }
+
+    fn convert(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
+        if !matches!(node.domain(), "" | "ai.onnx") {
+            return fault(format!("operators of `{}` are unknown", node.domain()));
+        }
+        let extra = node.output.iter().skip(1).find(|output| self.uses.contains_key(output.as_str()));
+        if let Some(extra) = extra {
+            return fault(format!("its output `{extra}` is read, only the first is supported"));
+        }
+        match node.op_type() {
+            "Constant" => self.constant(at, node),
+            "Shape" | "Gather" | "Concat" | "Unsqueeze" | "Squeeze" | "Cast" | "Slice" | "Reshape" | "Flatten"
+            | "Transpose" | "Identity"
+                if self.folds(node)? =>
+            {
+                Ok(())
+            }
+            "Gemm" => self.gemm(at, node),
+            "MatMul" => self.matmul(at, node),
+            "Conv" => self.conv(at, node),
+            "BatchNormalization" => self.batch_norm(at, node),
+            "Add" | "Sum" => self.add(at, node),
+            "MaxPool" | "AveragePool" => self.pool(at, node),
+            "GlobalAveragePool" => self.plain(at, node, Op::GlobalAveragePool),
+            "ReduceMean" => self.mean(at, node),
+            "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze" => self.reshape(at, node),
+            "Transpose" => self.transpose(at, node),
+            "Concat" => self.concat(at, node),
+            "Relu" => self.plain(at, node, Op::Relu),
+            "LeakyRelu" => {
+                let slope = f64::from(attributes::float(node, "alpha", 0.01)?);
+                let carried = !(0.0..1.0).contains(&slope);
+                self.plain(at, node, if carried { carry("prelu") } else { Op::LeakyRelu { slope } })
+            }
+            "Softmax" => self.plain(at, node, Op::Softmax { log: false }),
+            "LogSoftmax" => self.plain(at, node, Op::Softmax { log: true }),
+            "Identity" | "Dropout" => self.plain(at, node, Op::Identity),
+            "Mul" | "Sub" | "Div" => self.scaling(at, node),
+            "Sigmoid" | "Tanh" | "Clip" | "Elu" | "Selu" | "Celu" | "Gelu" | "Erf" | "Exp" | "Abs" | "HardSigmoid"
+            | "HardSwish" | "Mish" | "Softplus" | "LRN" | "PRelu" => {
+                self.plain(at, node, carry(&node.op_type().to_ascii_lowercase()))
+            }
+            _ => fault("is not supported"),
+        }
+    }
+
+    /// The constant of a `Constant` node.
+    fn constant(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
+        let value = match node.attribute.first().map(|attribute| (attribute.name(), attribute)) {
+            Some(("value", attribute)) if attribute.t.is_some() => {
+                Value::Constant(Constant::plain(Stored::Attribute(at)))
+            }
+            Some(("value_int", attribute)) => Value::Dims(vec![Dim::Known(attribute.i())]),
+            Some(("value_ints", attribute)) => {
+                Value::Dims(attribute.ints.iter().map(|value| Dim::Known(*value)).collect())
+            }
+            _ => return fault("only `value`, `value_int` and `value_ints` are supported"),
+        };
+        self.give(node, value)
+    }
+
+    fn give(&mut self, node: &'a proto::Node, value: Value) -> Outcome<()> {
+        match node.output.first() {
+            Some(output) => {
+                self.values.insert(output, value);
+                Ok(())
+            }
+            None => fault("has no output"),
+        }
+    }
+
+    /// The value of an input.
+    fn value(&self, node: &proto::Node, input: usize) -> Outcome<&Value> {
+        let name = node.input.get(input).map(String::as_str).filter(|name| !name.is_empty());
+        let Some(name) = name else { return fault(format!("input {input} is missing")) };
+        self.values.get(name).map_or_else(|| fault(format!("`{name}` is not known here")), Ok)
+    }
+
+    /// Whether an optional input is there.
+    fn has(node: &proto::Node, input: usize) -> bool {
+        node.input.get(input).is_some_and(|name| !name.is_empty())
+    }
+
+    /// The node of the network behind an input.
+    fn flow(&self, node: &proto::Node, input: usize) -> Outcome<String> {
+        match self.value(node, input)? {
+            Value::Flow(name) => Ok(name.clone()),
+            _ => fault(format!("`{}` is a constant, expected a value that depends on the input", node.input[input])),
+        }
+    }
+
+    /// The shape of what flows out of a node of the network.
+    fn shape(&self, name: &str) -> Option<&Vec<usize>> {
+        self.shapes.get(name).and_then(|(shape, _)| shape.as_ref())
+    }
+
+    fn stored(&self, constant: &Constant) -> Outcome<&'a proto::Tensor> {
+        let found = match constant.stored {
+            Stored::Initializer(at) => self.graph.initializer.get(at),
+            Stored::Attribute(at) => self.graph.node[at].attribute.first().and_then(|attribute| attribute.t.as_ref()),
+        };
+        found.map_or_else(|| fault("a constant is lost"), Ok)
+    }
+
+    /// The integers of an input.
+    fn dims(&self, node: &proto::Node, input: usize) -> Outcome<Vec<Dim>> {
+        match self.value(node, input)? {
+            Value::Dims(dims) => Ok(dims.clone()),
+            Value::Constant(constant) => match integers(self.stored(constant)?) {
+                Some(values) => Ok(values.into_iter().map(Dim::Known).collect()),
+                None => fault(format!("`{}` holds no integers", node.input[input])),
+            },
+            Value::Flow(_) => fault(format!("`{}` depends on the data of the input", node.input[input])),
+        }
+    }
+
+    /// Integers that do not depend on the batch.
+    fn ints(&self, node: &proto::Node, input: usize) -> Outcome<Vec<i64>> {
+        let known = |dim: &Dim| if let Dim::Known(value) = dim { Some(*value) } else { None };
+        let values: Option<Vec<i64>> = self.dims(node, input)?.iter().map(known).collect();
+        values.map_or_else(|| fault(format!("`{}` depends on the batch", node.input[input])), Ok)
+    }
+
+    /// The weights of an input, checked to be finite floats, and where they are stored.
+    fn weights(&mut self, at: usize, node: &proto::Node, input: usize) -> Outcome<(Tensor, Slot)> {
+        let name = node.input.get(input).cloned().unwrap_or_default();
+        let constant = match self.value(node, input)? {
+            Value::Constant(constant) => constant.clone(),
+            _ => return fault(format!("`{name}` is computed, expected constant weights")),
+        };
+        let proto = self.stored(&constant)?;
+        let (stored, initializer) = match constant.stored {
+            Stored::Initializer(at) => (proto.name().to_owned(), Some(at)),
+            Stored::Attribute(_) => (name, None),
+        };
+        if proto.dims.contains(&0) {
+            return fault(format!("initialiser `{stored}` is empty"));
+        }
+        let tensor = self.files.tensor(proto, &stored)?;
+        if !tensor.element().is_float() {
+            let element = tensor.element().name();
+            return fault(format!(
+                "initialiser `{stored}` has element type {element}; weights are F32, F16, BF16 or F64"
+            ));
+        }
+        if tensor.element().bits() > 32 {
+            self.warnings.push(format!("initialiser `{stored}` is {}: computed in f32", tensor.element().name()));
+        }
+        if let Some((index, count)) = tensor.non_finite() {
+            return Err(Fault::Error(Error::NonFinite { file: self.files.path.clone(), tensor: stored, index, count }));
+        }
+        let mut tensor = tensor;
+        if let Some(dims) = &constant.dims {
+            tensor = tensor.reshaped(dims.clone())?;
+        }
+        if let (true, &[rows, columns]) = (constant.turned, tensor.dimensions()) {
+            tensor = turned(&tensor, rows, columns)?;
+        }
+        let direct = constant.dims.is_none() && !constant.turned;
+        let initializer = initializer.filter(|_| direct);
+        let slot = Slot { node: at, input, initializer, dims: tensor.dimensions().to_vec(), transposed: false };
+        Ok((tensor, slot))
+    }
+
+    /// A node with one input and no tensors.
+    fn plain(&mut self, at: usize, node: &'a proto::Node, op: Op) -> Outcome<()> {
+        let input = self.flow(node, 0)?;
+        self.push(at, node, op, vec![input], Binding { node: at, ..Binding::default() })
+    }
+
+    /// Adds a node to the network.
+    fn push(&mut self, at: usize, node: &'a proto::Node, op: Op, inputs: Vec<String>, binding: Binding) -> Outcome<()> {
+        let output = node.output.first().map_or("", String::as_str);
+        let wanted = [node.name(), output].into_iter().find(|name| !name.is_empty() && !self.names.contains(*name));
+        let name = wanted.map_or_else(|| format!("{}.{at}", node.label()), str::to_owned);
+        self.named(name, op, inputs, binding)?;
+        let name = self.nodes.last().map(|node| node.name.clone()).unwrap_or_default();
+        self.give(node, Value::Flow(name))
+    }
+
+    /// Adds a node under a name.
+    fn named(&mut self, name: String, op: Op, inputs: Vec<String>, binding: Binding) -> Outcome<()> {
+        let incoming: Vec<Flow<'_>> = inputs
+            .iter()
+            .map(|input| match self.shapes.get(input) {
+                Some((shape, source)) => Flow { shape: shape.clone(), source },
+                None => Flow { shape: None, source: input },
+            })
+            .collect();
+        let outgoing = infer(&name, &op, &incoming).map_err(|problems| problems.join("; "))?;
+        let outgoing = (outgoing.shape, outgoing.source.to_owned());
+        self.shapes.insert(name.clone(), outgoing);
+        if !self.names.insert(name.clone()) {
+            return fault(format!("the name `{name}` is taken"));
+        }
+        self.bindings.insert(name.clone(), binding);
+        self.nodes.push(Node { name, op, inputs });
+        Ok(())
+    }
+
+    /// Whether nothing but one reader takes the output of a node of the network.
+    fn read_once(&self, name: &str) -> bool {
+        let mut outputs = self.values.iter().filter(|(_, value)| matches!(value, Value::Flow(flow) if flow == name));
+        outputs.all(|(value, _)| self.uses.get(value).copied().unwrap_or(0) <= 1)
+    }
+}
+
+/// An operation that tropix does not compute.
+fn carry(op: &str) -> Op {
+    Op::Carried { op: op.to_owned(), tensors: Vec::new(), attributes: toml::Table::new() }
+}

@@ -1,0 +1,197 @@
+//! Reads an ONNX file: checks of the whole, then node by node.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::data::Files;
+use super::import::Import;
+use super::proto;
+use super::source::{Read, Source};
+use crate::error::{Error, Result};
+use crate::network::{Network, Normalize, Origin};
+
+/// IR versions that this program knows all fields of.
+const IR: std::ops::RangeInclusive<i64> = 3..=14;
+/// Versions of the standard operators: 7 brought the broadcasting of today.
+const OPSET: std::ops::RangeInclusive<i64> = 7..=28;
+/// The entry of the metadata that says what to do to raw inputs.
+pub(super) const NORMALIZE: &str = "tropix.normalize";
+
+/// Reads a model.
+pub(in crate::network::format) fn read(path: &Path) -> Result<Read> {
+    let mut files = Files::open(path)?;
+    let mut model = proto::Model::decode(files.bytes()).map_err(|error| Error::Format {
+        file: path.to_owned(),
+        problem: format!("is no ONNX model, or truncated: {error}"),
+    })?;
+    check_versions(&model, &files)?;
+    let Some(graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
+    let (input, shape) = input(&graph, &files)?;
+    let order = order(&graph, &files, &input)?;
+    let mut import = Import::new(&graph, &mut files, &input, shape);
+    order.iter().try_for_each(|at| import.node(*at))?;
+    let done = import.finish()?;
+    let metadata: BTreeMap<String, String> =
+        model.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned())).collect();
+    let normalize = metadata.get(NORMALIZE).map(|text| serde_json::from_str::<Normalize>(text)).transpose();
+    let normalize = normalize.or_else(|error| files.refused(format!("`{NORMALIZE}`: {error}")))?;
+    let network = Network { nodes: done.nodes, input: done.input, normalize, extra: Vec::new(), origin: Origin::Onnx };
+    if let Err(breaks) = network.shapes() {
+        return Err(Error::Chain { file: path.to_owned(), breaks });
+    }
+    let mut beside = HashMap::new();
+    for (at, tensor) in graph.initializer.iter().enumerate() {
+        if tensor.data_location() == proto::EXTERNAL {
+            beside.insert(at, files.tensor(tensor, tensor.name())?);
+        }
+    }
+    model.graph = Some(graph);
+    let paths = std::iter::once(path.to_owned()).chain(files.paths.iter().cloned()).collect();
+    let source = Source {
+        model,
+        network: network.clone(),
+        bindings: done.bindings,
+        values: done.values,
+        external: !beside.is_empty(),
+        beside,
+    };
+    Ok(Read { source: Arc::new(source), network, paths, metadata, warnings: done.warnings })
+}
+
+fn check_versions(model: &proto::Model, files: &Files) -> Result<()> {
+    if !IR.contains(&model.ir_version()) {
+        let (first, last) = (IR.start(), IR.end());
+        return files.refused(format!("IR version {}, this program reads {first} to {last}", model.ir_version()));
+    }
+    let standard = |set: &&proto::OperatorSet| matches!(set.domain(), "" | "ai.onnx");
+    let Some(set) = model.opset_import.iter().find(standard) else {
+        return files.refused("imports no version of the standard operators".to_owned());
+    };
+    if !OPSET.contains(&set.version()) {
+        let (first, last) = (OPSET.start(), OPSET.end());
+        return files.refused(format!("operator set {}, this program reads {first} to {last}", set.version()));
+    }
+    Ok(())
+}
+
+/// The name of the one input that is no initialiser, and its shape without the batch.
+fn input(graph: &proto::Graph, files: &Files) -> Result<(String, Vec<usize>)> {
+    let mut initializers = HashSet::new();
+    for tensor in &graph.initializer {
+        if !initializers.insert(tensor.name()) {
+            return files.refused(format!("two initialisers are called `{}`", tensor.name()));
+        }
+    }
+    if !graph.sparse_initializer.is_empty() {
+        return files.refused("holds sparse initialisers, which are not supported".to_owned());
+    }
+    let inputs: Vec<&proto::ValueInfo> =
+        graph.input.iter().filter(|input| !initializers.contains(input.name())).collect();
+    let list = |values: &[&proto::ValueInfo]| {
+        values.iter().map(|value| format!("`{}`", value.name())).collect::<Vec<_>>().join(", ")
+    };
+    let &[input] = inputs.as_slice() else {
+        return files.refused(format!("has {} inputs ({}), a classifier has one", inputs.len(), list(&inputs)));
+    };
+    if graph.output.len() != 1 {
+        let outputs: Vec<&proto::ValueInfo> = graph.output.iter().collect();
+        return files.refused(format!("has {} outputs ({}), a classifier has one", outputs.len(), list(&outputs)));
+    }
+    let name = input.name();
+    let kind = input.kind.as_ref().and_then(|kind| kind.tensor_type.as_ref()).and_then(|tensor| tensor.elem_type);
+    if !kind.is_some_and(|kind| [1, 10, 11, 16].contains(&kind)) {
+        return files.refused(format!("input `{name}` is no tensor of floats"));
+    }
+    let Some([_, axes @ ..]) = input.dims() else {
+        return files.refused(format!("input `{name}` has no shape; the axes behind the batch have to be known"));
+    };
+    let mut shape = Vec::with_capacity(axes.len());
+    for (at, axis) in axes.iter().enumerate() {
+        match axis.dim_value.and_then(|value| usize::try_from(value).ok()) {
+            Some(length) if length > 0 => shape.push(length),
+            _ => {
+                let (at, dynamic) = (at + 1, axis.dim_param());
+                let problem = format!("axis {at} of input `{name}` is dynamic (`{dynamic}`); only the batch may be");
+                return files.refused(problem);
+            }
+        }
+    }
+    if shape.is_empty() || shape.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis)).is_none() {
+        return files.refused(format!("input `{name}` has the shape {shape:?} behind the batch"));
+    }
+    Ok((name.to_owned(), shape))
+}
+
+/// The nodes in an order in which inputs come first. Every input has a giver, every node leads to the output, and no node
+/// waits for itself.
+fn order(graph: &proto::Graph, files: &Files, input: &str) -> Result<Vec<usize>> {
+    let mut givers: HashMap<&str, Option<usize>> = HashMap::from([(input, None)]);
+    for tensor in &graph.initializer {
+        if givers.insert(tensor.name(), None).is_some() {
+            return files.refused(format!("`{}` is given twice", tensor.name()));
+        }
+    }
+    for (at, node) in graph.node.iter().enumerate() {
+        for output in node.output.iter().filter(|output| !output.is_empty()) {
+            if givers.insert(output, Some(at)).is_some() {
+                return files.refused(format!("`{output}` is given twice, once by node `{}`", node.label()));
+            }
+        }
+    }
+    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); graph.node.len()];
+    let mut waiting = vec![0_usize; graph.node.len()];
+    for (at, node) in graph.node.iter().enumerate() {
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            match givers.get(name.as_str()) {
+                Some(Some(giver)) => {
+                    readers[*giver].push(at);
+                    waiting[at] += 1;
+                }
+                Some(None) => {}
+                None => {
+                    return files.refused(format!("node `{}` reads `{name}`, which nothing gives", node.label()));
+                }
+            }
+        }
+    }
+    // Of the nodes that are ready the first in the file comes first: a sorted file keeps its order.
+    let mut ready: std::collections::BTreeSet<usize> = (0..waiting.len()).filter(|at| waiting[*at] == 0).collect();
+    let mut order = Vec::with_capacity(waiting.len());
+    while let Some(at) = ready.pop_first() {
+        order.push(at);
+        for reader in &readers[at] {
+            waiting[*reader] -= 1;
+            if waiting[*reader] == 0 {
+                ready.insert(*reader);
+            }
+        }
+    }
+    if order.len() < graph.node.len() {
+        let stuck: Vec<String> = (graph.node.iter().zip(&waiting))
+            .filter(|(_, waiting)| **waiting > 0)
+            .map(|(node, _)| format!("`{}`", node.label()))
+            .collect();
+        return files.refused(format!("the graph has a cycle through {}", stuck.join(", ")));
+    }
+    let output = graph.output.first().map_or("", proto::ValueInfo::name);
+    let Some(Some(last)) = givers.get(output) else {
+        return files.refused(format!("no node gives the output `{output}`"));
+    };
+    let (mut leads, mut open) = (vec![false; graph.node.len()], vec![*last]);
+    while let Some(at) = open.pop() {
+        if !std::mem::replace(&mut leads[at], true) {
+            let inputs = graph.node[at].input.iter();
+            open.extend(inputs.filter_map(|name| givers.get(name.as_str()).copied().flatten()));
+        }
+    }
+    if let Some(lost) = leads.iter().position(|leads| !leads) {
+        let node = &graph.node[lost];
+        let problem =
+            format!("the graph is not connected: node `{}` ({}) leads to no output", node.label(), node.op_type());
+        return files.refused(problem);
+    }
+    Ok(order)
+}

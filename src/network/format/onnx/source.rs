@@ -1,0 +1,61 @@
+//! An ONNX model as it was read: its messages, and how the nodes of the network lie in them.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::proto;
+use crate::network::Network;
+
+/// Where a tensor of the network comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    /// The node that reads it, among the nodes of the graph.
+    pub(super) node: usize,
+    /// The input of that node.
+    pub(super) input: usize,
+    /// The initialiser, if the input is one.
+    pub(super) initializer: Option<usize>,
+    /// The shape in which it is stored.
+    pub(super) dims: Vec<usize>,
+    /// Whether the file holds the transposed matrix.
+    pub(super) transposed: bool,
+}
+
+/// How a node of the network lies in the graph.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Binding {
+    /// The node of the graph.
+    pub(super) node: usize,
+    /// The node behind it that adds the bias.
+    pub(super) bias_node: Option<usize>,
+    /// The tensors, in the order of [`crate::network::Op::tensors`].
+    pub(super) slots: Vec<Slot>,
+    /// For a reshape: what stands in place of the batch in its shape.
+    pub(super) batch: Option<i64>,
+}
+
+/// A model as it was read.
+#[derive(Debug)]
+pub struct Source {
+    pub(super) model: proto::Model,
+    /// The network as it was read.
+    pub(super) network: Network,
+    /// By name of the network's node.
+    pub(super) bindings: HashMap<String, Binding>,
+    /// The node of the network that gives a value of the graph.
+    pub(super) values: HashMap<String, String>,
+    /// Whether some data lie in files beside the model.
+    pub(super) external: bool,
+    /// The data of every initialiser that lies beside the model, by index.
+    pub(super) beside: HashMap<usize, crate::network::Tensor>,
+}
+
+/// What was read.
+pub(in crate::network::format) struct Read {
+    pub(in crate::network::format) source: Arc<Source>,
+    pub(in crate::network::format) network: Network,
+    pub(in crate::network::format) paths: Vec<PathBuf>,
+    pub(in crate::network::format) metadata: std::collections::BTreeMap<String, String>,
+    pub(in crate::network::format) warnings: Vec<String>,
+}
