@@ -3,6 +3,7 @@
 
 mod alternating;
 mod block_order;
+mod compare;
 mod curve;
 mod magnitude;
 mod options;
@@ -18,6 +19,7 @@ mod verify;
 use serde::Serialize;
 
 pub use alternating::BlockTrace;
+pub use compare::{Comparison, Difference, Latency, compare_outputs, latency};
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};
 pub use ranking::{Planned, Ranking};

@@ -1,6 +1,7 @@
 //! What runs report: one JSON object with a schema, tables for people, CSV and SVG for plots. Results are deterministic;
 //! everything that changes from run to run is in `timing` and `memory`.
 
+mod compare;
 mod csv;
 mod hausdorff;
 mod memory;
@@ -16,6 +17,7 @@ use crate::backend::Device;
 use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
+pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
 pub use memory::{peak_bytes, resident_bytes};

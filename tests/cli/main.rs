@@ -7,6 +7,7 @@ mod commands;
 mod convolutions;
 mod geometry;
 mod gpu;
+mod onnx;
 mod program;
 mod readme;
 mod structured;

@@ -8,5 +8,6 @@ mod data;
 mod files;
 mod graphs;
 mod malformed;
+mod onnx;
 mod output;
 mod round_trip;

@@ -15,6 +15,8 @@ impl Command {
             Self::Evaluate(_) => "evaluate",
             Self::Zonotope(_) => "zonotope",
             Self::Hausdorff(_) => "hausdorff",
+            Self::Compare(_) => "compare",
+            Self::Convert(_) => "convert",
             Self::RandomModel(_) => "random-model",
             Self::Bench(_) => "bench",
         }
@@ -41,6 +43,11 @@ impl Command {
                 let sides = [&args.a, &args.b].map(|side| Some(PathBuf::from(side)));
                 [sides.to_vec(), vec![args.body.arch.clone(), args.svg.clone()]].concat()
             }
+            Self::Compare(args) => {
+                let models = [Some(args.a.clone()), Some(args.b.clone()), args.arch.clone()];
+                [models.to_vec(), vec![of_data(&args.data)]].concat()
+            }
+            Self::Convert(args) => [of_model(&args.model).to_vec(), vec![Some(args.output.clone())]].concat(),
             Self::RandomModel(args) => vec![Some(args.output.clone())],
         };
         files.into_iter().flatten().collect()

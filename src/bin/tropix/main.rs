@@ -70,6 +70,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Evaluate(args) => commands::evaluate::run(globals, args, timing),
         Command::Zonotope(args) => commands::zonotope::run(globals, args, timing),
         Command::Hausdorff(args) => commands::hausdorff::run(globals, args, timing),
+        Command::Compare(args) => commands::compare::run(globals, args, timing),
+        Command::Convert(args) => commands::convert::run(globals, args, timing),
         Command::RandomModel(args) => commands::random::run(globals, args, timing),
         Command::Bench(args) => commands::bench::run(globals, args, timing),
     };

@@ -26,6 +26,7 @@ use store::Store;
 use write::Pending;
 
 pub use onnx::Source as OnnxSource;
+pub(super) use onnx::{Names, encode_onnx};
 pub use shards::{Layout, Shard};
 pub use write::check_output;
 

@@ -1,5 +1,6 @@
 //! The network as a graph: nodes with named inputs, in an order in which every input comes first.
 
+mod cost;
 mod op;
 mod shape;
 mod window;

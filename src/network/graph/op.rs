@@ -140,6 +140,18 @@ impl Op {
         }
     }
 
+    /// Its tensors, to be exchanged.
+    pub(in crate::network) fn tensors_mut(&mut self) -> Vec<&mut Tensor> {
+        match self {
+            Self::Linear { weight, bias } | Self::Conv { weight, bias, .. } => {
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Self::BatchNorm { scale, bias, mean, var, .. } => vec![scale, bias, mean, var],
+            Self::Carried { tensors, .. } => tensors.iter_mut().collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether the output has the shape of the input.
     #[must_use]
     pub fn keeps_shape(&self) -> bool {

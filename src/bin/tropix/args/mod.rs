@@ -1,5 +1,7 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod compare;
+mod convert;
 mod hausdorff;
 mod method;
 mod prune;
@@ -11,6 +13,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use compare::CompareArgs;
+pub(crate) use convert::ConvertArgs;
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use prune::PruneArgs;
@@ -117,6 +121,10 @@ pub(crate) enum Command {
     Zonotope(ZonotopeArgs),
     /// Hausdorff distance of point samples, zonotopes or models
     Hausdorff(HausdorffArgs),
+    /// Two models on the same data: accuracy, agreement, largest difference, size, multiply-adds, measured latency
+    Compare(CompareArgs),
+    /// Write a model in another format
+    Convert(ConvertArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
     /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
@@ -128,7 +136,7 @@ pub(crate) struct DoctorArgs {}
 
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// Model: .safetensors, or the .index.json of a sharded one
+    /// Model: .onnx, .safetensors, or the .index.json of a sharded one
     pub(crate) model: PathBuf,
     /// Architecture, where names and shapes do not tell it
     #[arg(long, value_name = "TOML")]

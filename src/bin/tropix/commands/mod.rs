@@ -1,6 +1,8 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod compare;
+pub(crate) mod convert;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod hausdorff;

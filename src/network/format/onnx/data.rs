@@ -32,6 +32,9 @@ impl AsRef<[u8]> for Owner {
     }
 }
 
+/// What is wrong with a tensor, inside what is wrong with a file.
+type Checked<T> = Result<std::result::Result<T, String>>;
+
 impl Files {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let map = Arc::new(Mapping::open(path)?);
@@ -56,7 +59,7 @@ impl Files {
         }
     }
 
-    fn read(&mut self, proto: &proto::Tensor, name: &str) -> Result<std::result::Result<Tensor, String>> {
+    fn read(&mut self, proto: &proto::Tensor, name: &str) -> Checked<Tensor> {
         let (element, shape, bytes) = match layout(proto) {
             Ok(found) => found,
             Err(problem) => return Ok(Err(problem)),
@@ -86,11 +89,7 @@ impl Files {
     }
 
     /// The file and range of external data: a plain relative path inside the folder of the model.
-    fn external(
-        &mut self,
-        proto: &proto::Tensor,
-        bytes: usize,
-    ) -> Result<std::result::Result<(Arc<Mapping>, Range<usize>), String>> {
+    fn external(&mut self, proto: &proto::Tensor, bytes: usize) -> Checked<(Arc<Mapping>, Range<usize>)> {
         let entry = |key: &str| proto.external_data.iter().find(|entry| entry.key() == key).map(|entry| entry.value());
         let Some(location) = entry("location") else { return Ok(Err("external data without a location".to_owned())) };
         let number = |key: &str| entry(key).map(|text| text.parse::<usize>().map_err(|_| (key.to_owned(), text)));
@@ -113,7 +112,7 @@ impl Files {
         })
     }
 
-    fn beside(&mut self, location: &str) -> Result<std::result::Result<Arc<Mapping>, String>> {
+    fn beside(&mut self, location: &str) -> Checked<Arc<Mapping>> {
         if let Some(map) = self.beside.get(location) {
             return Ok(Ok(Arc::clone(map)));
         }

@@ -13,7 +13,7 @@ use crate::network::{Network, Op, Tensor, Window};
 const IR: i64 = 8;
 const OPSET: i64 = 17;
 const INPUT: &str = "input";
-const OUTPUT: &str = "output";
+pub(super) const OUTPUT: &str = "output";
 
 /// The model of a network whose operations are all computed.
 pub(super) fn export(network: &Network) -> Result<Rewritten> {
@@ -69,7 +69,7 @@ pub(super) fn export(network: &Network) -> Result<Rewritten> {
 }
 
 /// The name of the value that a node gives; a node may be called like the input or output of the graph.
-fn value(node: &str) -> String {
+pub(super) fn value(node: &str) -> String {
     if [INPUT, OUTPUT].contains(&node) { format!("{node}.value") } else { node.to_owned() }
 }
 

@@ -15,12 +15,12 @@ mod rewrite;
 mod source;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::write::Pending;
 use crate::error::Result;
-use crate::network::Network;
+use crate::network::{Element, Network, Tensor};
 
 pub(super) use read::read;
 pub(super) use source::Read;
@@ -35,6 +35,54 @@ pub(super) fn is_onnx(path: &Path) -> bool {
 pub(super) fn outputs(source: Option<&Source>, output: &Path) -> Vec<PathBuf> {
     let data = source.is_some_and(|source| source.external).then(|| write::data_path(output));
     data.into_iter().chain([output.to_owned()]).collect()
+}
+
+/// The value of the graph that a node of the network gives.
+pub(in crate::network) type Names = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// A model in memory.
+pub(in crate::network) struct Encoded {
+    pub(in crate::network) bytes: Vec<u8>,
+    /// The number of samples that the model takes, if it takes no other.
+    pub(in crate::network) batch: Option<usize>,
+    pub(in crate::network) names: Names,
+}
+
+/// Encodes `network`, in f32: as the model it came from if one is given, else as a new one.
+pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>) -> Result<Encoded> {
+    let Some(source) = source else {
+        let network = narrowed(network)?;
+        let last = network.nodes.last().map(|node| node.name.clone());
+        let names = move |name: &str| {
+            Some(if last.as_deref() == Some(name) { export::OUTPUT.to_owned() } else { export::value(name) })
+        };
+        return Ok(Encoded { bytes: write::encode(export::export(&network)?)?, batch: None, names: Box::new(names) });
+    };
+    let batch = source.model.graph.as_ref().and_then(|graph| {
+        let given =
+            |input: &&proto::ValueInfo| source.values.get(input.name()).is_some_and(|node| node == Network::INPUT);
+        graph.input.iter().find(given)?.dims()?.first()?.dim_value
+    });
+    let mut values = HashMap::new();
+    for (value, node) in &source.values {
+        values.insert(node.clone(), value.clone());
+    }
+    Ok(Encoded {
+        bytes: write::encode(rewrite::rewrite(source, network)?)?,
+        batch: batch.and_then(|batch| usize::try_from(batch).ok()).filter(|batch| *batch > 0),
+        names: Box::new(move |name| values.get(name).cloned()),
+    })
+}
+
+/// The same network with weights in f32.
+fn narrowed(network: &Network) -> Result<Network> {
+    let mut network = network.clone();
+    for tensor in network.nodes.iter_mut().flat_map(|node| node.op.tensors_mut()) {
+        if tensor.element() != Element::F32 {
+            *tensor = Tensor::owned(tensor.name(), Element::F32, tensor.dimensions().to_vec(), tensor.to_vec())?;
+        }
+    }
+    Ok(network)
 }
 
 /// Writes `network` as ONNX: into the model it came from, or as a new one.

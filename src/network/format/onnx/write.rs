@@ -16,8 +16,8 @@ use crate::network::format::write::Pending;
 
 /// A protobuf message may take 2 GiB; beyond this the data go to a file of their own.
 const LARGEST: u64 = 2_000_000_000;
-/// Data below this stay in the model even if others do not, as everywhere.
-const SMALL: usize = 1024;
+/// Data below this, such as biases and shapes, stay in the model even if others do not.
+const SMALL: usize = 256;
 /// Where data begin in their file, so that it can be mapped.
 const PAGE: u64 = 4096;
 
@@ -86,6 +86,26 @@ pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool) -> Resu
         .collect();
     pending.push(Pending::write(output, |out| stream(&model, &graph, &heads, out))?);
     Ok(pending)
+}
+
+/// The whole model in memory, data and all.
+pub(super) fn encode(rewritten: Rewritten) -> Result<Vec<u8>> {
+    let Rewritten { mut model, data } = rewritten;
+    let Some(mut graph) = model.graph.take() else {
+        return Err(Error::Internal { what: "a model without a graph".to_owned() });
+    };
+    let tensors = std::mem::take(&mut graph.initializer).into_iter().enumerate().map(|(at, mut head)| {
+        let tensor = data.get(&at);
+        if tensor.is_some() {
+            head.external_data.clear();
+            head.data_location = None;
+        }
+        (head, tensor)
+    });
+    let mut bytes = Vec::new();
+    let written = stream(&model, &graph, &tensors.collect::<Vec<_>>(), &mut bytes);
+    written.map_err(|error| Error::Internal { what: format!("a model in memory: {error}") })?;
+    Ok(bytes)
 }
 
 /// Field 7 of a model, 5 of a graph and 9 of a tensor.

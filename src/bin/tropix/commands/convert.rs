@@ -1,0 +1,41 @@
+//! `tropix convert`.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use tropix::network::format::{self, check_output};
+use tropix::prune::Timing;
+use tropix::report::SCHEMA;
+
+use crate::args::{ConvertArgs, Globals};
+use crate::{input, output};
+
+#[derive(Serialize)]
+struct Report {
+    schema: &'static str,
+    command: &'static str,
+    input: String,
+    outputs: Vec<String>,
+    bytes: u64,
+    warnings: Vec<String>,
+}
+
+pub(crate) fn run(globals: &Globals, args: &ConvertArgs, timing: &mut Timing) -> anyhow::Result<()> {
+    check_output(&args.output, std::slice::from_ref(&args.model.model), globals.force)?;
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    for output in format::outputs(&model, &args.output)? {
+        check_output(&output, &model.paths, globals.force)?;
+    }
+    let save = || format::save(&model, &model.network, &args.output, globals.force, &BTreeMap::new());
+    let saved = timing.phase("write", save)?;
+    let report = Report {
+        schema: SCHEMA,
+        command: "convert",
+        input: args.model.model.display().to_string(),
+        outputs: saved.paths.iter().map(|path| path.display().to_string()).collect(),
+        bytes: saved.bytes,
+        warnings: model.warnings.clone(),
+    };
+    let text = format!("wrote {} ({} bytes)", report.outputs.join(", "), report.bytes);
+    output::result(globals, &report, &text)
+}
