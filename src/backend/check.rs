@@ -149,6 +149,17 @@ pub(crate) fn threshold_mask(weights: Shape, scores: Shape) -> Result<Shape> {
     Ok(weights)
 }
 
+/// Returns the shape of the points.
+pub(crate) fn ball_step(x: Shape, gradient: Shape, step: f32, radius: f32) -> Result<Shape> {
+    same("ball_step", "gradient", gradient, x)?;
+    for (argument, value) in [("step", step), ("radius", radius)] {
+        if !(value >= 0.0 && value.is_finite()) {
+            return Err(Error::Argument { argument, problem: format!("{value} is not a finite non-negative number") });
+        }
+    }
+    Ok(x)
+}
+
 /// Returns the number of samples. That labels are below the number of classes is checked where labels are read.
 pub(crate) fn classify(logits: Shape, labels: Option<usize>) -> Result<usize> {
     rule("classify", "logits", logits, logits[1] > 0, || "at least one class".to_owned())?;

@@ -311,6 +311,13 @@ pub trait Backend: Sync {
     /// is below `cutoff.score`, or equal to it with `i n + j < cutoff.index`. Scores compare exactly.
     fn threshold_mask(&self, weights: &Self::Matrix, scores: &Self::Matrix, cutoff: Cutoff) -> Result<Self::Matrix>;
 
+    /// One step of projected gradient ascent on a ball for each row: `y_i = P_r(x_i + step g_i / |g_i|)`, where
+    /// `P_r(z) = z min(1, r / |z|)`.
+    ///
+    /// `x`, `gradient`: `n x d`; `step` and `radius` finite and at least 0; returns `n x d`. A row whose gradient is zero is
+    /// only projected. Entries lie within `gamma_(2 d + 24) (|x_i| + step)` of the exact ones.
+    fn ball_step(&self, x: &Self::Matrix, gradient: &Self::Matrix, step: f32, radius: f32) -> Result<Self::Matrix>;
+
     /// Class and rank of the label for each row of `logits`.
     ///
     /// `logits`: `n x k`, `k >= 1`; `labels`: `n`, each below `k`.

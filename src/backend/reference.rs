@@ -303,6 +303,22 @@ impl Backend for Reference {
         }))
     }
 
+    fn ball_step(&self, x: &Array2<f64>, gradient: &Array2<f64>, step: f32, radius: f32) -> Result<Array2<f64>> {
+        check::ball_step(shape(x), shape(gradient), step, radius)?;
+        let mut out = x.clone();
+        for (mut row, gradient) in out.rows_mut().into_iter().zip(gradient.rows()) {
+            let norm = dot(gradient, gradient).sqrt();
+            if norm > 0.0 {
+                row.scaled_add(f64::from(step) / norm, &gradient);
+            }
+            let norm = dot(row.view(), row.view()).sqrt();
+            if norm > f64::from(radius) {
+                row *= f64::from(radius) / norm;
+            }
+        }
+        Ok(out)
+    }
+
     fn classify(&self, logits: &Array2<f64>, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {
         let n = check::classify(shape(logits), labels.map(Vec::len))?;
         let class = logits.rows().into_iter().map(|row| index(arg_max(row.iter().copied()).0)).collect();

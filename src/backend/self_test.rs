@@ -30,7 +30,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 19] = [
+const OPERATIONS: [(&str, usize); 20] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -50,6 +50,7 @@ const OPERATIONS: [(&str, usize); 19] = [
     ("pooling", 12),
     ("weighted_sum", 3),
     ("concatenate", 0),
+    ("ball_step", 2 * 131 + 24),
 ];
 
 /// Runs every operation on small seeded data and compares it with [`Reference`].
@@ -114,6 +115,7 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
     let joined = backend.concatenate(&[&x, &layer])?;
+    let stepped = backend.ball_step(&x, &data("y", n, d)?, 0.5, 6.0)?;
     Ok(vec![
         backend.download(&layer)?,
         backend.download(&product)?,
@@ -134,6 +136,7 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&pooled)?,
         backend.download(&sum)?,
         backend.download(&joined)?,
+        backend.download(&stepped)?,
     ])
 }
 

@@ -2,7 +2,6 @@
 //! `rho = sqrt(r^2 + 1)`, with Hausdorff distances of the zonotopes of positive and of negative outgoing weights.
 
 use ndarray::{Array1, Array2, Axis, concatenate};
-use rand::RngExt;
 
 use super::block::{Block, Pairing};
 use super::clusters::zonotopes;
@@ -10,8 +9,7 @@ use super::layer::check_radius;
 use super::problem::{Problem, row_norms};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::geometry::Interval;
-use crate::rng;
+use crate::geometry::{self, Interval};
 
 /// The generators `(a_i, b_i)` of a block.
 fn generators(block: &Block) -> Result<Array2<f64>> {
@@ -27,11 +25,8 @@ fn part(c: &Array2<f64>, sign: f64) -> Array2<f64> {
 /// Unit directions: seeded ones from all around, the generators of both blocks and what separates them from their
 /// partners, each with its opposite.
 fn directions(mine: &Array2<f64>, others: &Array2<f64>, pairing: &Pairing, count: usize, seed: u64) -> Array2<f64> {
-    let width = mine.ncols();
-    let mut generator = rng::stream(seed, "certify directions");
-    // Sums of uniform numbers point almost evenly all around.
-    let mut normal = || (0..6).map(|_| generator.random_range(-1.0..1.0_f64)).sum::<f64>();
-    let mut rows: Vec<Array1<f64>> = (0..count).map(|_| Array1::from_shape_simple_fn(width, &mut normal)).collect();
+    let around = geometry::directions(count, mine.ncols(), seed, "certify directions", 0).mapv(f64::from);
+    let mut rows: Vec<Array1<f64>> = around.rows().into_iter().map(|row| row.to_owned()).collect();
     let mut both = |row: Array1<f64>| {
         rows.push(-&row);
         rows.push(row);
@@ -50,7 +45,7 @@ fn directions(mine: &Array2<f64>, others: &Array2<f64>, pairing: &Pairing, count
         *row /= norm;
         norm > 0.0 && row.iter().all(|value| value.is_finite())
     });
-    Array2::from_shape_fn((rows.len(), width), |(i, j)| rows[i][j])
+    Array2::from_shape_fn((rows.len(), mine.ncols()), |(i, j)| rows[i][j])
 }
 
 /// For every output, the difference of the support functions of `sum_i weights_i [0, g_i]` of both blocks in the direction

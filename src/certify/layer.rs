@@ -105,6 +105,8 @@ pub struct LayerCertificate {
     pub outputs: Vec<OutputBounds>,
     /// The pairing with the smallest half bound over all outputs, of all original neurons.
     pub pairing: Pairing,
+    /// `T` of every output: what its rounding is measured by.
+    pub(super) sizes: Vec<Radial>,
 }
 
 impl LayerCertificate {
@@ -209,7 +211,7 @@ pub fn layer_bound(
     if wanted(Bound::Sdp) {
         add(Bound::Sdp, semidefinite(&variants, &looked, half, options.sweeps)?);
     }
-    Ok(LayerCertificate { radius, outputs, pairing })
+    Ok(LayerCertificate { radius, outputs, pairing, sizes })
 }
 
 /// A pairing among the neurons that stay; a partner that went stands for nobody.
@@ -259,7 +261,7 @@ fn smallest(
 }
 
 /// `F F'` in blocks of rows.
-fn gram(f: &Array2<f64>) -> Result<Array2<f64>> {
+pub(super) fn gram(f: &Array2<f64>) -> Result<Array2<f64>> {
     let n = f.nrows();
     let block = n.div_ceil(4 * rayon::current_num_threads()).max(1);
     let rows: Vec<Array2<f64>> = (0..n)

@@ -21,23 +21,35 @@
 //! Sources: Fotopoulos, Maragos, Misiakos, *TropNNC*, arXiv 2409.03945, theorem 2 and corollary 3 (zonotopes); Xu et al.,
 //! *Fast and Complete*, ICLR 2021 (alpha-CROWN); Burer and Monteiro 2003; Rump 2006 (positive definiteness).
 
+mod ascent;
 mod block;
+mod chain;
 mod clusters;
 mod crown;
+mod depth;
 mod eigenvalue;
 mod exact;
 mod hausdorff;
+mod labels;
 mod layer;
+mod lift;
 mod paired;
 mod pairing;
+mod plan;
 mod problem;
 mod radial;
+mod run;
 mod sdp;
 
+pub use ascent::{Ascent, Found, largest_errors};
 pub use block::{Block, Pairing};
+pub use depth::{HeadCertificate, LayerStep, head_bound};
 pub use eigenvalue::largest_eigenvalue_bound;
 pub use exact::exact_errors;
 pub use hausdorff::hausdorff_form;
+pub use labels::{Labels, data_radius};
 pub use layer::{Bound, BoundOptions, LayerCertificate, OutputBounds, layer_bound};
+pub use plan::plan_bound;
 pub use radial::Radial;
+pub use run::{BoundSummary, Certificate, CertifyOptions, LayerOutcome, OutputCertificate, certify};
 pub use sdp::absolute_sum_bound;

@@ -3,7 +3,7 @@
 //! Lemma B and (star) hold for any pairing, so that nothing here has to be right, only good.
 
 use nalgebra::{DMatrix, DVector};
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use super::block::Pairing;
 use super::problem::{Problem, row_norms};
@@ -21,19 +21,15 @@ struct Likeness {
 }
 
 impl Likeness {
-    fn of(problem: &Problem) -> Self {
-        let mut products = problem.a.dot(&problem.other_a.t()) * problem.radius.powi(2);
-        for (mut row, b) in products.rows_mut().into_iter().zip(&problem.b) {
-            row.scaled_add(*b, &problem.other_b);
+    fn of([a, other_a]: [&Array2<f64>; 2], [b, other_b]: [&Array1<f64>; 2], radius: f64) -> Self {
+        let mut products = a.dot(&other_a.t()) * radius.powi(2);
+        for (mut row, b) in products.rows_mut().into_iter().zip(b) {
+            row.scaled_add(*b, other_b);
         }
-        let squares = |a: &Array2<f64>, b: &ndarray::Array1<f64>| {
-            row_norms(a).iter().zip(b).map(|(norm, b)| (problem.radius * norm).powi(2) + b * b).collect()
+        let squares = |a: &Array2<f64>, b: &Array1<f64>| {
+            row_norms(a).iter().zip(b).map(|(norm, b)| (radius * norm).powi(2) + b * b).collect()
         };
-        Self {
-            products,
-            squares: squares(&problem.a, &problem.b),
-            other_squares: squares(&problem.other_a, &problem.other_b),
-        }
+        Self { products, squares: squares(a, b), other_squares: squares(other_a, other_b) }
     }
 
     /// The partner of the smallest angle, ties to the lowest index.
@@ -64,6 +60,16 @@ impl Likeness {
     }
 }
 
+/// Each neuron with the one of the smallest angle, scaled to its projection on it.
+pub(super) fn nearest(weights: [&Array2<f64>; 2], biases: [&Array1<f64>; 2], radius: f64) -> Pairing {
+    if weights[1].nrows() == 0 {
+        return Pairing { partner: vec![0; weights[0].nrows()], scale: vec![0.0; weights[0].nrows()] };
+    }
+    let likeness = Likeness::of(weights, biases, radius);
+    let partner = likeness.nearest();
+    Pairing { scale: likeness.projection(&partner), partner }
+}
+
 /// Pairings worth a look: the one that is known, the identity where the widths are equal, the nearest directions; with
 /// scales from projection, and with scales under which the outgoing weights of a cluster add up to those of its partner.
 pub(super) fn candidates(problem: &Problem, known: Option<&Pairing>) -> Vec<Pairing> {
@@ -72,7 +78,7 @@ pub(super) fn candidates(problem: &Problem, known: Option<&Pairing>) -> Vec<Pair
         // Partner 0 is a name only: its scale is 0 everywhere.
         return vec![Pairing { partner: vec![0; n], scale: vec![0.0; n] }];
     }
-    let likeness = Likeness::of(problem);
+    let likeness = Likeness::of([&problem.a, &problem.other_a], [&problem.b, &problem.other_b], problem.radius);
     let mut found: Vec<Pairing> = known.cloned().into_iter().collect();
     let nearest = likeness.nearest();
     let mut partners = vec![nearest.clone()];

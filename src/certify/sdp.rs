@@ -8,7 +8,9 @@
 //!
 //! `D` and `theta` come from the low-rank primal (Burer and Monteiro): unit vectors `S_i` that maximise
 //! `r sqrt(<V V', S S'>) + sum_i b_i <S_i, S_0>`, each in turn set to the direction of what it meets; `D_i` is the length
-//! of what it meets in the end. Only `lambda` has to be right, and that is proved.
+//! of what it meets in the end. `theta` follows `r sqrt(<V V', S S'>)`, at which it is best for these `S`, more slowly
+//! whenever it has turned round: at full pace the two chase each other where offsets are large. Only `lambda` has to be
+//! right, and that is proved.
 
 use ndarray::Array2;
 use rand::RngExt;
@@ -22,6 +24,12 @@ use crate::rng;
 const RANK: usize = 16;
 /// Sweeps end when the objective grows by less than this share.
 const CONVERGED: f64 = 1e-5;
+/// and `theta` is within this share of its best value.
+const SETTLED: f64 = 1e-3;
+/// The rows are normalised to one: `theta` below this would only come from rows that cancel to rounding.
+const LEAST: f64 = 1e-12;
+/// A dual further than this above the primal has not settled.
+const UNSETTLED: f64 = 1.05;
 /// No `D_i` lies below this share of their mean.
 const FLOOR: f64 = 1e-4;
 
@@ -32,6 +40,8 @@ struct Directions {
     rows: Vec<Vector>,
     sign: Vector,
     theta: f64,
+    /// The value of the primal: no bound by this program lies below its optimum.
+    value: f64,
 }
 
 /// A proved upper bound of `sup_(|u| <= 1) sum_i |v_i u + b_i|`.
@@ -52,7 +62,17 @@ pub fn absolute_sum_bound(gram: &Array2<f64>, offsets: &[f64], gamma: f64, sweep
     let offsets: Vec<f64> = offsets.iter().map(|b| b / scale).collect();
     let primal = directions(&gram, &offsets, sweeps);
     // Rounding of the scaling: each entry by 2 u, and the bound is homogeneous.
-    scale * dual(&gram, &offsets, gamma, &primal) * (1.0 + 64.0 * UNIT)
+    let mut bound = dual(&gram, &offsets, gamma, &primal);
+    if bound > UNSETTLED * primal.value {
+        // The offsets by themselves: better where the dual has not settled.
+        let none = vec![0.0; offsets.len()];
+        let apart: f64 = offsets.iter().map(|b| b.abs()).sum();
+        bound =
+            bound.min(dual(&gram, &none, gamma, &primal) + apart * (1.0 + 4.0 * (offsets.len() as f64 + 4.0) * UNIT));
+    }
+    // The triangle inequality: the sizes add up to one.
+    let bound = bound.min(1.0 + 8.0 * (offsets.len() as f64 + 4.0) * UNIT + gamma);
+    scale * bound * (1.0 + 64.0 * UNIT)
 }
 
 /// `sum_k weight_k S_k` over a row of the Gram matrix.
@@ -100,8 +120,8 @@ fn directions(gram: &Array2<f64>, offsets: &[f64], sweeps: usize) -> Directions 
         rows_of_gram.iter().zip(rows).map(|(row, s)| dot(&meet(row, rows), s)).sum::<f64>().max(0.0)
     };
     vectorised(|| {
-        let mut theta = square(&rows).sqrt();
-        let mut before = 0.0;
+        let mut theta = square(&rows).sqrt().max(LEAST);
+        let (mut before, mut drift, mut pace) = (0.0, 0.0, 1.0);
         for _ in 0..sweeps {
             let mut sum = 0.0;
             // r^2 / (2 theta) V V' + b / 2, times 2 theta.
@@ -112,28 +132,32 @@ fn directions(gram: &Array2<f64>, offsets: &[f64], sweeps: usize) -> Directions 
                 rows[i] = unit(vector, &rows[i]);
                 sum += 2.0 * dot(&done, &rows[i]) + row[i];
             }
-            theta = sum.max(0.0).sqrt();
+            let next = (sum.max(0.0).sqrt().max(LEAST) / theta).ln();
+            if next * drift < 0.0 {
+                pace *= 0.6;
+            }
+            drift = next;
+            theta *= (pace * drift).exp();
             let mut towards = [0.0; RANK];
             for (row, b) in rows.iter().zip(offsets) {
                 towards.iter_mut().zip(row).for_each(|(sum, value)| *sum += b * value);
             }
             sign = unit(towards, &sign);
-            let value = theta + dot(&towards, &sign);
-            if (value - before).abs() <= CONVERGED * value {
+            let value = sum.max(0.0).sqrt() + dot(&towards, &sign);
+            let settled = (value - before).abs() <= CONVERGED * value && drift.abs() <= SETTLED;
+            before = value;
+            if settled {
                 break;
             }
-            before = value;
         }
-        theta = square(&rows).sqrt();
-        Directions { rows, sign, theta }
+        Directions { rows, sign, theta, value: before }
     })
 }
 
 /// `theta / 2 + lambda tr D` with a proved `lambda`.
 fn dual(gram: &Array2<f64>, offsets: &[f64], gamma: f64, primal: &Directions) -> f64 {
     let n = offsets.len();
-    // Normalised to one: theta below this would only come from rows that cancel to rounding.
-    let theta = primal.theta.max(1e-12);
+    let theta = primal.theta;
     let homogeneous = offsets.iter().all(|b| *b == 0.0);
     let mut d: Vec<f64> = gram
         .rows()

@@ -1,6 +1,7 @@
 //! What runs report: one JSON object with a schema, tables for people, CSV and SVG for plots. Results are deterministic;
 //! everything that changes from run to run is in `timing` and `memory`.
 
+mod certify;
 mod compare;
 mod csv;
 mod hausdorff;
@@ -17,6 +18,7 @@ use crate::backend::Device;
 use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
+pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
@@ -24,7 +26,7 @@ pub use memory::{peak_bytes, resident_bytes};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
-pub use units::{UnitReport, units_table};
+pub use units::{UnitCertificate, UnitReport, units_table};
 pub use zonotope::{
     MembershipReport, SamplingReport, SupportReport, VertexReport, VertexRequest, ZonotopeReport, principal_plane,
     zonotope_report, zonotope_table,

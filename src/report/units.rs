@@ -8,6 +8,15 @@ use crate::network::Network;
 use crate::prune::structured::{UnitLayer, Walked};
 use crate::prune::{Accuracy, LogitCheck, Timing};
 
+/// A quick certificate of a structured plan; `certify` finds tighter ones.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnitCertificate {
+    /// Norm of the inputs, that of the longest sample.
+    pub radius: f64,
+    /// No logit moves by more than this on any such input.
+    pub error: f64,
+}
+
 /// The report of `prune` with a structured method.
 #[derive(Debug, Clone, Serialize)]
 pub struct UnitReport {
@@ -33,6 +42,9 @@ pub struct UnitReport {
     pub layers: Vec<UnitLayer>,
     /// What was not pruned, and why.
     pub declined: Vec<Declined>,
+    /// The certified error on the ball that holds the data, if data were given and the network is a head from its input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<UnitCertificate>,
     /// Deviation of logits from the reference before and after, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<[LogitCheck; 2]>,

@@ -10,6 +10,7 @@ mod tolerance;
 
 mod activation_patterns;
 mod affine;
+mod ball_step;
 mod class_supports;
 mod classify;
 mod concatenate;

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod bench;
+mod certify;
 mod commands;
 mod convolutions;
 mod geometry;

@@ -3,6 +3,8 @@
 
 mod alternation;
 mod certify_bounds;
+mod certify_golden;
+mod certify_heads;
 mod curves;
 mod networks;
 mod rates;

@@ -2,6 +2,7 @@
 
 mod activation_patterns;
 mod affine;
+mod ball_step;
 mod buffers;
 mod class_supports;
 mod classify;
@@ -221,6 +222,10 @@ impl Backend for Cpu {
 
     fn threshold_mask(&self, weights: &HostMatrix, scores: &HostMatrix, cutoff: Cutoff) -> Result<HostMatrix> {
         threshold_mask::threshold_mask(weights, scores, cutoff)
+    }
+
+    fn ball_step(&self, x: &HostMatrix, gradient: &HostMatrix, step: f32, radius: f32) -> Result<HostMatrix> {
+        ball_step::ball_step(x, gradient, step, radius)
     }
 
     fn classify(&self, logits: &HostMatrix, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {

@@ -6,6 +6,7 @@
 mod activation_patterns;
 mod adapter;
 mod affine;
+mod ball_step;
 mod cache;
 mod class_supports;
 mod classify;
@@ -142,6 +143,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (row_update::SOURCE, &rows),
         (path_norms::FORWARD, &rows),
         (threshold_mask::ROWS, &rows),
+        (ball_step::SOURCE, &rows),
         (classify::SOURCE, &rows),
         (unfold::SOURCE, &rows),
         (convolution::GROUPED, &rows),
@@ -271,6 +273,10 @@ impl Backend for Gpu {
 
     fn threshold_mask(&self, weights: &Matrix, scores: &Matrix, cutoff: Cutoff) -> Result<Matrix> {
         threshold_mask::threshold_mask(&self.context, weights, scores, cutoff)
+    }
+
+    fn ball_step(&self, x: &Matrix, gradient: &Matrix, step: f32, radius: f32) -> Result<Matrix> {
+        ball_step::ball_step(&self.context, x, gradient, step, radius)
     }
 
     fn classify(&self, logits: &Matrix, labels: Option<&Indices>) -> Result<Classified<Indices>> {

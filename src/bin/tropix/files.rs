@@ -17,6 +17,7 @@ impl Command {
             Self::Hausdorff(_) => "hausdorff",
             Self::Compare(_) => "compare",
             Self::Convert(_) => "convert",
+            Self::Certify(_) => "certify",
             Self::RandomModel(_) => "random-model",
             Self::Bench(_) => "bench",
         }
@@ -48,6 +49,9 @@ impl Command {
                 [models.to_vec(), vec![of_data(&args.data)]].concat()
             }
             Self::Convert(args) => [of_model(&args.model).to_vec(), vec![Some(args.output.clone())]].concat(),
+            Self::Certify(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), Some(args.compressed.clone())]].concat()
+            }
             Self::RandomModel(args) => vec![Some(args.output.clone())],
         };
         files.into_iter().flatten().collect()

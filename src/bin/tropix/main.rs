@@ -72,6 +72,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Hausdorff(args) => commands::hausdorff::run(globals, args, timing),
         Command::Compare(args) => commands::compare::run(globals, args, timing),
         Command::Convert(args) => commands::convert::run(globals, args, timing),
+        Command::Certify(args) => commands::certify::run(globals, args, timing),
         Command::RandomModel(args) => commands::random::run(globals, args, timing),
         Command::Bench(args) => commands::bench::run(globals, args, timing),
     };

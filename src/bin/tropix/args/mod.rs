@@ -1,5 +1,6 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod certify;
 mod compare;
 mod convert;
 mod hausdorff;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use certify::{BoundArg, CertifyArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use hausdorff::HausdorffArgs;
@@ -125,6 +127,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     /// Write a model in another format
     Convert(ConvertArgs),
+    /// Proved bounds of the output error of a compressed model, and labels certified unchanged
+    Certify(CertifyArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
     /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover

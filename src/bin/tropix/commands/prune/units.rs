@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use tropix::Error;
-use tropix::network::format;
+use tropix::backend::RowSource;
+use tropix::certify::{data_radius, plan_bound};
+use tropix::network::{Head, Network, UnitStep, format};
 use tropix::prune::Timing;
-use tropix::prune::structured::{UnitMethod, UnitOptions, prune_units};
-use tropix::report::{Declined, Files, Heading, Memory, UnitReport, units_table};
+use tropix::prune::structured::{UnitMethod, UnitOptions, Walked, prune_units};
+use tropix::report::{Declined, Files, Heading, Memory, UnitCertificate, UnitReport, units_table};
+use tropix::{Error, Result};
 
 use super::{Prepared, written};
 use crate::args::{Globals, PruneArgs};
@@ -43,6 +45,10 @@ pub(super) fn run(
         }
         None => None,
     };
+    let certificate = match data {
+        Some(data) => timing.phase("certify", || certificate(&model.network, &outcome.walked, &data.inputs))?,
+        None => None,
+    };
     let report = UnitReport {
         heading: Heading::new("prune", globals.seed, backend.device()),
         method: options.method.name(),
@@ -54,6 +60,7 @@ pub(super) fn run(
         accuracy: outcome.accuracy.clone(),
         layers: outcome.walked.layers.clone(),
         declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
+        certificate,
         verification: outcome.verification.clone(),
         warnings: model.warnings.clone(),
         memory: Memory::now(),
@@ -67,6 +74,19 @@ pub(super) fn run(
         }
         _ => Ok(()),
     }
+}
+
+/// The certificate of the linear layers, where they begin at the input and the plan touches nothing else.
+fn certificate(network: &Network, walked: &Walked, samples: &dyn RowSource) -> Result<Option<UnitCertificate>> {
+    let (original, reduced) = (Head::of(network)?, Head::of(&walked.network)?);
+    let inside = |step: &UnitStep| original.layers.iter().any(|layer| layer.name == step.site.layer);
+    if !original.whole || !reduced.whole || !walked.plan.steps.iter().all(inside) {
+        return Ok(None);
+    }
+    let radius = data_radius(samples)?;
+    let errors = plan_bound(&original, &reduced, &walked.plan, radius)?.errors(radius);
+    let error = errors.into_iter().fold(0.0, f64::max);
+    Ok(error.is_finite().then_some(UnitCertificate { radius, error }))
 }
 
 fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
@@ -85,6 +105,11 @@ fn text(report: &UnitReport) -> String {
     );
     for declined in &report.declined {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
+    }
+    if let Some(UnitCertificate { radius, error }) = &report.certificate {
+        text.push_str(&format!(
+            "\ncertified: no logit moves by more than {error:.4} for inputs of norm up to {radius:.4}"
+        ));
     }
     if let Some(applied) = &report.data {
         text.push_str(&format!("\ndata: {applied}"));

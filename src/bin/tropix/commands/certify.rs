@@ -1,0 +1,109 @@
+//! `tropix certify`.
+
+use tropix::Error;
+use tropix::backend::RowSource;
+use tropix::certify::{Ascent, BoundOptions, CertifyOptions, certify, data_radius};
+use tropix::network::Head;
+use tropix::prune::Timing;
+use tropix::report::{CertifyReport, Compared, Heading, Memory, bounds_table, labels_table, outputs_table};
+
+use crate::args::{BoundArg, CertifyArgs, Globals, ModelArgs};
+use crate::device::{choose, with_backend};
+use crate::{input, output};
+
+pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) -> anyhow::Result<()> {
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let other = ModelArgs { model: args.compressed.clone(), arch: args.model.arch.clone() };
+    let other = timing.phase("load", || input::model(globals, &other))?;
+    let (head, compressed) = (Head::of(&model.network)?, Head::of(&other.network)?);
+    let (original_name, compressed_name) =
+        (args.model.model.display().to_string(), args.compressed.display().to_string());
+    let shape = |head: &Head| (head.layers.len(), head.inputs(), head.classes());
+    if shape(&head) != shape(&compressed) {
+        let words = |name: &str, head: &Head| {
+            let (depth, inputs, classes) = shape(head);
+            format!("{name} has {depth} linear layers, takes {inputs} values and gives {classes}")
+        };
+        let problem = format!(
+            "a certificate needs heads of one depth, input and output: {}; {}",
+            words(&original_name, &head),
+            words(&compressed_name, &compressed)
+        );
+        return Err(Error::Data { problem }.into());
+    }
+    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
+    let samples = data.as_ref().map(|data| &data.inputs as &dyn RowSource);
+    let (radius, radius_from) = match (args.radius, samples) {
+        (Some(radius), _) => (radius, "given"),
+        (None, Some(samples)) => (data_radius(samples)?, "data"),
+        (None, None) => {
+            let problem = "a certificate needs a radius, or data to take it from".to_owned();
+            return Err(Error::Argument { argument: "radius", problem }.into());
+        }
+    };
+    let mut warnings = [model.warnings, other.warnings].concat();
+    if !head.whole || !compressed.whole {
+        warnings.push(
+            "the certificate is one of the linear layers at the end: it compares them on the same features".to_owned(),
+        );
+    }
+    let options = CertifyOptions {
+        bounds: BoundOptions { bounds: BoundArg::chosen(&args.bounds), ..BoundOptions::default() },
+        ascent: Ascent { starts: args.starts as usize, steps: args.steps as usize, seed: globals.seed },
+        layers: args.layer,
+        ..CertifyOptions::default()
+    };
+    let backend = timing.phase("start device", || choose(globals))?;
+    let certificate = with_backend!(&backend, backend => {
+        certify(backend, &head, &compressed, radius, samples, None, &options, timing)?
+    });
+    let report = CertifyReport {
+        heading: Heading::new("certify", globals.seed, backend.device()),
+        model: Compared { original: original_name, compressed: compressed_name },
+        data: data.as_ref().map(|data| data.applied.clone()),
+        radius_from,
+        layer_timing: certificate.layers.iter().map(|layer| (layer.name.clone(), layer.seconds)).collect(),
+        certificate,
+        warnings,
+        memory: Memory::now(),
+        timing: timing.clone(),
+    };
+    output::result(globals, &report, &text(&report))
+}
+
+fn text(report: &CertifyReport) -> String {
+    let (device, certificate) = (&report.heading.device, &report.certificate);
+    let from = if report.radius_from == "data" { " (the longest sample)" } else { "" };
+    let mut text = format!(
+        "{} against {} on {} ({})\ninputs of norm up to {:.4}{from}\n{}",
+        report.model.compressed,
+        report.model.original,
+        device.name,
+        device.backend,
+        certificate.radius,
+        outputs_table(certificate)
+    );
+    if !certificate.layers.is_empty() {
+        text.push_str(&format!(
+            "\n\nmean bounds of the error that a layer makes by itself\n{}",
+            bounds_table(&certificate.layers)
+        ));
+    }
+    if let Some(labels) = &certificate.labels {
+        text.push_str(&format!("\n\n{}", labels_table(labels)));
+        if labels.outside > 0 {
+            text.push_str(&format!("\n{} samples lie outside the ball: nothing is certified of them", labels.outside));
+        }
+    }
+    if let Some(data) = &report.data {
+        text.push_str(&format!("\ndata: {data}"));
+    }
+    for warning in &report.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    for (name, seconds) in &report.layer_timing {
+        text.push_str(&format!("\nbounds of `{name}`: {seconds:.3} s, on this machine"));
+    }
+    text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
+    text
+}

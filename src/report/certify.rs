@@ -1,0 +1,103 @@
+//! The report of `certify`.
+
+use serde::Serialize;
+
+use super::table::{percent, table};
+use super::{Heading, Memory};
+use crate::certify::{Certificate, Labels, LayerOutcome};
+use crate::prune::Timing;
+
+/// The two models of a certificate.
+#[derive(Debug, Clone, Serialize)]
+pub struct Compared {
+    /// The original.
+    pub original: String,
+    /// The compressed one.
+    pub compressed: String,
+}
+
+/// The report of `certify`.
+#[derive(Debug, Clone, Serialize)]
+pub struct CertifyReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// The files.
+    pub model: Compared,
+    /// What was done to the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+    /// Where the radius comes from: `given`, or `data`.
+    pub radius_from: &'static str,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Peak memory of the process.
+    pub memory: Memory,
+    /// Seconds that the upper bounds of each hidden layer took.
+    pub layer_timing: Vec<(String, f64)>,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// Four significant digits.
+fn number(value: f64) -> String {
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    let size = value.abs();
+    if (1e-3..1e5).contains(&size) { format!("{value:.4}") } else { format!("{value:.3e}") }
+}
+
+/// The errors of every output: what was found, what is proved, by what, and Theorem 2 beside it.
+#[must_use]
+pub fn outputs_table(certificate: &Certificate) -> String {
+    let mut table = table(&["output", "found", "proved", "ratio", "by", "theorem 2"]);
+    for (j, output) in certificate.outputs.iter().enumerate() {
+        let theorem = format!("{} .. {}", number(output.theorem.lower), number(output.theorem.upper));
+        table.add_row([
+            j.to_string(),
+            number(output.error.lower),
+            number(output.error.upper),
+            output.tightness.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")),
+            output.bound.to_owned(),
+            theorem,
+        ]);
+    }
+    table.to_string()
+}
+
+/// The hidden layers, with the mean of every bound over the outputs of the layer.
+#[must_use]
+pub fn bounds_table(layers: &[LayerOutcome]) -> String {
+    let mut header = vec!["layer", "neurons", "radius"];
+    header.extend(layers.first().into_iter().flat_map(|layer| layer.bounds.iter().map(|bound| bound.bound)));
+    let found = layers.iter().any(|layer| !layer.lower.is_empty());
+    if found {
+        header.push("found");
+    }
+    let mut table = table(&header);
+    let mean = |values: &[f64]| number(values.iter().sum::<f64>() / values.len().max(1) as f64);
+    for layer in layers {
+        let mut row =
+            vec![layer.name.clone(), format!("{} > {}", layer.neurons[0], layer.neurons[1]), number(layer.radius)];
+        row.extend(layer.bounds.iter().map(|bound| mean(&bound.values)));
+        if found {
+            row.push(mean(&layer.lower));
+        }
+        table.add_row(row);
+    }
+    table.to_string()
+}
+
+/// What a certificate says of the classes of a data set.
+#[must_use]
+pub fn labels_table(labels: &Labels) -> String {
+    let mut table = table(&["class of the samples", "share"]);
+    let share = |part: usize| percent(part as f64 / labels.samples.max(1) as f64);
+    table.add_row(["certified unchanged, by the ball".to_owned(), share(labels.by_ball)]);
+    table.add_row(["certified unchanged, by their own norms".to_owned(), share(labels.by_norms)]);
+    table.add_row([format!("unchanged (n = {})", labels.samples), share(labels.unchanged)]);
+    table.to_string()
+}
