@@ -33,7 +33,9 @@ pub enum Error {
     },
     /// The vertices of a zonotope may take more memory than they may have.
     #[error(
-        "up to {vertices} vertices would take {bytes} bytes, more than the {limit} that they may take: sample them, or allow more memory"
+        "up to {} vertices would take {} bytes, more than the {limit} that they may take: sample them, or allow more memory",
+        saturated(vertices),
+        saturated(bytes)
     )]
     TooManyVertices {
         /// The largest possible number, attained in general position.
@@ -183,6 +185,10 @@ pub enum Error {
         /// The broken assumption.
         what: String,
     },
+}
+
+fn saturated(number: &u128) -> String {
+    if *number == u128::MAX { "more than 10^38".to_owned() } else { number.to_string() }
 }
 
 fn list(names: &[String]) -> String {

@@ -235,7 +235,8 @@ fn climb(p: &[Zonotope], q: &[Zonotope], mut u: Array1<f64>, steps: usize) -> (f
     let mut share: f64 = 1.0;
     for _ in 0..steps {
         let length = norm(gradient.view()) * value.signum();
-        if length == 0.0 || share < 1e-9 {
+        // Where the gradient has the direction of `u`, its length is the value: a maximum of its cell.
+        if length.abs() - value.abs() <= 1e-13 * length.abs() || share < 1e-9 {
             break;
         }
         // At share 1 this is the fixed point iteration: the direction in which the two vertices differ.
