@@ -4,7 +4,7 @@ use super::{Anchor, COLOURS, Canvas, Paint, Pane, Stroke, TINTS};
 use crate::geometry::ConvexPolygon;
 use crate::geometry::clip::{Bounds, Point};
 
-const SIZE: Point = [620.0, 560.0];
+const SIZE: Point = [620.0, 584.0];
 const CORNER: Point = [72.0, 64.0];
 const PANE: Point = [510.0, 420.0];
 
@@ -122,7 +122,7 @@ pub fn hausdorff_svg(title: &str, names: [&str; 2], sides: [&PlaneSide; 2], pair
                 canvas.disc([left + 13.0, y - 4.0], 3.0, paint);
             }
         }
-        let shown: String = names[at].chars().rev().take(52).collect::<Vec<_>>().into_iter().rev().collect();
+        let shown: String = names[at].chars().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect();
         canvas.text([left + 34.0, y], 12.0, Anchor::Start, &format!("{}: {shown}", ["A", "B"][at]));
     }
     let pixels = pair.map(|point| pane.at(point));
