@@ -60,6 +60,21 @@ fn certify_reports_intervals_layers_and_labels() {
 }
 
 #[test]
+fn reports_of_structured_runs_show_a_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = digits();
+    let prune = format!("prune {model} -o half.safetensors --keep 0.5 --method path-l2 --data {data} --scale 0.0625");
+    let report = tropix(folder.path(), &format!("{prune} --device cpu --json")).expect(0, &[]).json();
+    let certificate = &report["certificate"];
+    let (radius, quick) = (certificate["radius"].as_f64().unwrap(), certificate["error"].as_f64().unwrap());
+    let certify = format!("certify {model} half.safetensors --radius {radius} --bounds pair --starts 4 --steps 10");
+    let found = tropix(folder.path(), &format!("{certify} --device cpu --json")).expect(0, &[]).json();
+    for output in found["certificate"]["outputs"].as_array().unwrap() {
+        assert!(output["error"]["lower"].as_f64().unwrap() <= quick, "{output} beside {quick}");
+    }
+}
+
+#[test]
 fn models_that_cannot_be_compared_exit_65_and_both_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let (digits, data) = digits();

@@ -6,7 +6,8 @@ use ndarray::Array2;
 use rand::RngExt;
 use tropix::backend::{Backend, Cpu, Gpu, GpuOptions, Reference};
 use tropix::certify::{
-    Ascent, Bound, BoundOptions, Certificate, CertifyOptions, certify, data_radius, head_bound, largest_errors,
+    Ascent, Bound, BoundOptions, Certificate, CertifyOptions, Pairing, certify, data_radius, head_bound,
+    largest_errors, plan_bound,
 };
 use tropix::network::dataset::{self, DataOptions};
 use tropix::network::{Head, Network, format};
@@ -177,6 +178,15 @@ fn trained_networks_keep_within_their_certificates() {
             let options = CertifyOptions { layers: what.starts_with("half"), ..options.clone() };
             let found = certified(&original, &other, data, &options);
             holds(&format!("{name}, {what}"), &found);
+            if what.starts_with("half") && name == "mlp-digits" {
+                // The semidefinite bound of each layer is within twice of what ascent finds.
+                let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+                for layer in &found.layers {
+                    let sdp = layer.bounds.iter().find(|bound| bound.bound == "sdp").unwrap();
+                    let ratio = mean(&sdp.values) / mean(&layer.lower);
+                    assert!(ratio < 2.0, "layer {}: {ratio}", layer.name);
+                }
+            }
             if name.starts_with("toy") {
                 assert!(
                     found.outputs.iter().all(|output| output.tightness.is_none_or(|t| t < 1.0 + 1e-6)),
@@ -188,6 +198,25 @@ fn trained_networks_keep_within_their_certificates() {
         holds(name, &own);
         let labels = own.labels.unwrap();
         assert_eq!(labels.by_ball, labels.samples, "{name} keeps every class of its own");
+    }
+}
+
+/// The quick certificate that reports of `prune` show, with the pairing of the plan.
+#[test]
+fn plans_are_certified_with_their_own_pairing() {
+    for (seed, method) in (0..).zip(UnitMethod::ALL) {
+        let original = random(&[5, 16, 12, 3], true, seed);
+        let walked = reduce_units(&Cpu::new(), &original, &UnitOptions::new(method, 0.5), &()).unwrap();
+        let (mine, other) = (head(&original), head(&walked.network));
+        let upper = plan_bound(&mine, &other, &walked.plan, 2.0).unwrap().errors(2.0);
+        let ascent = Ascent { starts: 16, steps: 40, seed };
+        let found = largest_errors(&Cpu::new(), &mine, &other, 2.0, ascent).unwrap();
+        for (upper, found) in upper.iter().zip(&found) {
+            assert!(*upper >= found.error && found.error > 0.0, "{}: {upper} < {}", method.name(), found.error);
+        }
+        let pairings = Pairing::of_plan(&mine, &walked.plan);
+        assert_eq!(pairings.len(), 2);
+        assert!(pairings[0].scale.iter().filter(|scale| **scale > 0.0).count() >= 8, "a kept unit stands for itself");
     }
 }
 
