@@ -12,6 +12,10 @@
 //!   -> prune::<method>: scores per element or row -> cut-offs for a rate -> Plan
 //!   -> network::apply -> pruned Network -> network::format -> pruned file
 //!   -> evaluate: accuracy and agreement before and after -> report
+//!
+//! head, restricted to a plane (network::slice)
+//!   -> one hidden layer: BoundaryMap -> patterns (geometry) -> BoundaryPolytope (tropical::DualSubdivision) -> report::svg
+//!   -> deeper: decision_regions, cell by cell
 //! ```
 //!
 //! # Conventions

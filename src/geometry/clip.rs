@@ -26,6 +26,13 @@ impl Bounds {
         vec![[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
     }
 
+    /// The least square around the rectangle with the same centre.
+    #[must_use]
+    pub fn squared(&self) -> Self {
+        let half = (0..2).map(|k| 0.5 * (self.high[k] - self.low[k])).fold(0.0, f64::max);
+        Self::square(std::array::from_fn(|k| 0.5 * (self.low[k] + self.high[k])), half)
+    }
+
     /// Whether a point lies in the rectangle.
     #[must_use]
     pub fn contains(&self, point: Point) -> bool {

@@ -43,7 +43,8 @@ impl AffineFrame {
                 break;
             }
             let mut direction: Vec<f64> = residuals[at].iter().map(|x| x / length).collect();
-            // Once more against the earlier directions: residuals of long projections are not orthogonal to the last bit.
+            // Once more against the earlier directions: residuals of long projections are not orthogonal to the last
+            // bit.
             for earlier in &basis {
                 let along = dot(earlier, &direction);
                 direction.iter_mut().zip(earlier).for_each(|(x, e)| *x -= along * e);

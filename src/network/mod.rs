@@ -2,6 +2,7 @@
 
 mod apply;
 mod block;
+pub mod boundary;
 pub mod dataset;
 mod element;
 pub mod format;
@@ -13,16 +14,17 @@ mod mask;
 mod plan;
 mod random;
 mod runtime;
+mod shallow;
+pub mod slice;
 mod tensor;
+mod tropicalize;
 mod units;
 mod zonotopes;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
 pub use element::Element;
-pub use forward::{
-    Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_for,
-};
+pub use forward::{Answers, Classifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples};
 pub(crate) use forward::{Signals, Slice};
 pub use graph::{Network, Node, Normalize, Op, Origin, Window};
 pub use head::{Head, HeadLayer};
@@ -30,7 +32,9 @@ pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
 pub use random::random_network;
 pub use runtime::Runtime;
+pub use shallow::ShallowNetwork;
 pub use tensor::Tensor;
+pub use tropicalize::{BoundaryMap, Form, rational_maps};
 pub(crate) use units::apply_step;
 pub use units::{Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};
 pub use zonotopes::{ClassWeights, class_zonotopes};

@@ -1,11 +1,13 @@
 //! What runs report: one JSON object with a schema, tables for people, CSV and SVG for plots. Results are deterministic;
 //! everything that changes from run to run is in `timing` and `memory`.
 
+mod boundary;
 mod certify;
 mod compare;
 mod csv;
 mod hausdorff;
 mod memory;
+mod polynomial;
 pub mod svg;
 mod table;
 mod trace;
@@ -18,11 +20,16 @@ use crate::backend::Device;
 use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 
+pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewReport, boundary_text, class_shares};
 pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
 pub use memory::{peak_bytes, resident_bytes};
+pub use polynomial::{
+    CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,
+    SubdivisionReport, polynomial_text,
+};
 pub use svg::curves_svg;
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;

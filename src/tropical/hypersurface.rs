@@ -70,8 +70,8 @@ pub struct Piece {
     pub length: f64,
 }
 
-/// The hypersurface of a polynomial in two variables, one piece for each edge of its subdivision, in that order; empty for
-/// another number of variables.
+/// The hypersurface of a polynomial in two variables, one piece for each edge of its subdivision, in that order; empty
+/// for another number of variables.
 #[must_use]
 pub fn hypersurface(polynomial: &Polynomial, subdivision: &DualSubdivision) -> Vec<Piece> {
     if polynomial.dimension() != 2 {
@@ -125,15 +125,31 @@ fn lattice_length(difference: Point) -> Option<u64> {
 /// The region of monomial `vertex` within a rectangle: a convex polygon, counterclockwise, empty where it lies outside.
 #[must_use]
 pub fn region(polynomial: &Polynomial, subdivision: &DualSubdivision, vertex: usize, bounds: &Bounds) -> Vec<Point> {
+    let edges = subdivision.edges.iter().filter(|edge| edge.ends.contains(&vertex));
+    let neighbours = edges.map(|edge| edge.ends[usize::from(edge.ends[0] == vertex)]);
+    leading(polynomial, vertex, neighbours, bounds)
+}
+
+/// The regions that meet a rectangle, as pairs of monomial and polygon, in the order of the monomials.
+#[must_use]
+pub fn regions(polynomial: &Polynomial, subdivision: &DualSubdivision, bounds: &Bounds) -> Vec<(usize, Vec<Point>)> {
+    let mut neighbours: Vec<Vec<usize>> = vec![Vec::new(); polynomial.monomials()];
+    for [a, b] in subdivision.edges.iter().map(|edge| edge.ends) {
+        neighbours[a].push(b);
+        neighbours[b].push(a);
+    }
+    let region = |v: &usize| (*v, leading(polynomial, *v, neighbours[*v].iter().copied(), bounds));
+    subdivision.vertices.iter().map(region).filter(|(_, polygon)| !polygon.is_empty()).collect()
+}
+
+/// Where one monomial is at least as large as some others.
+fn leading(polynomial: &Polynomial, vertex: usize, others: impl Iterator<Item = usize>, bounds: &Bounds) -> Vec<Point> {
     let own = exponent(polynomial, vertex);
-    let mut polygon = bounds.corners();
-    for edge in subdivision.edges.iter().filter(|edge| edge.ends.contains(&vertex)) {
-        let other = edge.ends[usize::from(edge.ends[0] == vertex)];
+    others.fold(bounds.corners(), |polygon, other| {
         let [x, y] = exponent(polynomial, other);
         let offset = polynomial.coefficients()[vertex] - polynomial.coefficients()[other];
-        polygon = clip::half_plane(&polygon, [own[0] - x, own[1] - y], offset);
-    }
-    polygon
+        clip::half_plane(&polygon, [own[0] - x, own[1] - y], offset)
+    })
 }
 
 /// A square that shows all vertices of a hypersurface with room for its rays.

@@ -11,7 +11,7 @@ mod semiring;
 mod subdivision;
 
 pub use evaluate::{DevicePolynomial, narrow};
-pub use hypersurface::{Piece, Shape, hypersurface, region, window};
+pub use hypersurface::{Piece, Shape, hypersurface, region, regions, window};
 pub use parse::{Expression, Syntax, parse};
 pub use polynomial::Polynomial;
 pub use print::{explicit, explicit_rational, monomial, names, tropical, tropical_rational};

@@ -15,7 +15,8 @@ use token::{Kind, Token, tokens};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Syntax {
-    /// `1x^2 + 2xy + 0`: `+` is the maximum, juxtaposition or `*` the ordinary sum, `/` the difference, `^` the multiple.
+    /// `1x^2 + 2xy + 0`: `+` is the maximum, juxtaposition or `*` the ordinary sum, `/` the difference, `^` the
+    /// multiple.
     Tropical,
     /// `max(2*x + 1, x + y + 2, 0)`: ordinary arithmetic with `max` and `min`.
     Explicit,
@@ -48,10 +49,10 @@ const DEEPEST: usize = 200;
 
 /// Reads an expression.
 ///
-/// Without `syntax`, an expression that calls `max` or `min` is explicit and any other is tropical. In tropical notation a
-/// variable is one letter with an optional number (`x`, `x1`, `x_12`), so that `xy` is a product; in explicit notation any
-/// word is a name. `variables` gives the coordinates an order and may name some that do not occur; without it they are
-/// sorted by letters, then by number.
+/// Without `syntax`, an expression that calls `max` or `min` is explicit and any other is tropical. In tropical
+/// notation a variable is one letter with an optional number (`x`, `x1`, `x_12`), so that `xy` is a product; in
+/// explicit notation any word is a name. `variables` gives the coordinates an order and may name some that do not
+/// occur; without it they are sorted by letters, then by number.
 ///
 /// # Errors
 ///

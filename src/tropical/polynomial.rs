@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 /// `f(x) = max_i c_i + <a_i, x>` (2002.08838, definition 2), with real exponents `a_i`, which change nothing but that
 /// lattice lengths need integers.
 ///
-/// Exponents are pairwise distinct: of equal ones the largest coefficient is kept, at the place of the first. There is at
-/// least one monomial, and all numbers are finite: the polynomial zero, minus infinity everywhere, is none.
+/// Exponents are pairwise distinct: of equal ones the largest coefficient is kept, at the place of the first. There is
+/// at least one monomial, and all numbers are finite: the polynomial zero, minus infinity everywhere, is none.
 #[derive(Debug, Clone)]
 pub struct Polynomial {
     exponents: Array2<f64>,

@@ -40,6 +40,18 @@ impl Rational {
         self.numerator.multiply(&inverse).map(Some)
     }
 
+    /// The same function with the constant 0 below, where the denominator is a single monomial.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] where a number overflows.
+    pub fn reduced(self) -> Result<Self> {
+        match self.as_polynomial()? {
+            Some(polynomial) => Self::from_polynomial(polynomial),
+            None => Ok(self),
+        }
+    }
+
     /// The value at a point.
     #[must_use]
     pub fn evaluate(&self, x: &[f64]) -> f64 {

@@ -21,8 +21,8 @@ pub enum Attainment {
 
 /// Tells for each monomial where it attains the maximum.
 ///
-/// A monomial that attains it only in ties lies on an upper facet, whose dual point is where to look; values within 1e-9
-/// of their largest terms count as equal.
+/// A monomial that attains it only in ties lies on an upper facet, whose dual point is where to look; values within
+/// 1e-9 of their largest terms count as equal.
 #[must_use]
 pub fn attainment(polynomial: &Polynomial, subdivision: &DualSubdivision) -> Vec<Attainment> {
     let mut found = vec![Attainment::Never; polynomial.monomials()];
@@ -43,8 +43,9 @@ pub fn attainment(polynomial: &Polynomial, subdivision: &DualSubdivision) -> Vec
     found
 }
 
-/// By how much a monomial can lead: `max t` with `<a_i - a_j, x> + c_i - c_j >= t` for all `j != i`, at most 1, by linear
-/// programming. Positive: it has a region; zero: ties only; negative: never attained. For any number of variables.
+/// By how much a monomial can lead: `max t` with `<a_i - a_j, x> + c_i - c_j >= t` for all `j != i`, at most 1, by
+/// linear programming. Positive: it has a region; zero: ties only; negative: never attained. For any number of
+/// variables.
 ///
 /// # Errors
 ///

@@ -4,10 +4,10 @@ use std::ops::{Add, Div, Mul};
 
 /// An element of the tropical semiring `(R u {-inf}, max, +)` (2002.08838, definition 1).
 ///
-/// Operators are those of the semiring: `a + b` is `max(a, b)`, `a * b` the ordinary sum, `a / b` the ordinary difference.
-/// Addition is associative, commutative and idempotent with neutral element [`MaxPlus::ZERO`]; multiplication is
-/// commutative with neutral element [`MaxPlus::ONE`], distributes over addition exactly, and is absorbed by zero. It is
-/// associative up to the rounding of f64.
+/// Operators are those of the semiring: `a + b` is `max(a, b)`, `a * b` the ordinary sum, `a / b` the ordinary
+/// difference. Addition is associative, commutative and idempotent with neutral element [`MaxPlus::ZERO`];
+/// multiplication is commutative with neutral element [`MaxPlus::ONE`], distributes over addition exactly, and is
+/// absorbed by zero. It is associative up to the rounding of f64.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct MaxPlus(f64);
 
@@ -31,7 +31,8 @@ impl MaxPlus {
 
     /// The power `x^a`, which is the ordinary product `a x`; `ZERO^0` is `ONE`.
     ///
-    /// `a` is finite, and not negative for `ZERO`, which has no inverse: `None` otherwise, or where the product overflows.
+    /// `a` is finite, and not negative for `ZERO`, which has no inverse: `None` otherwise, or where the product
+    /// overflows.
     #[must_use]
     pub fn power(self, a: f64) -> Option<Self> {
         if a == 0.0 {

@@ -14,8 +14,8 @@ use crate::geometry::{AffineFrame, Hull};
 pub struct Cell {
     /// Monomials at the vertices: counterclockwise where the subdivision is two-dimensional, otherwise ascending.
     pub vertices: Vec<usize>,
-    /// The point where all these monomials attain the maximum: a vertex of the hypersurface, or, where the Newton polytope
-    /// has less than full dimension, the point of that lineality space that is orthogonal to it.
+    /// The point where all these monomials attain the maximum: a vertex of the hypersurface, or, where the Newton
+    /// polytope has less than full dimension, the point of that lineality space that is orthogonal to it.
     pub dual: Vec<f64>,
 }
 
@@ -50,12 +50,12 @@ impl DualSubdivision {
     /// Boundary simplices that a lifted hull may have by the upper bound theorem.
     pub const MOST_SIMPLICES: f64 = 1e7;
 
-    /// The subdivision of a polynomial, with the tolerance [`Hull::TOLERANCE`]: coefficients are scaled by a power of two
-    /// so that they spread as far as the exponents, and a monomial below the upper hull by less than the tolerance times
-    /// that spread counts as on it.
+    /// The subdivision of a polynomial, with the tolerance [`Hull::TOLERANCE`]: coefficients are scaled by a power of
+    /// two so that they spread as far as the exponents, and a monomial below the upper hull by less than the tolerance
+    /// times that spread counts as on it.
     ///
-    /// Monomials below the upper hull, or on it but no vertex, are in no list; facets that stand upright are left out; a
-    /// Newton polytope of lower dimension is treated within its affine hull.
+    /// Monomials below the upper hull, or on it but no vertex, are in no list; facets that stand upright are left out;
+    /// a Newton polytope of lower dimension is treated within its affine hull.
     ///
     /// # Errors
     ///

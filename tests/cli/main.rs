@@ -3,12 +3,14 @@
 
 mod bad_input;
 mod bench;
+mod boundary;
 mod certify;
 mod commands;
 mod convolutions;
 mod geometry;
 mod gpu;
 mod onnx;
+mod polynomial;
 mod program;
 mod readme;
 mod structured;

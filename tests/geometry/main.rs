@@ -1,5 +1,5 @@
-//! Tropical algebra and the geometry of polytopes: laws, identities, the values of independent programs, on every backend
-//! where they apply.
+//! Tropical algebra and the geometry of polytopes: laws, identities, the values of independent programs, on every
+//! backend where they apply.
 
 #![expect(
     clippy::unwrap_used,
@@ -11,10 +11,12 @@
 mod harness;
 
 mod algebra;
+mod boundaries;
 mod expressions;
 mod hausdorff;
 mod hulls;
 mod orientation;
 mod patterns;
+mod slices;
 mod subdivisions;
 mod zonotopes;

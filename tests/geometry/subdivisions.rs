@@ -1,11 +1,13 @@
 //! Dual subdivisions and hypersurfaces: figure 1 of 2002.08838, the degenerate cases, and identities.
 
+use ndarray::Array2;
+use serde::Deserialize;
 use tropix::geometry::clip::doubled_area;
 use tropix::tropical::{
     Attainment, DualSubdivision, Polynomial, Shape, attainment, hypersurface, margin, parse, region, window,
 };
 
-use crate::harness::{integers, random};
+use crate::harness::{golden, integers, random};
 
 fn read(text: &str) -> Polynomial {
     parse(text, None, Some(&["x".to_owned(), "y".to_owned()])).unwrap().polynomial().unwrap().unwrap()
@@ -33,6 +35,41 @@ fn figure_1_has_3_6_and_10_regions() {
         // Two of the four small triangles of the second lie in one plane; Euler's formula gives the edges.
         let cells = [1, 3, 9][FIGURE_1.iter().position(|(t, _)| *t == text).unwrap()];
         assert_eq!((subdivision.cells.len(), subdivision.edges.len()), (cells, regions + cells - 1));
+    }
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    name: String,
+    exponents: Vec<Vec<f64>>,
+    coefficients: Vec<f64>,
+    regions: Vec<usize>,
+    duals: Vec<Vec<f64>>,
+    ties: Vec<Vec<usize>>,
+}
+
+#[test]
+fn regions_and_vertices_are_those_of_qhull() {
+    let golden: Golden = golden("subdivision.json");
+    assert!(golden.cases.len() > 20);
+    for case in golden.cases {
+        let shape = (case.exponents.len(), case.exponents[0].len());
+        let exponents = Array2::from_shape_vec(shape, case.exponents.concat()).unwrap();
+        let f = Polynomial::new(&exponents, &case.coefficients).unwrap();
+        let subdivision = DualSubdivision::of(&f).unwrap();
+        assert_eq!(subdivision.vertices, case.regions, "{}", case.name);
+        assert_eq!(subdivision.cells.len(), case.duals.len(), "{}", case.name);
+        for cell in &subdivision.cells {
+            let near = |dual: &&Vec<f64>| dual.iter().zip(&cell.dual).all(|(x, y)| (x - y).abs() < 1e-6);
+            let place = case.duals.iter().position(|dual| near(&dual));
+            let ties = &case.ties[place.unwrap_or_else(|| panic!("{}: {:?}", case.name, cell.dual))];
+            assert!(cell.vertices.iter().all(|v| ties.contains(v)), "{}", case.name);
+        }
     }
 }
 

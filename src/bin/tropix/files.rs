@@ -19,6 +19,8 @@ impl Command {
             Self::Convert(_) => "convert",
             Self::Certify(_) => "certify",
             Self::RandomModel(_) => "random-model",
+            Self::Polynomial(_) => "polynomial",
+            Self::Boundary(_) => "boundary",
             Self::Bench(_) => "bench",
         }
     }
@@ -53,6 +55,10 @@ impl Command {
                 [of_model(&args.model).to_vec(), vec![of_data(&args.data), Some(args.compressed.clone())]].concat()
             }
             Self::RandomModel(args) => vec![Some(args.output.clone())],
+            Self::Polynomial(args) => vec![args.svg.clone()],
+            Self::Boundary(args) => {
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.svg.clone()]].concat()
+            }
         };
         files.into_iter().flatten().collect()
     }

@@ -74,6 +74,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Convert(args) => commands::convert::run(globals, args, timing),
         Command::Certify(args) => commands::certify::run(globals, args, timing),
         Command::RandomModel(args) => commands::random::run(globals, args, timing),
+        Command::Boundary(args) => commands::boundary::run(globals, args, timing),
+        Command::Polynomial(args) => commands::polynomial::run(globals, args, timing),
         Command::Bench(args) => commands::bench::run(globals, args, timing),
     };
     let Some(file) = &globals.profile else { return result };

@@ -31,8 +31,8 @@ pub(super) fn normal(rows: &[&[f64]]) -> (Vec<f64>, f64) {
 }
 
 /// Groups simplices into facets: from large to small, each takes its neighbours as far as their vertices lie within
-/// `distance` of its own hyperplane. Only the seed's plane counts, so that chains of nearly flat neighbours do not bend, and
-/// slivers, whose own normals mean nothing, go to a facet beside them.
+/// `distance` of its own hyperplane. Only the seed's plane counts, so that chains of nearly flat neighbours do not
+/// bend, and slivers, whose own normals mean nothing, go to a facet beside them.
 ///
 /// `inner`: a point inside, which tells the outer side.
 pub(super) fn facets(

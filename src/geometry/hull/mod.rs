@@ -1,7 +1,8 @@
 //! Convex hulls of points in small dimensions.
 //!
-//! Which points lie outside which simplex is decided exactly (`predicate`), so that coplanar, collinear and repeated points
-//! are no trouble; what counts as one facet is decided with a tolerance, since the points themselves are rounded.
+//! Which points lie outside which simplex is decided exactly (`predicate`), so that coplanar, collinear and repeated
+//! points are no trouble; what counts as one facet is decided with a tolerance, since the points themselves are
+//! rounded.
 
 mod facets;
 mod predicate;

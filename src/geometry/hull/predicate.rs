@@ -1,9 +1,9 @@
 //! On which side of a hyperplane a point lies, decided exactly.
 //!
-//! `robust` decides in two and three dimensions. In more, the determinant is expanded by minors in f64 together with the
-//! sum of the sizes of its terms, which bounds the rounding error; where the bound does not decide, the expansion is
-//! repeated on sums of non-overlapping doubles (Shewchuk, *Adaptive Precision Floating-Point Arithmetic*, 1997), which are
-//! exact short of underflow.
+//! `robust` decides in two and three dimensions. In more, the determinant is expanded by minors in f64 together with
+//! the sum of the sizes of its terms, which bounds the rounding error; where the bound does not decide, the expansion
+//! is repeated on sums of non-overlapping doubles (Shewchuk, *Adaptive Precision Floating-Point Arithmetic*, 1997),
+//! which are exact short of underflow.
 
 use robust::{Coord, Coord3D, orient2d, orient3d};
 

@@ -2,14 +2,18 @@
 //! grey, labels that do not overlap. The same input gives the same bytes.
 
 mod bodies;
+mod boundary;
 mod canvas;
 mod curves;
 mod pane;
+mod polynomial;
 
 pub use bodies::{PlaneSide, hausdorff_svg, zonotope_svg};
+pub use boundary::{BoundaryPicture, boundary_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};
 pub use curves::curves_svg;
 pub use pane::Pane;
+pub use polynomial::{Drawn, polynomial_svg};
 
 /// Okabe and Ito's palette without yellow, which is faint on white.
 pub const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f"];

@@ -1,5 +1,6 @@
-//! Ordinary notation: `sum = term { ("+" | "-") term }`, `term = unary { ["*"] unary | "/" unary }`, `unary = ["-"] atom`,
-//! `atom = number | name | "(" sum ")" | ("max" | "min") "(" sum { "," sum } ")"`. One factor of a product is constant.
+//! Ordinary notation: `sum = term { ("+" | "-") term }`, `term = unary { ["*"] unary | "/" unary }`, `unary = ["-"]
+//! atom`, `atom = number | name | "(" sum ")" | ("max" | "min") "(" sum { "," sum } ")"`. One factor of a product is
+//! constant.
 
 use super::{Kind, Reader};
 use crate::error::Result;
@@ -23,7 +24,8 @@ impl Reader<'_> {
                 return Ok(sum);
             }
             let term = self.term()?;
-            sum = self.placed(column, sum.multiply(&if minus { term.inverse() } else { term }))?;
+            let term = if minus { term.inverse() } else { term };
+            sum = self.placed(column, sum.multiply(&term).and_then(Rational::reduced))?;
         }
     }
 

@@ -35,7 +35,8 @@ impl Reader<'_> {
                 return Ok(product);
             }
             let factor = self.factor()?;
-            product = self.placed(column, product.multiply(&if quotient { factor.inverse() } else { factor }))?;
+            let factor = if quotient { factor.inverse() } else { factor };
+            product = self.placed(column, product.multiply(&factor).and_then(Rational::reduced))?;
         }
     }
 

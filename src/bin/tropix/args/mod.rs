@@ -1,10 +1,12 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod boundary;
 mod certify;
 mod compare;
 mod convert;
 mod hausdorff;
 mod method;
+mod polynomial;
 mod prune;
 mod sweep;
 mod synth;
@@ -14,11 +16,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use boundary::BoundaryArgs;
 pub(crate) use certify::{BoundArg, CertifyArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
+pub(crate) use polynomial::{Point, PolynomialArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use sweep::SweepArgs;
 pub(crate) use synth::SynthArgs;
@@ -131,6 +135,10 @@ pub(crate) enum Command {
     Certify(CertifyArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
+    /// A tropical polynomial: values, regions, Newton polytope, dual subdivision, hypersurface
+    Polynomial(PolynomialArgs),
+    /// Decision regions and boundary of a network: whole for two inputs, on a slice for more
+    Boundary(BoundaryArgs),
     /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
     Bench(BenchArgs),
 }

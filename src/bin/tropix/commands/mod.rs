@@ -1,6 +1,7 @@
 //! One file per command.
 
 pub(crate) mod bench;
+pub(crate) mod boundary;
 pub(crate) mod certify;
 pub(crate) mod compare;
 pub(crate) mod convert;
@@ -8,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod hausdorff;
 pub(crate) mod inspect;
+pub(crate) mod polynomial;
 pub(crate) mod prune;
 pub(crate) mod random;
 pub(crate) mod sweep;
