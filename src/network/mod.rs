@@ -24,7 +24,9 @@ mod zonotopes;
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
 pub use element::Element;
-pub use forward::{Answers, Classifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples};
+pub use forward::{
+    Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_for,
+};
 pub(crate) use forward::{Signals, Slice};
 pub use graph::{Network, Node, Normalize, Op, Origin, Window};
 pub use head::{Head, HeadLayer};

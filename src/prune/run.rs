@@ -11,7 +11,7 @@ use super::timing::Timing;
 use super::verify::{self, Verification};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::network::{Answers, Applied, Classifier, DeviceHead, DeviceNetwork, Head, Network, Samples, apply};
+use crate::network::{Answers, Applied, Classifier, DeviceClassifier, DeviceHead, Head, Network, Samples, apply};
 
 /// Told how far a long run is.
 pub trait Observer {
@@ -190,7 +190,8 @@ pub fn evaluate<B: Backend>(
     Ok(Accuracy::of(before.as_ref().unwrap_or(&after), &after, samples.labelled))
 }
 
-/// Classifies data with a whole network, and with a second one to compare with.
+/// Classifies data with a network, and with a second one to compare with: with the whole of them, or with their heads
+/// where the data are inputs of those.
 ///
 /// # Errors
 ///
@@ -202,12 +203,13 @@ pub fn evaluate_network<B: Backend>(
     data: Data<'_>,
     timing: &mut Timing,
 ) -> Result<Accuracy> {
-    let device = timing.phase("upload", || DeviceNetwork::upload(backend, network))?;
-    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, device.widest))?;
+    let width = data.inputs.shape()[1];
+    let device = timing.phase("upload", || DeviceClassifier::upload(backend, network, width))?;
+    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, device.widest()))?;
     let after = timing.phase("evaluate", || classify(backend, &device, &samples))?;
     drop(device);
     let before = other.map(|other| {
-        let device = timing.phase("upload", || DeviceNetwork::upload(backend, other))?;
+        let device = timing.phase("upload", || DeviceClassifier::upload(backend, other, width))?;
         timing.phase("evaluate", || classify(backend, &device, &samples))
     });
     let before = before.transpose()?;

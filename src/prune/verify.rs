@@ -9,7 +9,7 @@ use super::options::{Data, PruneOptions};
 use super::ranking::{Planned, Ranking};
 use crate::backend::{Activation, Backend, Reference};
 use crate::error::Result;
-use crate::network::{Classifier, DeviceHead, DeviceNetwork, Head, Network, Plan};
+use crate::network::{Classifier, DeviceHead, DeviceNetwork, Head, Network, Plan, head_for};
 use crate::rng;
 
 /// The reference recomputes masks up to this many weights; beyond, it checks logits alone.
@@ -137,16 +137,25 @@ impl LogitCheck {
     }
 }
 
-/// Recomputes the logits of a seeded sample for a whole network with the reference, and bounds how far an f32 backend
-/// may be.
+/// Recomputes the logits of a seeded sample for a network with the reference, and bounds how far an f32 backend may be:
+/// for the whole of it, or for its head where the data are inputs of that.
 ///
 /// # Errors
 ///
 /// [`Error::Unsupported`](crate::Error::Unsupported) with the node that backends do not compute; what the backend returns.
-pub fn check_network<B: Backend>(backend: &B, network: &Network, data: Data<'_>, seed: u64) -> Result<LogitCheck> {
+pub fn check_network<B: Backend>(
+    backend: &B,
+    network: &Network,
+    data: Option<Data<'_>>,
+    seed: u64,
+) -> Result<LogitCheck> {
     /// The reference takes about a tenth of a second for a sample of a small network.
     const SAMPLES: usize = 8;
-    let inputs = sample(data.inputs.shape()[1], SAMPLES, Some(data), seed)?;
+    let width = data.map_or_else(|| network.input.iter().product(), |data| data.inputs.shape()[1]);
+    if let Some(head) = head_for(network, width) {
+        return check_sample(backend, &head, data, seed);
+    }
+    let inputs = sample(width, SAMPLES, data, seed)?;
     let device = DeviceNetwork::upload(backend, network)?;
     let computed = backend.download(&device.logits(backend, &backend.upload(&inputs)?)?)?;
     let reference = Reference::new();

@@ -6,7 +6,7 @@ use tropix::Result;
 use tropix::backend::RowSource;
 use tropix::network::dataset::{self, DataOptions, Dataset};
 use tropix::network::format::{self, ModelFile};
-use tropix::network::{Head, Network, Node, Op};
+use tropix::network::{Head, Network, Node, Op, head_for};
 use tropix::prune::Data;
 use tropix::report::Declined;
 
@@ -44,39 +44,23 @@ pub(crate) fn data(args: &DataArgs, network: &Network, head: &Head) -> Result<Op
     Ok(Some(data))
 }
 
-/// What data go into.
-pub(crate) enum Part {
-    /// The head: data are its inputs, such as the features that the rest of the network computes.
-    Head(Head),
-    /// The whole network.
-    Whole,
-}
-
-/// Data, and the part of the network that they fit: the whole of it, unless they are features for its head.
-pub(crate) fn data_for(args: &DataArgs, network: &Network) -> Result<Option<(Dataset, Part)>> {
-    let head = Head::of(network);
-    if let Some(head) = head.as_ref().ok().filter(|head| head.whole) {
-        return Ok(data(args, network, head)?.map(|data| (data, Part::Head(head.clone()))));
-    }
+/// Data that fit a network: the whole of it, or its head where they are features for that.
+pub(crate) fn data_for(args: &DataArgs, network: &Network) -> Result<Option<Dataset>> {
     let Some(spec) = &args.data else { return Ok(None) };
-    let length: usize = network.input.iter().product();
     let options = DataOptions {
         scale: args.scale,
         mean: args.mean.clone(),
         std: args.std.clone(),
         network: network.normalize.clone(),
     };
-    let data = dataset::load(spec, &options)?;
-    match head {
-        Ok(head) if data.inputs.shape()[1] != length || network.input.is_empty() => {
-            // Features, or nothing that fits: the head says which.
-            Ok(self::data(args, network, &head)?.map(|data| (data, Part::Head(head))))
-        }
-        _ => {
+    let found = dataset::load(spec, &options)?;
+    match head_for(network, found.inputs.shape()[1]) {
+        Some(head) => data(args, network, &head),
+        None => {
             let lengths = network.output_lengths().unwrap_or_default();
             let classes = lengths.last().copied().flatten().unwrap_or(usize::MAX);
-            data.check_against(length, classes)?;
-            Ok(Some((data, Part::Whole)))
+            found.check_against(network.input.iter().product(), classes)?;
+            Ok(Some(found))
         }
     }
 }

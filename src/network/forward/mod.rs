@@ -1,6 +1,7 @@
 //! Heads and whole networks on a device: weights go there once, batches of samples too, and logits are computed there.
 
 mod bound;
+mod classifier;
 mod lower;
 mod whole;
 
@@ -10,18 +11,9 @@ use crate::backend::{Activation, Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{Head, Tensor};
 
+pub use classifier::{Classifier, DeviceClassifier, head_for};
 pub use whole::DeviceNetwork;
 pub(crate) use whole::Signals;
-
-/// What gives logits for samples.
-pub trait Classifier<B: Backend> {
-    /// The logits of a batch: `n x classes` from `n x inputs`.
-    ///
-    /// # Errors
-    ///
-    /// What the operations of the backend return.
-    fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix>;
-}
 
 /// The weights and biases of a head on a device.
 #[derive(Debug)]

@@ -4,10 +4,8 @@ use super::UnitOptions;
 use super::walk::{Walked, reduce_units};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::network::{Head, Network};
-use crate::prune::{
-    Accuracy, Data, LogitCheck, Observer, Timing, check_network, check_sample, evaluate, evaluate_network,
-};
+use crate::network::{Network, head_for};
+use crate::prune::{Accuracy, Data, LogitCheck, Observer, Timing, check_network, evaluate_network};
 
 /// What came of a structured run.
 #[derive(Debug)]
@@ -34,21 +32,14 @@ pub fn prune_units<B: Backend>(
     timing: &mut Timing,
     observer: &dyn Observer,
 ) -> Result<UnitOutcome> {
-    let head = Head::of(network);
     // Data that the whole network does not take are features for its head, whose inputs have to stay.
-    let features = data.is_some_and(|data| data.inputs.shape()[1] != network.input.iter().product::<usize>());
-    let by_head = head.as_ref().is_ok_and(|head| head.whole) || features;
+    let head = data.and_then(|data| head_for(network, data.inputs.shape()[1]));
+    let features = head.is_some_and(|head| !head.whole);
     let options = UnitOptions { head_only: options.head_only || features, ..options.clone() };
     let walked = timing.phase("reduce", || reduce_units(backend, network, &options, observer))?;
-    let accuracy = match data {
-        None => None,
-        Some(data) if by_head => Some(evaluate(backend, &Head::of(&walked.network)?, Some(&head?), data, timing)?),
-        Some(data) => Some(evaluate_network(backend, &walked.network, Some(network), data, timing)?),
-    };
-    let check = |network: &Network| match data {
-        Some(data) if !by_head => check_network(backend, network, data, options.seed),
-        _ => check_sample(backend, &Head::of(network)?, data, options.seed),
-    };
+    let accuracy =
+        data.map(|data| evaluate_network(backend, &walked.network, Some(network), data, timing)).transpose()?;
+    let check = |network: &Network| check_network(backend, network, data, options.seed);
     let both = || Ok::<_, crate::Error>([check(network)?, check(&walked.network)?]);
     let verification = verify.then(|| timing.phase("verify", both)).transpose()?;
     Ok(UnitOutcome { walked, accuracy, verification })

@@ -1,18 +1,18 @@
 //! `tropix evaluate`.
 
-use tropix::network::{Head, Network};
-use tropix::prune::{Timing, check_network, check_sample, evaluate, evaluate_network};
+use tropix::Error;
+use tropix::backend::RowSource;
+use tropix::network::{Network, head_for};
+use tropix::prune::{Timing, check_network, evaluate_network};
 use tropix::report::{EvaluateReport, Files, Heading, Memory, accuracy_table};
-use tropix::{Error, Result};
 
 use crate::args::{EvaluateArgs, Globals, ModelArgs};
 use crate::device::{choose, with_backend};
-use crate::input::Part;
 use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let Some((data, part)) = timing.phase("load", || input::data_for(&args.data, &model.network))? else {
+    let Some(data) = timing.phase("load", || input::data_for(&args.data, &model.network))? else {
         return Err(Error::Argument { argument: "data", problem: "an evaluation needs data".to_owned() }.into());
     };
     let other = args.against.as_ref().map(|path| {
@@ -21,7 +21,8 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
     });
     let other = other.transpose()?.map(|other| other.network);
     if let (Some(other), Some(path)) = (&other, &args.against) {
-        let [ours, theirs] = [ends(&model.network, &part)?, ends(other, &part)?];
+        let width = data.inputs.shape()[1];
+        let [ours, theirs] = [ends(&model.network, width), ends(other, width)];
         if ours != theirs {
             let (a, b) = (args.model.model.display(), path.display());
             let problem = format!(
@@ -34,19 +35,9 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
     let (accuracy, verification) = with_backend!(&backend, backend => {
-        match &part {
-            Part::Head(head) => {
-                let other = other.as_ref().map(Head::of).transpose()?;
-                let accuracy = evaluate(backend, head, other.as_ref(), samples, timing)?;
-                let check = || check_sample(backend, head, Some(samples), globals.seed);
-                (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
-            }
-            Part::Whole => {
-                let accuracy = evaluate_network(backend, &model.network, other.as_ref(), samples, timing)?;
-                let check = || check_network(backend, &model.network, samples, globals.seed);
-                (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
-            }
-        }
+        let accuracy = evaluate_network(backend, &model.network, other.as_ref(), samples, timing)?;
+        let check = || check_network(backend, &model.network, Some(samples), globals.seed);
+        (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
     });
     let report = EvaluateReport {
         heading: Heading::new("evaluate", globals.seed, backend.device()),
@@ -81,12 +72,13 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
     }
 }
 
-/// Values that a part of a network takes and gives.
-fn ends(network: &Network, part: &Part) -> Result<[usize; 2]> {
-    if matches!(part, Part::Head(_)) {
-        let head = Head::of(network)?;
-        return Ok([head.inputs(), head.classes()]);
-    }
-    let lengths = network.output_lengths().unwrap_or_default();
-    Ok([network.input.iter().product(), lengths.last().copied().flatten().unwrap_or(0)])
+/// Values that a network, or its head for features of `width` values, takes and gives.
+fn ends(network: &Network, width: usize) -> [usize; 2] {
+    head_for(network, width).map_or_else(
+        || {
+            let lengths = network.output_lengths().unwrap_or_default();
+            [network.input.iter().product(), lengths.last().copied().flatten().unwrap_or(0)]
+        },
+        |head| [head.inputs(), head.classes()],
+    )
 }

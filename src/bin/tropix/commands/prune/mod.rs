@@ -69,7 +69,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     }
     let data = timing.phase("load", || match family {
         Family::Elements(..) => input::data(&args.data, &model.network, &Head::of(&model.network)?),
-        Family::Units(_) => Ok(input::data_for(&args.data, &model.network)?.map(|(data, _)| data)),
+        Family::Units(_) => input::data_for(&args.data, &model.network),
     })?;
     if let Some(output) = &args.output {
         let inputs = input::paths(&model, data.as_ref());
