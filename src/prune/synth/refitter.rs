@@ -14,7 +14,11 @@ use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Signals, Site, S
 /// convolutions do not change what is chosen.
 const ROWS: usize = 20_000;
 
-/// Bytes of values that both networks keep from layer to layer; beyond, values are computed anew from the inputs.
+/// Columns of the next layer whose covariance is taken at most: beyond, it would fill gigabytes.
+const COLUMNS: usize = 12_288;
+
+/// Bytes of values that both networks keep from layer to layer; beyond, values are computed anew from the inputs, and
+/// synthetic inputs are made anew.
 const KEPT_BYTES: usize = 3 << 29;
 
 /// Bytes of the values that one step of a batch reads and writes.
@@ -66,6 +70,8 @@ pub struct Refitter<'a, B: Backend> {
     original: &'a Network,
     sites: Vec<Site>,
     device: DeviceNetwork<B>,
+    /// Inputs that can be made anew at any time.
+    synthetic: Option<SyntheticInputs>,
     batches: Vec<Batch<B>>,
     /// Number of inputs.
     inputs: usize,
@@ -75,7 +81,8 @@ pub struct Refitter<'a, B: Backend> {
 }
 
 struct Batch<B: Backend> {
-    inputs: B::Matrix,
+    /// The inputs, where they stay on the device.
+    inputs: Option<B::Matrix>,
     first: usize,
     rows: usize,
     original: Signals<B>,
@@ -90,6 +97,16 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// [`Error::Unsupported`] for networks with nodes that backends do not compute; [`Error::Data`] for inputs of another
     /// length or none; what the backend returns.
     pub fn new(backend: &'a B, network: &'a Network, inputs: &dyn RowSource, options: SynthOptions) -> Result<Self> {
+        let mut refitter = Self::prepared(backend, network, inputs, options)?;
+        for batch in &mut refitter.batches {
+            let slice = Slice { source: inputs, first: batch.first, rows: batch.rows };
+            batch.inputs = Some(backend.upload(&slice)?);
+        }
+        Ok(refitter)
+    }
+
+    /// Batches of `inputs` that are not on the device yet.
+    fn prepared(backend: &'a B, network: &'a Network, inputs: &dyn RowSource, options: SynthOptions) -> Result<Self> {
         let device = DeviceNetwork::upload(backend, network)?;
         let [count, length] = inputs.shape();
         if count == 0 || length != device.inputs {
@@ -97,16 +114,14 @@ impl<'a, B: Backend> Refitter<'a, B> {
             return Err(Error::Data { problem });
         }
         let step = (BATCH_BYTES / (4 * device.widest.max(1))).max(1);
-        let batch = |first: usize| -> Result<Batch<B>> {
-            let rows = step.min(count - first);
-            let slice = Slice { source: inputs, first, rows };
+        let batch = |first: usize| {
             let (original, current) = (device.signals(), device.signals());
-            Ok(Batch { inputs: backend.upload(&slice)?, first, rows, original, current })
+            Batch { inputs: None, first, rows: step.min(count - first), original, current }
         };
-        let batches = (0..count).step_by(step).map(batch).collect::<Result<_>>()?;
+        let batches = (0..count).step_by(step).map(batch).collect();
         let keep = device.volume().saturating_mul(8).saturating_mul(count) <= KEPT_BYTES;
         let (sites, _) = sites(network)?;
-        Ok(Self { backend, original: network, sites, device, batches, inputs: count, keep, options })
+        Ok(Self { backend, original: network, sites, device, synthetic: None, batches, inputs: count, keep, options })
     }
 
     /// Prepares to shrink `network` on synthetic inputs, `count` of them.
@@ -116,7 +131,15 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// As [`Refitter::new`] and [`SyntheticInputs::new`].
     pub fn synthetic(backend: &'a B, network: &'a Network, count: usize, options: SynthOptions) -> Result<Self> {
         let prior = options.prior.unwrap_or_else(|| Prior::of(network));
-        Self::new(backend, network, &SyntheticInputs::new(network, prior, count, options.seed)?, options)
+        let inputs = SyntheticInputs::new(network, prior, count, options.seed)?;
+        let refitter = Self::prepared(backend, network, &inputs, options)?;
+        Ok(Self { synthetic: Some(inputs), ..refitter })
+    }
+
+    /// Whether the covariance of what the next layer of a pair reads is small enough to be taken.
+    #[must_use]
+    pub fn takes(&self, pair: &Pair) -> bool {
+        pair.next.ncols() <= COLUMNS
     }
 
     /// Chooses `keep` units of a pair of `current`, the network as earlier steps have left it, and refits what reads them.
@@ -181,10 +204,15 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let (value, layer) = (device.value(input)?, device.value(&pair.site.layer)?);
         let mut sums = Sums::new();
         for batch in &mut self.batches {
-            self.device.advance(backend, &batch.inputs, &mut batch.original, value, self.keep)?;
-            device.advance(backend, &batch.inputs, &mut batch.current, value, self.keep)?;
-            let p = (batch.current.get(&batch.inputs, value)?, new);
-            let z = (batch.original.get(&batch.inputs, value)?, old);
+            let inputs = match (batch.inputs.take(), &self.synthetic) {
+                (Some(inputs), _) => inputs,
+                (None, Some(source)) => backend.upload(&Slice { source, first: batch.first, rows: batch.rows })?,
+                (None, None) => return Err(Error::Internal { what: "a batch without inputs".to_owned() }),
+            };
+            self.device.advance(backend, &inputs, &mut batch.original, value, self.keep)?;
+            device.advance(backend, &inputs, &mut batch.current, value, self.keep)?;
+            let p = (batch.current.get(&inputs, value)?, new);
+            let z = (batch.original.get(&inputs, value)?, old);
             let chosen =
                 positions(new, batch.first..batch.first + batch.rows, self.inputs, self.options.seed, &pair.site)?;
             let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
@@ -198,6 +226,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
                 batch.current.forget_from(0);
                 batch.original.forget_from(0);
             }
+            batch.inputs = (self.keep || self.synthetic.is_none()).then_some(inputs);
         }
         sums.moments(backend)
     }
@@ -249,4 +278,35 @@ fn positions(
     };
     let chosen = batch.flat_map(of_input).map(u32::try_from).collect::<std::result::Result<Vec<u32>, _>>();
     chosen.map(Some).map_err(|_| Error::Internal { what: "too many windows in a batch".to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::backend::Cpu;
+    use crate::network::{StepKind, UnitPlan, UnitStep, apply_units, random_network};
+
+    #[test]
+    fn values_computed_anew_are_those_that_were_kept() {
+        let network = random_network(&[12, 30, 20, 25, 4], 3).unwrap();
+        let backend = Cpu::new();
+        let run = |keep| {
+            let mut refitter = Refitter::synthetic(&backend, &network, 90, SynthOptions::default()).unwrap();
+            assert!(refitter.keep, "small networks keep their values");
+            refitter.keep = keep;
+            let (mut plan, mut current, mut losses) = (UnitPlan::default(), network.clone(), Vec::new());
+            for site in sites(&network).unwrap().0 {
+                let site = sites(&current).unwrap().0.into_iter().find(|other| other.layer == site.layer).unwrap();
+                let pair = Pair::read(&current, &site).unwrap();
+                let (reduced, report) = refitter.select(&current, &pair, 8).unwrap();
+                losses.push(report.loss);
+                plan.steps.push(UnitStep { site, kind: StepKind::Approximate, reduced });
+                current = apply_units(&network, &plan).unwrap();
+            }
+            (losses, current.tensors().flat_map(|tensor| tensor.to_vec()).collect::<Vec<_>>())
+        };
+        assert_eq!(run(true), run(false));
+    }
 }
