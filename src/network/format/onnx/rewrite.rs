@@ -31,12 +31,18 @@ pub(super) fn rewrite(source: &Source, network: &Network) -> Result<Rewritten> {
     }
     let mut work = Work { graph: &mut graph, data, uses, added: Vec::new() };
     let shapes = network.shapes().map_err(|breaks| internal(&breaks.join("; ")))?;
-    let before: HashMap<&str, &Op> = source.network.nodes.iter().map(|node| (node.name.as_str(), &node.op)).collect();
+    let old_shapes = source.network.shapes().unwrap_or_default();
+    let before: HashMap<&str, (&Op, &Option<Vec<usize>>)> = (source.network.nodes.iter().zip(&old_shapes))
+        .map(|(node, shape)| (node.name.as_str(), (&node.op, shape)))
+        .collect();
     for (node, shape) in network.nodes.iter().zip(&shapes) {
-        let (Some(old), Some(binding)) = (before.get(node.name.as_str()), source.bindings.get(&node.name)) else {
+        let (Some((old, old_shape)), Some(binding)) = (before.get(node.name.as_str()), source.bindings.get(&node.name))
+        else {
             return Err(internal(&format!("`{}` is not in the file it came from", node.name)));
         };
-        work.node(old, &node.op, binding, shape.as_deref())?;
+        // A reshape that gives what it gave needs no other shape.
+        let new_shape = shape.as_deref().filter(|_| shape != *old_shape);
+        work.node(old, &node.op, binding, new_shape)?;
     }
     let Work { data, added, .. } = work;
     // Nodes that were added stand right behind the layer whose output they take.

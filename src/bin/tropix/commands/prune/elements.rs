@@ -38,7 +38,7 @@ pub(super) fn run(
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
             let note = serde_json::json!({ "method": method, "rate": outcome.rate, "seed": globals.seed });
-            let extra = BTreeMap::from([("tropix.pruned".to_owned(), note.to_string())]);
+            let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
             let save = || format::save(model, &outcome.applied.network, output, globals.force, &extra);
             Some(timing.phase("write", save)?.bytes)
         }

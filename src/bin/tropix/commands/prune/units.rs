@@ -40,7 +40,7 @@ pub(super) fn run(
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
             let note = serde_json::json!({ "method": options.method.name(), "seed": globals.seed });
-            let extra = BTreeMap::from([("tropix.pruned".to_owned(), note.to_string())]);
+            let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
             Some(timing.phase("write", || format::save(model, network, output, globals.force, &extra))?.bytes)
         }
         None => None,
