@@ -76,6 +76,13 @@ pub(crate) fn support_function(generators: Shape, shift: Option<Shape>, directio
     Ok(directions[0])
 }
 
+/// Returns the number of components.
+pub(crate) fn relu_covariance(mean: Shape, covariance: Shape) -> Result<usize> {
+    same("relu_covariance", "covariance", covariance, [mean[1], mean[1]])?;
+    same("relu_covariance", "mean", mean, [1, mean[1]])?;
+    Ok(mean[1])
+}
+
 /// Returns the shape of the result, directions and classes.
 pub(crate) fn class_supports(weights: Shape, generators: Shape, directions: Shape) -> Result<Shape> {
     same("class_supports", "weights", weights, [weights[0], generators[0]])?;

@@ -6,6 +6,7 @@
 mod check;
 mod cpu;
 mod gpu;
+mod normal;
 mod reference;
 mod rows;
 mod self_test;
@@ -124,6 +125,15 @@ pub struct RowUpdate<M> {
     pub elements: M,
     /// `(half_steps + 1) x p`: each neuron's share of the objective, before the first and after every half-step.
     pub objective: M,
+}
+
+/// Mean and covariance of rectified normal values.
+#[derive(Debug)]
+pub struct ReluMoments<M> {
+    /// `1 x n`: the means.
+    pub mean: M,
+    /// `n x n`: the covariances.
+    pub covariance: M,
 }
 
 /// What a classifier says of each sample.
@@ -304,6 +314,20 @@ pub trait Backend: Sync {
         bias: Option<&Self::Matrix>,
         direction: Transpose,
     ) -> Result<Self::Matrix>;
+
+    /// Mean and covariance of `max(z, 0)`, component by component, for normal `z ~ N(m, S)`.
+    ///
+    /// `mean`: `1 x n` (m), `covariance`: `n x n` (S, symmetric); returns `1 x n` and `n x n`. With `s_i = sqrt(S_ii)`,
+    /// `h_i = m_i / s_i`, `rho_ij = S_ij / (s_i s_j)`, cut to -1..1:
+    ///
+    /// * `mean_i = s_i (h_i Phi(h_i) + phi(h_i))`;
+    /// * `Cov_ij = s_i s_j [rho Phi(h_i) Phi(h_j) + 1/(2 pi) int_0^(asin rho) (rho - sin t)
+    ///   exp(-(h_i^2 - 2 h_i h_j sin t + h_j^2) / (2 cos^2 t)) dt]`.
+    ///
+    /// This is Price's theorem with the remainder of Taylor's formula in integral form; for `h = 0` it is the arc-cosine
+    /// kernel (Cho and Saul, 2009) less the means. The integral is taken by 16 nodes of Gauss and Legendre, within 1e-8
+    /// `s_i s_j`, in arithmetic good to 5e-6 `s_i s_j`. A component without variance is the constant `max(m_i, 0)`.
+    fn relu_covariance(&self, mean: &Self::Matrix, covariance: &Self::Matrix) -> Result<ReluMoments<Self::Matrix>>;
 
     /// Weights with everything below a cut-off set to zero.
     ///

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
-    RowSource, RowUpdate, Transpose, Window, check,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
+    RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
 };
 use crate::error::Result;
 
@@ -291,6 +291,36 @@ impl Backend for Reference {
             let sum: f64 = w.row(i).iter().zip(squares.row(0)).map(|(w, q)| w * w * q).sum();
             0.5 * (sum + bias.map_or(0.0, |b| b[[0, i]] * b[[0, i]]))
         }))
+    }
+
+    fn relu_covariance(&self, mean: &Array2<f64>, covariance: &Array2<f64>) -> Result<ReluMoments<Array2<f64>>> {
+        let n = check::relu_covariance(shape(mean), shape(covariance))?;
+        let deviation = |i: usize| covariance[[i, i]].max(0.0).sqrt();
+        let means = Array2::from_shape_fn((1, n), |(_, i)| {
+            let (m, s) = (mean[[0, i]], deviation(i));
+            if s > 0.0 { m * normal::cdf(m / s) + s * normal::density(m / s) } else { m.max(0.0) }
+        });
+        let entry = |i: usize, j: usize| -> f64 {
+            let (a, b) = (deviation(i), deviation(j));
+            if a * b == 0.0 {
+                return 0.0;
+            }
+            let (h, k, rho) = (mean[[0, i]] / a, mean[[0, j]] / b, (covariance[[i, j]] / (a * b)).clamp(-1.0, 1.0));
+            let term = |t: f64| {
+                let (sine, cosine) = t.sin_cos();
+                (rho - sine) * (-(h * h - 2.0 * h * k * sine + k * k) / (2.0 * cosine * cosine)).exp()
+            };
+            // The midpoint rule in x with t = asin(rho) (3 x^2 - 2 x^3), whose derivative vanishes at both ends.
+            let steps = 400;
+            let integral: f64 = (0..steps)
+                .map(|step| {
+                    let x = (f64::from(step) + 0.5) / f64::from(steps);
+                    term(rho.asin() * x * x * (3.0 - 2.0 * x)) * rho.asin() * 6.0 * x * (1.0 - x) / f64::from(steps)
+                })
+                .sum();
+            a * b * (rho * normal::cdf(h) * normal::cdf(k) + integral / std::f64::consts::TAU)
+        };
+        Ok(ReluMoments { mean: means, covariance: Array2::from_shape_fn((n, n), |(i, j)| entry(i, j)) })
     }
 
     fn threshold_mask(&self, weights: &Array2<f64>, scores: &Array2<f64>, cutoff: Cutoff) -> Result<Array2<f64>> {

@@ -30,7 +30,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 20] = [
+const OPERATIONS: [(&str, usize); 21] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -43,6 +43,7 @@ const OPERATIONS: [(&str, usize); 20] = [
     ("row_scores", 300),
     ("row_update", 300 * 100),
     ("path_norms", 140),
+    ("relu_covariance", 200),
     ("threshold_mask", 0),
     ("classify", 0),
     ("unfold", 0),
@@ -103,6 +104,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let scores = backend.row_scores(&w, Some(&b), &classes)?;
     let update = backend.row_update(&norms, &classes, 0.05, HalfStep::Rows, 4)?;
     let path = backend.path_norms(&w, &squares, Some(&b), Transpose::No)?;
+    let gram = backend.matmul(&w, Transpose::No, &w, Transpose::Yes)?;
+    let rectified = backend.relu_covariance(&b, &gram)?;
     let kept = backend.threshold_mask(&w, &w, Cutoff { score: 0.5, index: 0 })?;
     let labels: Vec<u32> = (0..).take(n).collect();
     // The logits are the data themselves, so that a rounding cannot change a class.
@@ -129,6 +132,7 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&scores.rows)?,
         backend.download(&update.elements)?,
         backend.download(&path)?,
+        backend.download(&rectified.covariance)?,
         backend.download(&kept)?,
         column(&ranks),
         backend.download(&windows)?,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::table::{bytes, grouped, percent, table};
 use super::{Change, Declined, Files, Heading, Memory};
 use crate::network::Network;
-use crate::prune::structured::{UnitLayer, Walked};
+use crate::prune::structured::{PriorName, Refit, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
 use crate::prune::{Accuracy, LogitCheck, Timing};
 
 /// A quick certificate of a structured plan; `certify` finds tighter ones.
@@ -25,6 +25,13 @@ pub struct UnitReport {
     pub heading: Heading,
     /// Name of the method.
     pub method: &'static str,
+    /// Why this method, where none was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<&'static str>,
+    /// What followed it.
+    pub refit: Refit,
+    /// The assumed distribution of inputs.
+    pub prior: PriorName,
     /// The files.
     pub model: Files,
     /// What was done to the data.
@@ -90,19 +97,91 @@ pub fn units_table(report: &UnitReport) -> String {
         }
         sizes.add_row(["agreement".to_owned(), String::new(), percent(accuracy.agreement)]);
     }
-    let refitted = report.layers.iter().any(|layer| layer.refit.is_some());
-    let mut head = vec!["layer", "read by", "neurons", "kept"];
+    let refitted = report.layers.iter().any(|layer| layer.refit.is_some() || layer.loss.is_some());
+    let mut head = vec!["layer", "read by", "neurons", "for free", "kept"];
     head.extend(refitted.then_some("unexplained"));
     let mut layers = table(&head);
     for layer in &report.layers {
         let (before, after) = (layer.before as u64, layer.after as u64);
-        let mut row = vec![layer.name.clone(), layer.next.clone(), grouped(before), grouped(after)];
+        let free = layer.lossless.total().to_string();
+        let mut row = vec![layer.name.clone(), layer.next.clone(), grouped(before), free, grouped(after)];
         if refitted {
             // The share of the target's variance that the refit leaves.
             let share = layer.refit.as_ref().filter(|refit| refit.variance > 0.0);
-            row.push(share.map_or_else(String::new, |refit| percent(refit.loss / refit.variance)));
+            let share = layer.loss.or(share.map(|refit| refit.loss / refit.variance));
+            row.push(share.map_or_else(String::new, percent));
         }
         layers.add_row(row);
     }
     format!("{sizes}\n{layers}")
+}
+
+/// The report of `sweep --keep`.
+#[derive(Debug, Clone, Serialize)]
+pub struct UnitSweepReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// The file.
+    pub model: Files,
+    /// What was done to the data.
+    pub data: String,
+    /// Accuracy of the network as it is.
+    pub accuracy: Accuracy,
+    /// The assumed distribution of inputs.
+    pub prior: PriorName,
+    /// Mean and spread over seeds.
+    pub summaries: Vec<UnitSummary>,
+    /// Every run.
+    pub runs: Vec<UnitRun>,
+    /// Things the user should know.
+    pub warnings: Vec<String>,
+    /// Peak memory of the process.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+/// One row per method and refit, one column per share of the neurons that stays: mean and spread in per cent.
+#[must_use]
+pub fn unit_runs_table(runs: &[UnitRun]) -> String {
+    let summaries = summaries(runs);
+    let mut keeps: Vec<f64> = Vec::new();
+    for one in &summaries {
+        if !keeps.contains(&one.keep) {
+            keeps.push(one.keep);
+        }
+    }
+    let mut header = vec!["method".to_owned(), "refit".to_owned(), "seeds".to_owned()];
+    // Ten decimals hide what a share in binary adds to its decimal form.
+    header.extend(keeps.iter().map(|keep| format!("{} %", (keep * 1e12).round() / 1e10)));
+    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    for group in summaries.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit)) {
+        let Some(first) = group.first() else { continue };
+        let mut row = vec![first.method.name().to_owned(), first.refit.name().to_owned(), first.seeds.to_string()];
+        row.extend(keeps.iter().map(|keep| {
+            let one = group.iter().find(|one| one.keep.total_cmp(keep).is_eq());
+            one.map_or_else(String::new, |one| match one.seeds {
+                1 => format!("{:.1}", one.mean * 100.0),
+                _ => format!("{:.1}±{:.1}", one.mean * 100.0, one.spread * 100.0),
+            })
+        }));
+        table.add_row(row);
+    }
+    table.to_string()
+}
+
+/// One line per run.
+#[must_use]
+pub fn unit_runs_csv(runs: &[UnitRun]) -> String {
+    let mut text = String::from("method,refit,keep,seed,units,parameters,top1,agreement\n");
+    for run in runs {
+        let top1 = run.top1.map(|top1| format!("{top1:.6}")).unwrap_or_default();
+        let (method, refit) = (run.method.name(), run.refit.name());
+        text.push_str(&format!(
+            "{method},{refit},{},{},{},{},{top1},{:.6}\n",
+            run.keep, run.seed, run.units, run.parameters, run.agreement
+        ));
+    }
+    text
 }

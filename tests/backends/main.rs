@@ -21,6 +21,7 @@ mod max_plus_matmul;
 mod nearest;
 mod path_norms;
 mod pooling;
+mod relu_covariance;
 mod row_scores;
 mod row_update;
 mod support_function;

@@ -41,6 +41,10 @@ fn arguments_that_do_not_fit_a_structured_run_exit_2() {
         ("--keep 0.5 --layer nosuch=0.5", "nosuch"),
         ("--layer classifier.0=513n", "513"),
         ("--keep 0.5 --round-to 0", "round-to"),
+        ("--keep 0.5 --method greedy-gaussian --refit none", "greedy-gaussian"),
+        ("--keep 0.5 --method thinet", "calibration"),
+        ("--keep 0.5 --prior moments", "--calib"),
+        ("--keep 0.5 --ridge many", "many"),
     ] {
         tropix(folder.path(), &format!("prune {model} -o out.safetensors --device cpu {arguments}")).expect(2, &[part]);
     }
@@ -54,4 +58,52 @@ fn a_network_without_a_hidden_layer_exits_65() {
     let run = tropix(folder.path(), "prune one.safetensors -o out.safetensors --keep 0.5 --device cpu");
     run.expect(65, &["no hidden ReLU layer", "fc"]);
     assert_eq!(files(folder.path()), ["one.safetensors"]);
+}
+
+#[test]
+fn the_default_method_says_why_and_a_sweep_compares() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = crate::program::asset("models/mlp-digits.safetensors");
+    let data = crate::program::asset("data/digits/digits-test500.safetensors");
+    let common = format!("--data {data} --scale 0.0625 --device cpu");
+    let report = tropix(folder.path(), &format!("prune {model} --dry-run --keep 0.25 {common} --json")).expect(0, &[]);
+    let report = report.json();
+    assert_eq!((&report["method"], &report["refit"]), (&"greedy-gaussian".into(), &"gaussian".into()));
+    assert!(report["why"].as_str().unwrap().contains("no data"));
+    assert!(report["accuracy"]["top1"][1].as_f64().unwrap() >= 0.9);
+    assert!(report["layers"][0]["loss"].as_f64().unwrap() > 0.0);
+
+    let arguments = format!(
+        "sweep {model} {common} --keep 0.5,0.25 --methods greedy-gaussian,random-neurons --seeds 0,1,2 --csv runs.csv \
+         --svg runs.svg --json"
+    );
+    let sweep = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    // One run each for the method without seeds, two refits of three seeds each for the other.
+    assert_eq!(sweep["runs"].as_array().unwrap().len(), 2 + 2 * 2 * 3);
+    assert_eq!(sweep["summaries"].as_array().unwrap().len(), 6);
+    assert_eq!(sweep["summaries"][1]["mean"], report["accuracy"]["top1"][1], "the same run");
+    let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
+    assert_eq!(lines.lines().count(), 15);
+    assert!(fs::read_to_string(folder.path().join("runs.svg")).unwrap().contains("random-neurons + gaussian"));
+
+    let arguments = format!("prune {model} -o small.safetensors --target-params 10000 --device cpu --json");
+    let report = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    let after = report["parameters"]["after"].as_u64().unwrap();
+    assert!((9_500..=10_000).contains(&after), "{after}");
+}
+
+#[test]
+fn moments_that_are_no_covariance_are_projected_with_a_warning_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_model(&at("net.safetensors"), &[("a.weight", &[4, 2], vec![0.5; 8]), ("b.weight", &[2, 4], vec![0.2; 8])]);
+    write_model(
+        &at("m.safetensors"),
+        &[("mean", &[2], vec![0.0; 2]), ("covariance", &[2, 2], vec![1.0, 2.0, 2.0, 1.0])],
+    );
+    write_model(&at("w.safetensors"), &[("mean", &[3], vec![0.0; 3]), ("covariance", &[3, 3], vec![0.0; 9])]);
+    let prune = "prune net.safetensors --dry-run --keep 0.5 --no-lossless --device cpu --moments";
+    tropix(folder.path(), &format!("{prune} m.safetensors")).expect(0, &["-1.000e0", "projected"]);
+    tropix(folder.path(), &format!("{prune} w.safetensors")).expect(65, &["3 values for inputs of 2"]);
+    tropix(folder.path(), &format!("{prune} net.safetensors")).expect(65, &["no tensor `mean`"]);
 }

@@ -34,7 +34,7 @@ fn masked(network: &Network, rate: f64) -> Network {
 }
 
 fn smaller(network: &Network, method: UnitMethod, keep: f64) -> Network {
-    reduce_units(&Cpu::new(), network, &UnitOptions::new(method, keep), &()).unwrap().network
+    reduce_units(&Cpu::new(), network, None, &UnitOptions::new(method, keep), &()).unwrap().network
 }
 
 fn quick() -> BoundOptions {
@@ -204,9 +204,11 @@ fn trained_networks_keep_within_their_certificates() {
 /// The quick certificate that reports of `prune` show, with the pairing of the plan.
 #[test]
 fn plans_are_certified_with_their_own_pairing() {
-    for (seed, method) in (0..).zip(UnitMethod::ALL) {
+    // Zonotopes are clustered for one output, and some methods need data.
+    let can = |method: &UnitMethod| !method.needs_data() && *method != UnitMethod::MisiakosZonotope;
+    for (seed, method) in (0..).zip(UnitMethod::ALL.into_iter().filter(can)) {
         let original = random(&[5, 16, 12, 3], true, seed);
-        let walked = reduce_units(&Cpu::new(), &original, &UnitOptions::new(method, 0.5), &()).unwrap();
+        let walked = reduce_units(&Cpu::new(), &original, None, &UnitOptions::new(method, 0.5), &()).unwrap();
         let (mine, other) = (head(&original), head(&walked.network));
         let upper = plan_bound(&mine, &other, &walked.plan, 2.0).unwrap().errors(2.0);
         let ascent = Ascent { starts: 16, steps: 40, seed };

@@ -21,6 +21,7 @@ mod operand;
 mod patches;
 mod path_norms;
 mod pooling;
+mod relu_covariance;
 mod row_scores;
 mod row_update;
 mod support_function;
@@ -38,8 +39,8 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
-    RowSource, RowUpdate, Transpose, Window,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
+    RowScores, RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::Result;
 
@@ -218,6 +219,10 @@ impl Backend for Cpu {
         direction: Transpose,
     ) -> Result<HostMatrix> {
         path_norms::path_norms(weights, squares, bias, direction)
+    }
+
+    fn relu_covariance(&self, mean: &HostMatrix, covariance: &HostMatrix) -> Result<ReluMoments<HostMatrix>> {
+        relu_covariance::relu_covariance(mean, covariance)
     }
 
     fn threshold_mask(&self, weights: &HostMatrix, scores: &HostMatrix, cutoff: Cutoff) -> Result<HostMatrix> {

@@ -26,6 +26,7 @@ mod pack;
 mod path_norms;
 mod pool;
 mod pooling;
+mod relu_covariance;
 mod row_scores;
 mod row_update;
 mod support_function;
@@ -42,8 +43,8 @@ use std::path::PathBuf;
 use ndarray::Array2;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, RowScores,
-    RowSource, RowUpdate, Transpose, Window,
+    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
+    RowScores, RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -139,6 +140,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
     let others = [
         (pack::SOURCE, &panels),
         (generators::SOURCE, &rows),
+        (relu_covariance::MEANS, &rows),
         (row_scores::NORMS, &rows),
         (row_update::SOURCE, &rows),
         (path_norms::FORWARD, &rows),
@@ -269,6 +271,10 @@ impl Backend for Gpu {
         direction: Transpose,
     ) -> Result<Matrix> {
         path_norms::path_norms(&self.context, weights, squares, bias, direction)
+    }
+
+    fn relu_covariance(&self, mean: &Matrix, covariance: &Matrix) -> Result<ReluMoments<Matrix>> {
+        relu_covariance::relu_covariance(&self.context, mean, covariance)
     }
 
     fn threshold_mask(&self, weights: &Matrix, scores: &Matrix, cutoff: Cutoff) -> Result<Matrix> {

@@ -2,6 +2,7 @@
 
 mod args;
 mod body;
+mod calibration;
 mod commands;
 mod device;
 mod exit;

@@ -6,6 +6,7 @@
 
 mod cifar;
 mod idx;
+mod moments;
 mod npz;
 mod rows;
 mod tensors;
@@ -17,7 +18,8 @@ use crate::backend::RowSource;
 use crate::error::{Error, Result};
 use rows::Raw;
 
-pub use rows::Inputs;
+pub use moments::load_moments;
+pub use rows::{First, Inputs};
 
 /// What to do to raw values.
 #[derive(Debug, Clone, Default)]

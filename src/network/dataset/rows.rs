@@ -202,3 +202,22 @@ pub(super) fn labels(raw: &Raw) -> std::result::Result<Vec<u32>, String> {
         None => Ok(labels),
     }
 }
+
+/// The first rows of another source.
+pub struct First<'a> {
+    /// The source.
+    pub source: &'a dyn RowSource,
+    /// How many of its rows; all of them if it has fewer.
+    pub rows: usize,
+}
+
+impl RowSource for First<'_> {
+    fn shape(&self) -> [usize; 2] {
+        let [rows, columns] = self.source.shape();
+        [rows.min(self.rows), columns]
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.source.read_rows(first, out)
+    }
+}

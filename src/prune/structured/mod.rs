@@ -5,9 +5,22 @@
 //! does not know whether the units are neurons or channels.
 
 mod allocate;
+mod budget;
+mod cup;
+mod greedy;
+mod kmeans;
+mod linkage;
+mod lossless;
+mod merge;
+mod moments;
 mod options;
+mod prior;
+mod refine;
 mod run;
 mod select;
+mod signal;
+mod sweep;
+mod thinet;
 mod walk;
 
 use serde::Serialize;
@@ -15,14 +28,44 @@ use serde::Serialize;
 use crate::network::{Network, Op};
 
 pub use allocate::{Keep, LayerKeep};
-pub use options::UnitOptions;
+pub use budget::{reduce_to_error, reduce_to_parameters};
+pub use greedy::{Selection, select_greedily};
+pub use kmeans::{Clustering, KMeansOptions, kmeans};
+pub use lossless::Lossless;
+pub use merge::{Gauge, Representative};
+pub use moments::Moments;
+pub use options::{Refit, UnitOptions};
+pub use prior::{InputMoments, Prior, PriorName};
 pub use run::{UnitOutcome, prune_units};
+pub use sweep::{UnitAxes, UnitRun, UnitSummary, summaries, sweep_units};
 pub use walk::{UnitLayer, Walked, reduce_units};
 
 /// The structured methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UnitMethod {
+    /// The units that a greedy fit of the next layer's values chooses, one by one, see [`select_greedily`]: over inputs
+    /// of the prior distribution, or over calibration samples with [`Refit::Data`]. The default.
+    GreedyGaussian,
+    /// `TropNNC`: units clustered by k-means, mean in and sum out; for one output the zonotopes of both signs apart.
+    Tropnnc,
+    /// [`UnitMethod::Tropnnc`] without balancing the norms of units first.
+    TropnncRaw,
+    /// The clusters of [`UnitMethod::Tropnnc`], each refined in net form.
+    TropnncNet,
+    /// The clusters of [`UnitMethod::Tropnnc`], each refined in split form.
+    TropnncSplit,
+    /// The non-uniform form: trees of clusters by Ward's linkage, all cut at one distance that meets the budget, each
+    /// cluster refined in split form.
+    TropnncThreshold,
+    /// Clusters of neural paths, mean in and mean out (Misiakos et al., 2022).
+    MisiakosPath,
+    /// Clusters of the zonotopes' generators of both signs, and their means, for one output (Misiakos et al., 2022).
+    MisiakosZonotope,
+    /// Of each cluster by Ward's linkage the largest unit (Duggal et al., 2019).
+    Cup,
+    /// The units whose removal changes the next layer least on calibration samples (Luo et al., 2017).
+    Thinet,
     /// The units with the largest `||(a_i, b_i)|| ||c_i||`: incoming times outgoing norm, the same for every scaling of a
     /// unit.
     PathL2,
@@ -34,19 +77,45 @@ pub enum UnitMethod {
     TropicalRows,
     /// Random units, from the stream `random-neurons/<layer>` of the seed.
     RandomNeurons,
-    /// Greedy selection and joint least squares on synthetic inputs, see [`synth`](crate::prune::synth). The default where
-    /// there are convolutions.
+    /// Greedy selection and joint least squares on synthetic inputs, or on calibration samples, see
+    /// [`synth`](crate::prune::synth). The default where there are convolutions.
     SynthRefit,
 }
 
 impl UnitMethod {
     /// All methods, in the order of tables.
-    pub const ALL: [Self; 5] = [Self::SynthRefit, Self::PathL2, Self::L1, Self::TropicalRows, Self::RandomNeurons];
+    pub const ALL: [Self; 15] = [
+        Self::GreedyGaussian,
+        Self::SynthRefit,
+        Self::Tropnnc,
+        Self::TropnncRaw,
+        Self::TropnncNet,
+        Self::TropnncSplit,
+        Self::TropnncThreshold,
+        Self::MisiakosPath,
+        Self::MisiakosZonotope,
+        Self::Cup,
+        Self::Thinet,
+        Self::PathL2,
+        Self::L1,
+        Self::TropicalRows,
+        Self::RandomNeurons,
+    ];
 
     /// The name on the command line and in reports.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::GreedyGaussian => "greedy-gaussian",
+            Self::Tropnnc => "tropnnc",
+            Self::TropnncRaw => "tropnnc-raw",
+            Self::TropnncNet => "tropnnc-net",
+            Self::TropnncSplit => "tropnnc-split",
+            Self::TropnncThreshold => "tropnnc-threshold",
+            Self::MisiakosPath => "misiakos-path",
+            Self::MisiakosZonotope => "misiakos-zonotope",
+            Self::Cup => "cup",
+            Self::Thinet => "thinet",
             Self::PathL2 => "path-l2",
             Self::L1 => "l1",
             Self::TropicalRows => "tropical-rows",
@@ -55,16 +124,54 @@ impl UnitMethod {
         }
     }
 
-    /// The method that keeps most of a network of this kind.
+    /// The method that keeps most of a network of this kind without data.
     #[must_use]
     pub fn of(network: &Network) -> Self {
         let convolves = network.nodes.iter().any(|node| matches!(node.op, Op::Conv { .. }));
-        if convolves { Self::SynthRefit } else { Self::PathL2 }
+        if convolves { Self::SynthRefit } else { Self::GreedyGaussian }
+    }
+
+    /// The refit that a method is meant to be used with.
+    #[must_use]
+    pub fn usual_refit(self) -> Refit {
+        if self == Self::GreedyGaussian { Refit::Gaussian } else { Refit::None }
+    }
+
+    /// Whether it looks at what flows through the layers.
+    pub(super) fn looks(self) -> bool {
+        self == Self::GreedyGaussian || self.needs_data()
+    }
+
+    /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the
+    /// network has no use for a distribution.
+    #[must_use]
+    pub fn takes(self, refit: Refit) -> bool {
+        match refit {
+            Refit::None => self != Self::GreedyGaussian,
+            Refit::Gaussian => !self.needs_data() && self != Self::SynthRefit,
+            Refit::Data => self != Self::SynthRefit,
+        }
+    }
+
+    /// Whether it works on calibration samples only.
+    #[must_use]
+    pub fn needs_data(self) -> bool {
+        self == Self::Thinet
     }
 
     /// Whether the seed changes the result.
     #[must_use]
     pub fn is_random(self) -> bool {
-        matches!(self, Self::RandomNeurons | Self::SynthRefit)
+        matches!(
+            self,
+            Self::Tropnnc
+                | Self::TropnncRaw
+                | Self::TropnncNet
+                | Self::TropnncSplit
+                | Self::MisiakosPath
+                | Self::MisiakosZonotope
+                | Self::RandomNeurons
+                | Self::SynthRefit
+        )
     }
 }

@@ -1,14 +1,54 @@
 //! What a structured run is asked to do.
 
+use serde::Serialize;
+
 use super::UnitMethod;
 use super::allocate::{Keep, LayerKeep};
+use super::prior::Prior;
 use crate::prune::synth::SynthOptions;
+
+/// What is done to the weights that read the units that stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Refit {
+    /// What the method itself does.
+    None,
+    /// The weights of least squared error over inputs of the prior distribution.
+    Gaussian,
+    /// The weights of least squared error on calibration samples.
+    Data,
+}
+
+impl Refit {
+    /// All of them, in the order of tables.
+    pub const ALL: [Self; 3] = [Self::None, Self::Gaussian, Self::Data];
+
+    /// The name on the command line and in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gaussian => "gaussian",
+            Self::Data => "data",
+        }
+    }
+}
 
 /// Settings of one structured run.
 #[derive(Debug, Clone)]
 pub struct UnitOptions {
     /// The method.
     pub method: UnitMethod,
+    /// What follows it.
+    pub refit: Refit,
+    /// The assumed distribution of inputs.
+    pub prior: Prior,
+    /// What is added to the diagonal of a covariance before it is solved with, in units of the mean of the diagonal.
+    pub ridge: f64,
+    /// Whether what changes no output is removed first, exactly.
+    pub lossless: bool,
+    /// Inputs have at most this norm; without it nothing is exact but what is so for every input.
+    pub radius: Option<f64>,
     /// Seed of every random stream.
     pub seed: u64,
     /// Units that stay in every layer.
@@ -26,11 +66,16 @@ pub struct UnitOptions {
 }
 
 impl UnitOptions {
-    /// Keeps a share of the units of every layer by `method`, with everything else at its default.
+    /// Keeps a share of the units of every layer by `method` and its usual refit, with everything else at its default.
     #[must_use]
     pub fn new(method: UnitMethod, keep: f64) -> Self {
         Self {
             method,
+            refit: method.usual_refit(),
+            prior: Prior::Iso,
+            ridge: 1e-3,
+            lossless: true,
+            radius: None,
             seed: 0,
             keep: Keep::Share(keep),
             layers: Vec::new(),

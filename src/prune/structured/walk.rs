@@ -2,8 +2,13 @@
 
 use serde::Serialize;
 
-use super::{UnitMethod, UnitOptions, allocate, select};
-use crate::backend::Backend;
+use super::lossless::{Lossless, lossless};
+use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotopes};
+use super::moments::Moments;
+use super::options::Refit;
+use super::signal::{Signal, kept_units, narrow};
+use super::{UnitMethod, UnitOptions, allocate, cup, greedy, select, thinet};
+use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
     Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, sites,
@@ -20,9 +25,15 @@ pub struct UnitLayer {
     pub next: String,
     /// Units before.
     pub before: usize,
+    /// Units that went without changing a value.
+    pub lossless: Lossless,
     /// Units after.
     pub after: usize,
-    /// What the refit did, if there was one.
+    /// `E ||y - y~||^2 / sum_j Var(y_j)` of the values `y` of the next layer, over the prior distribution or the calibration
+    /// samples, where the run looked at them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<f64>,
+    /// What `synth-refit` did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refit: Option<UnitRefit>,
 }
@@ -40,15 +51,17 @@ pub struct Walked {
     pub refused: Vec<Refused>,
 }
 
-/// Reduces every prunable layer of a network.
+/// Reduces every prunable layer of a network; `calibration` are inputs of the network, or of its first prunable layer.
 ///
 /// # Errors
 ///
 /// [`Error::Unsupported`] for a network without a hidden layer whose units can be removed; [`Error::Argument`] for
-/// numbers of units that the layers do not have; what the backend returns.
+/// numbers of units that the layers do not have, and for a refit on data without data; [`Error::Data`] for calibration
+/// data of another width; what the backend returns.
 pub fn reduce_units<B: Backend>(
     backend: &B,
     network: &Network,
+    calibration: Option<&dyn RowSource>,
     options: &UnitOptions,
     observer: &dyn Observer,
 ) -> Result<Walked> {
@@ -66,43 +79,45 @@ pub fn reduce_units<B: Backend>(
         let problem = format!("the network has no hidden ReLU layer whose units could go: {}", reasons.join("; "));
         return Err(Error::Unsupported { problem });
     }
-    let keeps = allocate::keeps(&sites, options)?;
-    let mut walked = Walked { plan: UnitPlan::default(), network: network.clone(), layers: Vec::new(), refused };
-    let mut refitter = match options.method {
-        UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, options)?),
-        _ => None,
+    let mut keeps = allocate::keeps(&sites, options)?;
+    if options.method == UnitMethod::TropnncThreshold {
+        keeps = allocate::one_threshold(network, &sites, &keeps)?;
+    }
+    let mut walk = Walk {
+        backend,
+        original: network,
+        options,
+        calibration,
+        signal: None,
+        refitter: match options.method {
+            UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+            _ => None,
+        },
+        radius: options.radius,
+        walked: Walked { plan: UnitPlan::default(), network: network.clone(), layers: Vec::new(), refused },
     };
     for (done, (site, keep)) in sites.iter().zip(keeps).enumerate() {
         observer.step(done, sites.len(), &site.layer);
-        let pair = Pair::read(&walked.network, site)?;
-        let (before, mut refit) = (pair.units(), None);
-        if keep < before {
-            let reduced = match &mut refitter {
-                Some(refitter) => {
-                    let (reduced, done) = refitter.select(&walked.network, &pair, keep)?;
-                    refit = Some(done);
-                    reduced
-                }
-                None => reduce(backend, &pair, keep, options)?,
-            };
-            let step = UnitStep { site: site.clone(), kind: StepKind::Approximate, reduced };
-            apply_step(&mut walked.network, &step)?;
-            walked.plan.steps.push(step);
-        }
-        walked.layers.push(UnitLayer { name: site.layer.clone(), next: site.next.clone(), before, after: keep, refit });
+        let before = done.checked_sub(1).and_then(|last| sites.get(last));
+        walk.layer(site, before, keep)?;
     }
     observer.step(sites.len(), sites.len(), "done");
-    Ok(walked)
+    Ok(walk.walked)
 }
 
-/// The networks side by side, on as many inputs as the layers ask for.
+/// The networks side by side, on calibration samples or as many synthetic inputs as the layers ask for.
 fn refitter<'a, B: Backend>(
     backend: &'a B,
     network: &'a Network,
     sites: &[Site],
     keeps: &[usize],
+    calibration: Option<&dyn RowSource>,
     options: &UnitOptions,
 ) -> Result<Refitter<'a, B>> {
+    let synth = SynthOptions { seed: options.seed, ..options.synth };
+    if let Some(inputs) = calibration {
+        return Refitter::new(backend, network, inputs, synth);
+    }
     let mut unknowns = Vec::new();
     for (site, keep) in sites.iter().zip(keeps) {
         // Convolutions read an input many times, linear layers once.
@@ -110,13 +125,178 @@ fn refitter<'a, B: Backend>(
             unknowns.push(keep * site.block());
         }
     }
-    let synth = SynthOptions { seed: options.seed, ..options.synth };
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
 }
 
+struct Walk<'a, B: Backend> {
+    backend: &'a B,
+    original: &'a Network,
+    options: &'a UnitOptions,
+    calibration: Option<&'a dyn RowSource>,
+    /// The input of the next layer of the chain.
+    signal: Option<Signal<B>>,
+    /// The networks side by side, for `synth-refit`.
+    refitter: Option<Refitter<'a, B>>,
+    /// Norm of the input of the next layer at most, where the inputs have one.
+    radius: Option<f64>,
+    walked: Walked,
+}
+
+impl<B: Backend> Walk<'_, B> {
+    /// Whether the run looks at what flows through the layers.
+    fn looks(&self) -> bool {
+        self.options.refit != Refit::None || self.options.method.looks()
+    }
+
+    fn layer(&mut self, site: &Site, before: Option<&Site>, keep: usize) -> Result<()> {
+        let mut pair = Pair::read(&self.walked.network, site)?;
+        let original = Pair::read(self.original, site)?;
+        let follows = before.is_none_or(|before| before.next == site.layer);
+        // Constants reach every place of a linear layer alike; padding keeps them from that in a convolution.
+        let linear = self.is_linear(&site.layer)? && self.is_linear(&site.next)?;
+        let radius = self.radius.filter(|_| follows && linear);
+        self.radius = radius.map(|radius| largest_norm(&pair, radius));
+        let mut free = Lossless::default();
+        if self.options.lossless
+            && self.refitter.is_none()
+            && site.norm.is_none()
+            && let Some((reduced, found)) = lossless(&pair, radius, linear)
+        {
+            free = found;
+            let step = UnitStep { site: pair.site.clone(), kind: StepKind::Lossless, reduced };
+            apply_step(&mut self.walked.network, &step)?;
+            pair = step.reduced.clone().into_pair(&pair.site);
+            self.walked.plan.steps.push(step);
+        }
+        let signal = if self.looks() { Some(self.signal(&pair, before)?) } else { None };
+        let moments = signal.as_ref().map(|signal| signal.moments(self.backend, &original, &pair, None)).transpose()?;
+        let mut layer = UnitLayer {
+            name: site.layer.clone(),
+            next: site.next.clone(),
+            before: original.units(),
+            lossless: free,
+            after: pair.units(),
+            loss: None,
+            refit: None,
+        };
+        if keep >= pair.units() {
+            if let (Some(signal), Some(moments)) = (signal, &moments) {
+                self.signal = Some(signal.advance(self.backend, &original, (&pair.rows, &pair.bias), moments)?);
+            }
+            self.walked.layers.push(layer);
+            return Ok(());
+        }
+        let mut reduced = match &mut self.refitter {
+            Some(refitter) => {
+                let (reduced, done) = refitter.select(&self.walked.network, &pair, keep)?;
+                layer.refit = Some(done);
+                reduced
+            }
+            None => reduce(self.backend, &pair, keep, moments.as_ref(), self.options)?,
+        };
+        layer.after = reduced.units();
+        if let (Some(signal), Some(moments)) = (signal, moments) {
+            let units = (&reduced.rows, reduced.bias.as_slice());
+            let known = match kept_units(&pair, &reduced) {
+                Some(kept) => moments.select(&kept),
+                None => signal.moments(self.backend, &original, &pair, Some(units))?.last(reduced.units()),
+            };
+            self.signal = Some(signal.advance(self.backend, &original, units, &known)?);
+            layer.loss = Some(self.refit(&mut reduced, &known)?);
+        }
+        let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
+        apply_step(&mut self.walked.network, &step)?;
+        self.walked.plan.steps.push(step);
+        self.walked.layers.push(layer);
+        Ok(())
+    }
+
+    /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.
+    fn refit(&self, reduced: &mut Reduced, known: &Moments) -> Result<f64> {
+        if self.options.refit != Refit::None {
+            let (next, bias) = known.refit(self.options.ridge)?;
+            reduced.next = narrow(&next);
+            reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+        }
+        let loss = known.loss(&reduced.next.mapv(f64::from));
+        Ok(if known.target_variance > 0.0 { loss / known.target_variance } else { 0.0 })
+    }
+
+    fn is_linear(&self, name: &str) -> Result<bool> {
+        Ok(matches!(self.original.node(name)?.op, Op::Linear { .. }))
+    }
+
+    /// What flows into a layer: what comes out of the one before, if it reads that one, else the prior or the samples.
+    fn signal(&mut self, pair: &Pair, before: Option<&Site>) -> Result<Signal<B>> {
+        if !self.is_linear(&pair.site.layer)? || !self.is_linear(&pair.site.next)? {
+            let problem = format!(
+                "`{}` or `{}` is a convolution, the moments of this method are of neurons; use `synth-refit`",
+                pair.site.layer, pair.site.next
+            );
+            return Err(Error::Unsupported { problem });
+        }
+        let follows = before.is_some_and(|before| before.next == pair.site.layer);
+        if let Some(signal) = self.signal.take().filter(|_| follows) {
+            return Ok(signal);
+        }
+        let width = pair.rows.ncols();
+        if self.options.refit == Refit::Data || self.options.method.needs_data() {
+            let Some(inputs) = self.calibration else {
+                let problem = format!("`{}` needs calibration samples", self.options.method.name());
+                return Err(Error::Argument { argument: "calib", problem });
+            };
+            if before.is_some() || inputs.shape()[1] != width {
+                let [_, given] = inputs.shape();
+                let problem = format!("calibration samples of {given} values, `{}` takes {width}", pair.site.layer);
+                return Err(Error::Data { problem });
+            }
+            return Signal::samples(self.backend, inputs);
+        }
+        Signal::normal(self.backend, &self.options.prior.moments(self.original, width)?)
+    }
+}
+
+/// `||relu(A x + b)|| <= (sum_i max(0, r ||a_i|| + b_i)^2)^(1/2)` for `||x|| <= r`.
+fn largest_norm(pair: &Pair, radius: f64) -> f64 {
+    let rows = pair.rows.rows().into_iter().zip(&pair.bias);
+    let reach = rows.map(|(row, bias)| {
+        let size = row.iter().map(|a| f64::from(*a).powi(2)).sum::<f64>().sqrt();
+        (radius * size + f64::from(*bias)).max(0.0).powi(2)
+    });
+    reach.sum::<f64>().sqrt()
+}
+
 /// One pair with `keep` units.
-fn reduce<B: Backend>(backend: &B, pair: &Pair, keep: usize, options: &UnitOptions) -> Result<Reduced> {
+fn reduce<B: Backend>(
+    backend: &B,
+    pair: &Pair,
+    keep: usize,
+    moments: Option<&Moments>,
+    options: &UnitOptions,
+) -> Result<Reduced> {
+    let missing = || Error::Internal { what: "a method that looks at what flows, without moments".to_owned() };
+    let paths = |gauge, representative| merge_paths(backend, pair, keep, gauge, representative, options.seed);
+    let one_output = pair.next.nrows() * pair.block() == 1;
     let scores = match options.method {
+        UnitMethod::Tropnnc | UnitMethod::TropnncRaw if one_output => {
+            return merge_zonotopes(backend, pair, keep, Representative::Sum, options.seed);
+        }
+        UnitMethod::Tropnnc => return paths(Gauge::Balanced, Representative::Sum),
+        UnitMethod::TropnncRaw => return paths(Gauge::Raw, Representative::Sum),
+        UnitMethod::TropnncNet => return paths(Gauge::Balanced, Representative::Net),
+        UnitMethod::TropnncSplit => return paths(Gauge::Balanced, Representative::Split),
+        UnitMethod::TropnncThreshold => return merge_tree(pair, keep, Representative::Split),
+        UnitMethod::MisiakosPath => return paths(Gauge::Raw, Representative::Mean),
+        UnitMethod::MisiakosZonotope => {
+            return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
+        }
+        UnitMethod::Cup => return Ok(cup::cup(pair, keep)),
+        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments.ok_or_else(missing)?, keep)),
+        UnitMethod::GreedyGaussian => {
+            let mut chosen = greedy::select_greedily(moments.ok_or_else(missing)?, keep).order;
+            chosen.sort_unstable();
+            return Ok(pair.select(&chosen));
+        }
         UnitMethod::PathL2 => select::path_l2(pair),
         UnitMethod::L1 => select::l1(pair),
         UnitMethod::TropicalRows => select::tropical_rows(backend, pair)?,

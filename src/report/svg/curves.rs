@@ -3,29 +3,68 @@
 use std::fmt::Write as _;
 
 use super::{COLOURS, escaped, opening};
-use crate::prune::Curve;
+use crate::prune::structured::{Refit, UnitSummary};
+use crate::prune::{Curve, Point};
 
 const DASHES: [&str; 4] = ["", "8 3", "2 3", "10 3 2 3"];
 
 const WIDTH: f64 = 860.0;
+/// Least height; more lines make it higher.
 const HEIGHT: f64 = 480.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 262.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 56.0;
+/// Height of a label.
+const LABEL: f64 = 19.0;
+
+/// A line of a chart: shares from 0 to 1 on both axes.
+struct Line {
+    label: String,
+    points: Vec<(f64, f64)>,
+}
 
 /// A line chart of top-1 accuracy (or agreement, without labels) over the rate. The same curves give the same bytes.
 #[must_use]
 pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
     let labelled = curves.iter().all(|curve| curve.points.iter().all(|point| point.top1.is_some()));
     let quantity = if labelled { "top-1 accuracy" } else { "agreement with the whole network" };
+    let line = |curve: &Curve| {
+        let auc = curve.auc.map(|auc| format!(" (AUC {:.2})", auc * 100.0)).unwrap_or_default();
+        let seed = if curve.method.is_random() { format!(" #{}", curve.seed) } else { String::new() };
+        let point = |point: &Point| (point.rate, point.top1.unwrap_or(point.agreement));
+        let points = curve.points.iter().map(point).collect();
+        Line { label: format!("{}{seed}{auc}", curve.method.name()), points }
+    };
+    let lines: Vec<Line> = curves.iter().map(line).collect();
+    chart(title, ["weights removed", quantity], "pruning methods", &lines)
+}
+
+/// A line chart of the means of a sweep over structured methods, over the share of hidden neurons removed.
+#[must_use]
+pub fn units_svg(title: &str, labelled: bool, summaries: &[UnitSummary]) -> String {
+    let quantity = if labelled { "top-1 accuracy" } else { "agreement with the whole network" };
+    let line = |group: &[UnitSummary]| {
+        let first = group.first()?;
+        let label = match first.refit {
+            Refit::None => first.method.name().to_owned(),
+            refit => format!("{} + {}", first.method.name(), refit.name()),
+        };
+        Some(Line { label, points: group.iter().map(|one| (1.0 - one.keep, one.mean)).collect() })
+    };
+    let groups = summaries.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit));
+    let lines: Vec<Line> = groups.filter_map(line).collect();
+    chart(title, ["hidden neurons removed", quantity], "structured methods", &lines)
+}
+
+fn chart(title: &str, [share, quantity]: [&str; 2], of_what: &str, lines: &[Line]) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a handful of labels")]
+    let height = HEIGHT.max(lines.len() as f64 * LABEL + TOP + BOTTOM);
     let x = |rate: f64| LEFT + rate * (WIDTH - LEFT - RIGHT);
-    let y = |value: f64| TOP + (1.0 - value) * (HEIGHT - TOP - BOTTOM);
-    let description = format!(
-        "{quantity} against the share of weights removed, one line for each of {} pruning methods",
-        curves.len()
-    );
-    let mut svg = opening(WIDTH, HEIGHT, title, &description);
+    let y = |value: f64| TOP + (1.0 - value) * (height - TOP - BOTTOM);
+    let description =
+        format!("{quantity} against the share of {share}, one line for each of {} {of_what}", lines.len());
+    let mut svg = opening(WIDTH, height, title, &description);
     // Writing to a string cannot fail, so the results below are not looked at.
     let _ = writeln!(svg, r#"<text x="{LEFT}" y="26" font-size="16" font-weight="bold">{}</text>"#, escaped(title));
     for tick in 0..=5 {
@@ -44,56 +83,52 @@ pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
     }
     let _ = writeln!(
         svg,
-        r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">weights removed, %</text><text transform="translate(18 {:.1}) rotate(-90)" text-anchor="middle">{quantity}, %</text>"#,
+        r#"<text x="{:.1}" y="{:.1}" text-anchor="middle">{share}, %</text><text transform="translate(18 {:.1}) rotate(-90)" text-anchor="middle">{quantity}, %</text>"#,
         x(0.5),
-        HEIGHT - 14.0,
+        height - 14.0,
         y(0.5),
     );
     let mut ends: Vec<(usize, f64, f64)> = Vec::new();
-    for (number, curve) in curves.iter().enumerate() {
-        let points: Vec<(f64, f64)> =
-            curve.points.iter().map(|point| (x(point.rate), y(point.top1.unwrap_or(point.agreement)))).collect();
+    for (number, line) in lines.iter().enumerate() {
+        let points: Vec<(f64, f64)> = line.points.iter().map(|(share, value)| (x(*share), y(*value))).collect();
         let path: Vec<String> = points.iter().map(|(px, py)| format!("{px:.1},{py:.1}")).collect();
         let _ = writeln!(
             svg,
             r#"<polyline points="{}" fill="none" stroke="{}" stroke-width="2" stroke-dasharray="{}"/>"#,
             path.join(" "),
             COLOURS[number % COLOURS.len()],
-            DASHES[number % DASHES.len()],
+            DASHES[(number + number / COLOURS.len()) % DASHES.len()],
         );
         if let Some((px, py)) = points.last() {
             ends.push((number, *px, *py));
         }
     }
-    labels(&mut svg, curves, ends, x(1.0) + 28.0);
+    labels(&mut svg, lines, ends, x(1.0) + 28.0, height);
     svg.push_str("</svg>\n");
     svg
 }
 
 /// Labels in the order in which the curves end, moved apart so that none overlaps.
-fn labels(svg: &mut String, curves: &[Curve], mut ends: Vec<(usize, f64, f64)>, left: f64) {
-    const LINE: f64 = 19.0;
+fn labels(svg: &mut String, lines: &[Line], mut ends: Vec<(usize, f64, f64)>, left: f64, height: f64) {
     ends.sort_by(|a, b| a.2.total_cmp(&b.2).then(a.0.cmp(&b.0)));
     #[expect(clippy::cast_precision_loss, reason = "a handful of labels")]
-    let all = ends.len() as f64 * LINE;
-    let mut next = TOP + LINE / 2.0;
+    let all = ends.len() as f64 * LABEL;
+    let mut next = TOP + LABEL / 2.0;
     let mut left_over = all;
     for (number, px, py) in ends {
-        let at = py.max(next).min((HEIGHT - BOTTOM - left_over + LINE / 2.0).max(next));
-        next = at + LINE;
-        left_over -= LINE;
-        let curve = &curves[number];
-        let auc = curve.auc.map(|auc| format!(" (AUC {:.2})", auc * 100.0)).unwrap_or_default();
-        let (colour, dash) = (COLOURS[number % COLOURS.len()], DASHES[number % DASHES.len()]);
-        let seed = if curve.method.is_random() { format!(" #{}", curve.seed) } else { String::new() };
+        let at = py.max(next).min((height - BOTTOM - left_over + LABEL / 2.0).max(next));
+        next = at + LABEL;
+        left_over -= LABEL;
+        let (colour, dash) =
+            (COLOURS[number % COLOURS.len()], DASHES[(number + number / COLOURS.len()) % DASHES.len()]);
         let _ = writeln!(
             svg,
-            r#"<path d="M{px:.1} {py:.1}L{:.1} {at:.1}" stroke="{colour}" stroke-width="0.7" fill="none"/><path d="M{:.1} {at:.1}h22" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/><text x="{:.1}" y="{:.1}">{}{seed}{auc}</text>"#,
+            r#"<path d="M{px:.1} {py:.1}L{:.1} {at:.1}" stroke="{colour}" stroke-width="0.7" fill="none"/><path d="M{:.1} {at:.1}h22" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/><text x="{:.1}" y="{:.1}">{}</text>"#,
             left - 4.0,
             left - 4.0,
             left + 23.0,
             at + 4.5,
-            curve.method.name(),
+            escaped(&lines[number].label),
         );
     }
 }

@@ -11,7 +11,7 @@ mod polynomial;
 pub use bodies::{PlaneSide, hausdorff_svg, zonotope_svg};
 pub use boundary::{BoundaryPicture, boundary_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};
-pub use curves::curves_svg;
+pub use curves::{curves_svg, units_svg};
 pub use pane::Pane;
 pub use polynomial::{Drawn, polynomial_svg};
 

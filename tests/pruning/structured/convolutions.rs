@@ -123,7 +123,7 @@ fn options(ridge: f64) -> SynthOptions {
 
 fn reduce(network: &Network, keep: f64, ridge: f64) -> Walked {
     let options = UnitOptions { synth: options(ridge), seed: 3, ..UnitOptions::new(UnitMethod::SynthRefit, keep) };
-    reduce_units(&Reference::new(), network, &options, &()).unwrap()
+    reduce_units(&Reference::new(), network, None, &options, &()).unwrap()
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     let run = |seed| {
         let options = UnitOptions { seed, ..UnitOptions::new(UnitMethod::SynthRefit, 0.5) };
         let options = UnitOptions { synth: SynthOptions { inputs: Some(100), ..options.synth }, ..options };
-        let walked = reduce_units(&Cpu::new(), &net, &options, &()).unwrap();
+        let walked = reduce_units(&Cpu::new(), &net, None, &options, &()).unwrap();
         walked.network.tensors().flat_map(Tensor::to_vec).map(f32::to_bits).collect::<Vec<_>>()
     };
     assert_eq!(run(1), run(1));

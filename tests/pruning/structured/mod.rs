@@ -1,4 +1,7 @@
 //! Structured pruning: whole units go.
 
 mod convolutions;
+mod exact;
+mod gaussian;
+mod merging;
 mod plans;

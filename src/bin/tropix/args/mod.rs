@@ -6,6 +6,7 @@ mod compare;
 mod convert;
 mod hausdorff;
 mod method;
+mod moments;
 mod polynomial;
 mod prune;
 mod sweep;
@@ -22,10 +23,11 @@ pub(crate) use compare::CompareArgs;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
+pub(crate) use moments::{MomentArgs, RefitArg};
 pub(crate) use polynomial::{Point, PolynomialArgs};
 pub(crate) use prune::PruneArgs;
 pub(crate) use sweep::SweepArgs;
-pub(crate) use synth::SynthArgs;
+pub(crate) use synth::{PriorArg, SynthArgs};
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.
@@ -155,7 +157,7 @@ pub(crate) struct ModelArgs {
     pub(crate) arch: Option<PathBuf>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// .safetensors (images|features|points|x, labels), .npz (x, y), mnist:DIR, cifar10:DIR or cifar100:DIR
     #[arg(long)]

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs, SynthArgs};
+use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
@@ -17,7 +17,7 @@ pub(crate) struct PruneArgs {
     #[arg(short, long, required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
     /// Method: `tropical-path` where weights go (`--rate`); where neurons or channels go (`--keep`), `synth-refit` for
-    /// networks with convolutions and `path-l2` for others
+    /// networks with convolutions and `greedy-gaussian` for others
     #[arg(long, value_enum)]
     pub(crate) method: Option<MethodArg>,
     /// Share of the weights to remove, 0 to 1
@@ -33,6 +33,20 @@ pub(crate) struct PruneArgs {
     /// `--keep`, or all
     #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]
     pub(crate) layer: Vec<LayerKeep>,
+    /// What is done to the weights that read the neurons that stay; by default what the method is meant for
+    #[arg(long, value_enum)]
+    pub(crate) refit: Option<RefitArg>,
+    #[command(flatten)]
+    pub(crate) moments: MomentArgs,
+    /// Keep as many neurons, the same share in every layer, as give at most this many parameters
+    #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer"])]
+    pub(crate) target_params: Option<u64>,
+    /// Do not first remove what changes no output
+    #[arg(long)]
+    pub(crate) no_lossless: bool,
+    /// Inputs have at most this norm: neurons that are never or always on there are removed exactly
+    #[arg(long, value_parser = non_negative)]
+    pub(crate) radius: Option<f64>,
     /// Make numbers of neurons multiples of this
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) round_to: u32,
@@ -56,12 +70,12 @@ pub(crate) struct PruneArgs {
     pub(crate) strict: bool,
 }
 
-fn non_negative(text: &str) -> Result<f64, String> {
+pub(super) fn non_negative(text: &str) -> Result<f64, String> {
     let value: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
     if value >= 0.0 && value.is_finite() {
         Ok(value)
     } else {
-        Err("lambda is a finite number of at least 0".to_owned())
+        Err(format!("`{text}` is not a finite number of at least 0"))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArgs, MethodArg, ModelArgs, ProtocolArgs};
+use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
@@ -20,6 +20,16 @@ pub(crate) struct SweepArgs {
     /// Rates: FROM:TO:STEP, or a comma-separated list
     #[arg(long, default_value = "0:0.98:0.02", value_parser = rates)]
     pub(crate) rates: Rates,
+    /// Shares of the hidden neurons to keep, comma-separated: structured methods instead of rates
+    #[arg(long, value_delimiter = ',', value_parser = share, conflicts_with = "rates")]
+    pub(crate) keep: Vec<f64>,
+    /// Refits of structured methods, comma-separated: none and gaussian by default, and data with `--calib`
+    #[arg(long, value_enum, value_delimiter = ',', requires = "keep")]
+    pub(crate) refits: Vec<RefitArg>,
+    #[command(flatten)]
+    pub(crate) moments: MomentArgs,
+    #[command(flatten)]
+    pub(crate) synth: SynthArgs,
     /// Seeds for methods with a random order, comma-separated; `--seed` by default
     #[arg(long, value_delimiter = ',')]
     pub(crate) seeds: Vec<u64>,

@@ -5,14 +5,15 @@ use tropix::prune::synth::{Prior, SynthOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct SynthArgs {
-    /// What the inputs of `synth-refit` look like; `leaves` for images, `mixed` for images that enter linear layers,
-    /// `gaussian` for everything else
+    /// What inputs look like. In closed form: `iso`, N(0, I), `image`, the covariance of images in general, or `moments`, those
+    /// of `--moments` or `--calib`. By samples (`synth-refit`): `leaves` and `natural` for images, `mixed` for images that
+    /// enter linear layers, `gaussian` for everything else
     #[arg(long, value_enum)]
     pub(crate) prior: Option<PriorArg>,
-    /// Inputs of `synth-refit`; between 1,000 and 8,000 by the size of the layers if absent
+    /// Synthetic inputs; between 1,000 and 8,000 by the size of the layers if absent
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) inputs: Option<u32>,
-    /// Ridge of `synth-refit`, in units of the mean variance of what a layer reads
+    /// Ridge of refits, in units of the mean variance of what a layer reads
     #[arg(long, default_value_t = SynthOptions::default().ridge, value_parser = ridge)]
     pub(crate) ridge: f64,
 }
@@ -20,7 +21,7 @@ pub(crate) struct SynthArgs {
 impl SynthArgs {
     pub(crate) fn options(&self) -> SynthOptions {
         SynthOptions {
-            prior: self.prior.map(Prior::from),
+            prior: self.prior.and_then(PriorArg::sampled),
             ridge: self.ridge,
             inputs: self.inputs.and_then(|inputs| usize::try_from(inputs).ok()),
             ..SynthOptions::default()
@@ -28,21 +29,26 @@ impl SynthArgs {
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PriorArg {
+    Iso,
+    Image,
+    Moments,
     Leaves,
     Natural,
     Gaussian,
     Mixed,
 }
 
-impl From<PriorArg> for Prior {
-    fn from(value: PriorArg) -> Self {
-        match value {
-            PriorArg::Leaves => Self::Leaves,
-            PriorArg::Natural => Self::Natural,
-            PriorArg::Gaussian => Self::Gaussian,
-            PriorArg::Mixed => Self::Mixed,
+impl PriorArg {
+    /// The prior of synthetic inputs, if it is one.
+    pub(crate) fn sampled(self) -> Option<Prior> {
+        match self {
+            Self::Iso | Self::Image | Self::Moments => None,
+            Self::Leaves => Some(Prior::Leaves),
+            Self::Natural => Some(Prior::Natural),
+            Self::Gaussian => Some(Prior::Gaussian),
+            Self::Mixed => Some(Prior::Mixed),
         }
     }
 }

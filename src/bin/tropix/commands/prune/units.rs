@@ -12,6 +12,7 @@ use tropix::{Error, Result};
 
 use super::{Prepared, written};
 use crate::args::{Globals, PruneArgs};
+use crate::calibration::{Calibration, check};
 use crate::device::with_backend;
 use crate::{input, output};
 
@@ -23,23 +24,41 @@ pub(super) fn run(
     timing: &mut Timing,
 ) -> anyhow::Result<()> {
     let Prepared { model, data, backend, .. } = prepared;
+    let calibration =
+        timing.phase("load", || Calibration::read(globals, &args.moments, &args.synth, &args.data, &model.network))?;
+    let (method, refit, why) = match method {
+        Some(method) => (method, args.refit.map_or(method.usual_refit(), |refit| refit.0), None),
+        None => {
+            let (method, refit, why) = calibration.default_method(&model.network);
+            (method, args.refit.map_or(refit, |refit| refit.0), Some(why))
+        }
+    };
+    check(method, refit, &calibration)?;
     let options = UnitOptions {
+        refit,
+        prior: calibration.prior.clone(),
+        ridge: args.synth.ridge,
+        lossless: !args.no_lossless,
+        radius: args.radius,
         seed: globals.seed,
         layers: args.layer.clone(),
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
         synth: args.synth.options(),
-        ..UnitOptions::new(method.unwrap_or_else(|| UnitMethod::of(&model.network)), args.keep.unwrap_or(1.0))
+        ..UnitOptions::new(method, args.keep.unwrap_or(1.0))
     };
     let samples = data.as_ref().map(input::borrowed);
+    let rows = calibration.rows();
+    let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let progress = output::Progress::new(globals);
     let outcome = with_backend!(backend, backend => {
-        prune_units(backend, &model.network, samples, &options, globals.verify, timing, &progress)
+        prune_units(backend, &model.network, samples, rows, &options, args.target_params, globals.verify, timing, &progress)
     })?;
     let network = &outcome.walked.network;
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
-            let note = serde_json::json!({ "method": options.method.name(), "seed": globals.seed });
+            let note =
+                serde_json::json!({ "method": options.method.name(), "refit": refit.name(), "seed": globals.seed });
             let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
             Some(timing.phase("write", || format::save(model, network, output, globals.force, &extra))?.bytes)
         }
@@ -52,6 +71,9 @@ pub(super) fn run(
     let report = UnitReport {
         heading: Heading::new("prune", globals.seed, backend.device()),
         method: options.method.name(),
+        why,
+        refit,
+        prior: options.prior.name(),
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         data: data.as_ref().map(|data| data.applied.clone()),
         parameters: UnitReport::parameters(&model.network, network),
@@ -62,7 +84,7 @@ pub(super) fn run(
         declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
         certificate,
         verification: outcome.verification.clone(),
-        warnings: model.warnings.clone(),
+        warnings: [model.warnings.clone(), calibration.warnings.clone()].concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };
@@ -96,11 +118,13 @@ fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
 fn text(report: &UnitReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
-        "{} on {} ({}), seed {}\n{}",
+        "{}, refit {} on {} ({}), seed {}{}\n{}",
         report.method,
+        report.refit.name(),
         device.name,
         device.backend,
         report.heading.seed,
+        report.why.map(|why| format!("\n{why}")).unwrap_or_default(),
         units_table(report),
     );
     for declined in &report.declined {

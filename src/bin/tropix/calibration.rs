@@ -1,0 +1,111 @@
+//! What a structured run is told of the inputs, read from files.
+
+use tropix::network::Network;
+use tropix::network::dataset::{self, Dataset, First};
+use tropix::prune::structured::{InputMoments, Prior, Refit, UnitMethod};
+use tropix::{Error, Result};
+
+use crate::args::{DataArgs, Globals, MomentArgs, PriorArg, SynthArgs};
+use crate::{input, output};
+
+/// Calibration samples and the prior.
+pub(crate) struct Calibration {
+    pub(crate) samples: Option<Dataset>,
+    pub(crate) count: usize,
+    pub(crate) prior: Prior,
+    /// The prior on the command line.
+    given: Option<PriorArg>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Calibration {
+    pub(crate) fn read(
+        globals: &Globals,
+        args: &MomentArgs,
+        synth: &SynthArgs,
+        data: &DataArgs,
+        network: &Network,
+    ) -> anyhow::Result<Self> {
+        let spec = DataArgs { data: args.calib.clone(), ..data.clone() };
+        let samples = input::data_for(&spec, network)?;
+        let count = usize::try_from(args.calib_samples)?;
+        let mut warnings = Vec::new();
+        let prior = match (synth.prior, &args.moments, &samples) {
+            (None, None, _) => Prior::Iso,
+            (Some(prior), ..) if prior == PriorArg::Iso || prior.sampled().is_some() => Prior::Iso,
+            (Some(PriorArg::Image), ..) => Prior::Image,
+            (_, Some(file), _) => {
+                let (mean, covariance) = dataset::load_moments(file)?;
+                let moments = InputMoments::checked(mean, covariance)?;
+                if let Some(smallest) = moments.projected {
+                    let file = file.display();
+                    warnings.push(format!(
+                        "{file}: the covariance is not positive semi-definite, its smallest eigenvalue is {smallest:.3e}; \
+                         projected"
+                    ));
+                }
+                Prior::Moments(moments)
+            }
+            (Some(_), None, Some(samples)) => {
+                Prior::Moments(InputMoments::of_samples(&First { source: &samples.inputs, rows: count })?)
+            }
+            (Some(_), None, None) => {
+                let problem = "moments come from `--moments` or `--calib`".to_owned();
+                return Err(Error::Argument { argument: "prior", problem }.into());
+            }
+        };
+        for warning in &warnings {
+            output::note(globals, &format!("warning: {warning}"));
+        }
+        Ok(Self { samples, count, prior, given: synth.prior, warnings })
+    }
+
+    /// The samples as rows, no more than were asked for.
+    pub(crate) fn rows(&self) -> Option<First<'_>> {
+        self.samples.as_ref().map(|samples| First { source: &samples.inputs, rows: self.count })
+    }
+
+    /// The method and refit where none is asked for, and why.
+    pub(crate) fn default_method(&self, network: &Network) -> (UnitMethod, Refit, &'static str) {
+        let greedy = UnitMethod::GreedyGaussian;
+        let samples = self.given.is_some_and(|prior| prior.sampled().is_some());
+        match (UnitMethod::of(network), &self.samples, &self.prior) {
+            (UnitMethod::SynthRefit, Some(_), _) => {
+                (UnitMethod::SynthRefit, Refit::None, "convolutions: greedy least squares on the calibration samples")
+            }
+            (UnitMethod::SynthRefit, None, _) => (
+                UnitMethod::SynthRefit,
+                Refit::None,
+                "convolutions and no data: greedy least squares on synthetic images",
+            ),
+            _ if samples => (UnitMethod::SynthRefit, Refit::None, "a prior of samples: greedy least squares on them"),
+            (_, Some(_), Prior::Iso) => {
+                (greedy, Refit::Data, "linear layers: greedy least squares on the calibration samples")
+            }
+            (_, _, Prior::Moments(_)) => (greedy, Refit::Gaussian, "linear layers: closed form with the given moments"),
+            (_, _, Prior::Image) => {
+                (greedy, Refit::Gaussian, "linear layers and no data: closed form with the covariance of images")
+            }
+            (_, None, Prior::Iso) => (greedy, Refit::Gaussian, "linear layers and no data: closed form over N(0, I)"),
+        }
+    }
+}
+
+/// Fails for a refit that a method cannot take.
+pub(crate) fn check(method: UnitMethod, refit: Refit, calibration: &Calibration) -> Result<()> {
+    if !method.takes(refit) {
+        let problem = format!("`{}` does not go with the method `{}`", refit.name(), method.name());
+        return Err(Error::Argument { argument: "refit", problem });
+    }
+    if let Some(prior) = calibration.given
+        && prior.sampled().is_some() != (method == UnitMethod::SynthRefit)
+    {
+        let problem = format!("the prior of {} is not one of this kind", method.name());
+        return Err(Error::Argument { argument: "prior", problem });
+    }
+    if (refit == Refit::Data || method.needs_data()) && calibration.samples.is_none() {
+        let problem = format!("`{}` with refit `{}` needs calibration samples", method.name(), refit.name());
+        return Err(Error::Argument { argument: "calib", problem });
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! What is known of a layer's units over the inputs: means and covariances of the units and of what reads them.
+
+use nalgebra::{Cholesky, DMatrix, Dyn};
+use ndarray::{Array1, Array2, Axis, s};
+
+use crate::error::{Error, Result};
+
+/// Moments of the features `h` of a layer, and of the values `y` that they are to give in the next layer.
+#[derive(Debug, Clone)]
+pub struct Moments {
+    /// `E h`: `n`.
+    pub mean: Array1<f64>,
+    /// `Cov(h, h)`: `n x n`.
+    pub covariance: Array2<f64>,
+    /// `Cov(y, h)`: `m x n`.
+    pub target: Array2<f64>,
+    /// `E y`: `m`.
+    pub target_mean: Array1<f64>,
+    /// `sum_j Var(y_j)`.
+    pub target_variance: f64,
+}
+
+impl Moments {
+    /// The moments of some of the features.
+    #[must_use]
+    pub fn select(&self, features: &[usize]) -> Self {
+        Self {
+            mean: self.mean.select(Axis(0), features),
+            covariance: self.covariance.select(Axis(0), features).select(Axis(1), features),
+            target: self.target.select(Axis(1), features),
+            target_mean: self.target_mean.clone(),
+            target_variance: self.target_variance,
+        }
+    }
+
+    /// The moments of the last `count` features.
+    #[must_use]
+    pub fn last(&self, count: usize) -> Self {
+        let first = self.mean.len() - count;
+        Self {
+            mean: self.mean.slice(s![first..]).to_owned(),
+            covariance: self.covariance.slice(s![first.., first..]).to_owned(),
+            target: self.target.slice(s![.., first..]).to_owned(),
+            target_mean: self.target_mean.clone(),
+            target_variance: self.target_variance,
+        }
+    }
+
+    /// `E ||y - (C h + beta)||^2` for next weights `C` (`m x n`) and the next bias that gives `y` its mean.
+    #[must_use]
+    pub fn loss(&self, next: &Array2<f64>) -> f64 {
+        let cross: f64 = next.iter().zip(&self.target).map(|(c, t)| c * t).sum();
+        let own: f64 = next.iter().zip(next.dot(&self.covariance)).map(|(c, cg)| c * cg).sum();
+        (self.target_variance - 2.0 * cross + own).max(0.0)
+    }
+
+    /// The minimiser of `E ||y - (C h + beta)||^2 + ridge g ||C||^2`, `g` the mean of the diagonal of the covariance:
+    /// `C = Cov(y, h) (Cov(h, h) + ridge g I)^(-1)`, `beta = E y - C E h`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for moments that are not finite.
+    pub fn refit(&self, ridge: f64) -> Result<(Array2<f64>, Array1<f64>)> {
+        let n = self.mean.len();
+        let diagonal = self.covariance.diag().sum() / number(n.max(1));
+        if !diagonal.is_finite() || self.target.iter().any(|value| !value.is_finite()) {
+            return Err(Error::Data { problem: "the moments of a layer are not finite".to_owned() });
+        }
+        let right = DMatrix::from_fn(n, self.target.nrows(), |i, j| self.target[[j, i]]);
+        let factor = factorised(&self.covariance, ridge * diagonal, diagonal)?;
+        let solution = factor.solve(&right);
+        let next = Array2::from_shape_fn(self.target.dim(), |(j, i)| solution[(i, j)]);
+        let bias = &self.target_mean - &next.dot(&self.mean);
+        Ok((next, bias))
+    }
+}
+
+/// The Cholesky factor of `G + ridge I`; a ridge that is too small for the rounding of `G` grows tenfold until it is not.
+fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Result<Cholesky<f64, Dyn>> {
+    let n = covariance.nrows();
+    let mut shift = ridge.max(0.0);
+    for _ in 0..16 {
+        let shifted = DMatrix::from_fn(n, n, |i, j| {
+            0.5 * (covariance[[i, j]] + covariance[[j, i]]) + if i == j { shift } else { 0.0 }
+        });
+        if let Some(factor) = Cholesky::new(shifted) {
+            return Ok(factor);
+        }
+        shift = (10.0 * shift).max(1e-12 * scale).max(f64::MIN_POSITIVE);
+    }
+    Err(Error::Data { problem: "the covariance of a layer is not positive semi-definite".to_owned() })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "numbers of units are far below 2^53")]
+pub(super) fn number(count: usize) -> f64 {
+    count as f64
+}

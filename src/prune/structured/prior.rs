@@ -1,0 +1,166 @@
+//! What is assumed of the inputs of a network where no data are given.
+
+use ndarray::{Array1, Array2};
+use serde::Serialize;
+
+use super::moments::number;
+use crate::error::{Error, Result};
+use crate::network::Network;
+
+/// The distribution that a network's inputs are assumed to have.
+#[derive(Debug, Clone, Default)]
+pub enum Prior {
+    /// `N(0, I)` on normalised inputs.
+    #[default]
+    Iso,
+    /// Zero mean and the covariance of generic images, `exp(-distance / (side / 5))`, times 0.9 between channels.
+    Image,
+    /// Means and covariances that were given.
+    Moments(InputMoments),
+}
+
+/// The name of a prior, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PriorName {
+    /// [`Prior::Iso`].
+    Iso,
+    /// [`Prior::Image`].
+    Image,
+    /// [`Prior::Moments`].
+    Moments,
+}
+
+/// Mean and covariance of the inputs of a network.
+#[derive(Debug, Clone)]
+pub struct InputMoments {
+    /// `d`.
+    pub mean: Array1<f64>,
+    /// `d x d`; absent for the identity.
+    pub covariance: Option<Array2<f64>>,
+    /// The smallest eigenvalue of a covariance that was given and was not positive semi-definite: it was projected.
+    pub projected: Option<f64>,
+}
+
+impl Prior {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> PriorName {
+        match self {
+            Self::Iso => PriorName::Iso,
+            Self::Image => PriorName::Image,
+            Self::Moments(_) => PriorName::Moments,
+        }
+    }
+
+    /// The moments of `width` inputs.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for an image prior on inputs that are not square images, [`Error::Data`] for moments of
+    /// another width.
+    pub(super) fn moments(&self, network: &Network, width: usize) -> Result<InputMoments> {
+        let zero = || Array1::zeros(width);
+        match self {
+            Self::Iso => Ok(InputMoments { mean: zero(), covariance: None, projected: None }),
+            Self::Image => {
+                let covariance = image_covariance(image_shape(network, width)?);
+                Ok(InputMoments { mean: zero(), covariance: Some(covariance), projected: None })
+            }
+            Self::Moments(given) if given.mean.len() == width => Ok(given.clone()),
+            Self::Moments(given) => {
+                let problem = format!("moments of {} values for inputs of {width}", given.mean.len());
+                Err(Error::Data { problem })
+            }
+        }
+    }
+}
+
+/// Channels, height and width of the inputs: those of the network, else a square of one channel or of three.
+fn image_shape(network: &Network, width: usize) -> Result<[usize; 3]> {
+    if let [channels, height, columns] = *network.input.as_slice()
+        && channels * height * columns == width
+    {
+        return Ok([channels, height, columns]);
+    }
+    for channels in [1, 3] {
+        let side = (width / channels).isqrt();
+        if side > 0 && channels * side * side == width {
+            return Ok([channels, side, side]);
+        }
+    }
+    let problem = format!("the prior `image` needs square images; the network takes {width} values");
+    Err(Error::Unsupported { problem })
+}
+
+fn image_covariance([channels, height, width]: [usize; 3]) -> Array2<f64> {
+    let (plane, scale) = (height * width, number(height.max(width)) / 5.0);
+    let size = channels * plane;
+    Array2::from_shape_fn((size, size), |(a, b)| {
+        let place = |at: usize| (number(at % plane / width), number(at % plane % width));
+        let ((ya, xa), (yb, xb)) = (place(a), place(b));
+        let same = if a / plane == b / plane { 1.0 } else { 0.9 };
+        same * (-(ya - yb).hypot(xa - xb) / scale).exp()
+    })
+}
+
+impl InputMoments {
+    /// Moments that were given, checked: finite, of one width, symmetric; a covariance with negative eigenvalues is
+    /// projected onto the positive semi-definite ones.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for anything else.
+    pub fn checked(mean: Array1<f64>, covariance: Array2<f64>) -> Result<Self> {
+        let d = mean.len();
+        let wrong = |problem: String| Err(Error::Data { problem });
+        if covariance.dim() != (d, d) {
+            return wrong(format!("a covariance of shape {:?} for a mean of {d} values", covariance.dim()));
+        }
+        if let Some(at) = mean.iter().position(|value| !value.is_finite()) {
+            return wrong(format!("mean {at} is {}", mean[at]));
+        }
+        if let Some(((i, j), value)) = covariance.indexed_iter().find(|(_, value)| !value.is_finite()) {
+            return wrong(format!("covariance ({i}, {j}) is {value}"));
+        }
+        let size = covariance.iter().fold(0.0_f64, |size, value| size.max(value.abs()));
+        for ((i, j), value) in covariance.indexed_iter() {
+            if (value - covariance[[j, i]]).abs() > 1e-4 * size {
+                return wrong(format!("covariance ({i}, {j}) is {value}, ({j}, {i}) is {}", covariance[[j, i]]));
+            }
+        }
+        let matrix = nalgebra::DMatrix::from_fn(d, d, |i, j| 0.5 * (covariance[[i, j]] + covariance[[j, i]]));
+        let shifted = &matrix + nalgebra::DMatrix::identity(d, d) * (1e-6 * size);
+        if nalgebra::Cholesky::new(shifted).is_some() {
+            return Ok(Self { mean, covariance: Some(covariance), projected: None });
+        }
+        let eigen = nalgebra::SymmetricEigen::new(matrix);
+        let smallest = eigen.eigenvalues.min();
+        let positive = eigen.eigenvalues.map(|value| value.max(0.0));
+        let projected =
+            &eigen.eigenvectors * nalgebra::DMatrix::from_diagonal(&positive) * eigen.eigenvectors.transpose();
+        let covariance = Array2::from_shape_fn((d, d), |(i, j)| projected[(i, j)]);
+        Ok(Self { mean, covariance: Some(covariance), projected: Some(smallest) })
+    }
+
+    /// Mean and covariance of samples, the rows of `inputs`.
+    ///
+    /// # Errors
+    ///
+    /// What reading the samples returns; [`Error::Data`] for fewer than two.
+    pub fn of_samples(inputs: &dyn crate::backend::RowSource) -> Result<Self> {
+        let [n, d] = inputs.shape();
+        if n < 2 {
+            return Err(Error::Data { problem: format!("{n} samples have no covariance") });
+        }
+        let mut values = Array2::<f32>::zeros((n, d));
+        if let Some(values) = values.as_slice_mut() {
+            inputs.read_rows(0, values)?;
+        }
+        let values = values.mapv(f64::from);
+        let mean = values.mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(d));
+        let centred = values - &mean;
+        let covariance = centred.t().dot(&centred) / number(n);
+        Ok(Self { mean, covariance: Some(covariance), projected: None })
+    }
+}
