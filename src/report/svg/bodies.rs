@@ -23,7 +23,7 @@ fn opening(title: &str, description: &str, pane: &Pane, heading: &str, axes: [&s
     canvas
 }
 
-/// A zonotope in the plane, or its shadow: the polygon, its vertices, its centre, and the generators from its lowest vertex.
+/// A zonotope in the plane, or its shadow from a higher dimension: the polygon, its vertices, its centre, and the generators from its lowest vertex.
 #[must_use]
 pub fn zonotope_svg(
     title: &str,
@@ -31,11 +31,13 @@ pub fn zonotope_svg(
     centre: Point,
     generators: &[Point],
     axes: [&str; 2],
+    shadow_from: Option<usize>,
 ) -> String {
     let pane = view(polygon.vertices().iter());
     let count = polygon.len();
     let description = format!("a zonotope with {} generators; in this plane it has {count} vertices", generators.len());
-    let heading = format!("{} generators, {count} vertices", generators.len());
+    let shadow = shadow_from.map(|d| format!(" of the shadow from dimension {d}")).unwrap_or_default();
+    let heading = format!("{} generators, {count} vertices{shadow}", generators.len());
     let mut canvas = opening(title, &description, &pane, &heading, axes);
     let border = Stroke::solid(COLOURS[0], 2.0);
     if count > 2 {

@@ -92,9 +92,8 @@ fn picture(args: &ZonotopeArgs, zonotope: &Zonotope) -> tropix::Result<String> {
     let generators: Vec<[f64; 2]> = shadow.generators().rows().into_iter().map(|row| [row[0], row[1]]).collect();
     let name = if args.source.starts_with(['[', '{']) { "zonotope" } else { &args.source };
     let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let title = match zonotope.dimension() {
-        2 => name.to_owned(),
-        d => format!("{name}: shadow from dimension {d}"),
-    };
-    Ok(zonotope_svg(&title, &polygon, point(&shadow.centre()), &generators, axes))
+    // The end of a long name tells more than its beginning.
+    let title: String = name.chars().skip(name.chars().count().saturating_sub(50)).collect();
+    let from = Some(zonotope.dimension()).filter(|dimension| *dimension > 2);
+    Ok(zonotope_svg(&title, &polygon, point(&shadow.centre()), &generators, axes, from))
 }
