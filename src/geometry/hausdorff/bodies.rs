@@ -223,7 +223,7 @@ fn sample<B: Backend>(
         let between = a.centre() - b.centre();
         let length = norm(between.view());
         if length > 0.0 {
-            found.push(between / length);
+            found.extend([&between / length, &between / -length]);
         }
     }
     Ok(found)
