@@ -136,17 +136,12 @@ impl<'a, B: Backend> Refitter<'a, B> {
         Ok(Self { synthetic: Some(inputs), ..refitter })
     }
 
-    /// Whether the covariance of what the next layer of a pair reads is small enough to be taken.
-    #[must_use]
-    pub fn takes(&self, pair: &Pair) -> bool {
-        pair.next.ncols() <= COLUMNS
-    }
-
     /// Chooses `keep` units of a pair of `current`, the network as earlier steps have left it, and refits what reads them.
     ///
     /// # Errors
     ///
-    /// [`Error::Internal`] for a pair of another network; what the backend returns.
+    /// [`Error::Unsupported`] for a next layer of too many columns; [`Error::Internal`] for a pair of another network; what
+    /// the backend returns.
     pub fn select(&mut self, current: &Network, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
         let moments = self.moments(current, pair)?;
         let selection = choose(&moments, pair.block(), keep, self.options.ridge);
@@ -195,6 +190,15 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// Means and covariances of what the next layer of a pair reads, and of its target.
     fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Moments> {
         let backend = self.backend;
+        let columns = pair.next.ncols();
+        if columns > COLUMNS {
+            let (layer, next) = (&pair.site.layer, &pair.site.next);
+            let problem = format!(
+                "`{next}` reads `{layer}` through {columns} columns, a refit takes {COLUMNS} at most; keep `{layer}` as it \
+                 is, or choose another method"
+            );
+            return Err(Error::Unsupported { problem });
+        }
         let original = self.original_pair(pair)?;
         let weights = backend.upload(&original.next)?;
         let device = DeviceNetwork::upload(backend, current)?;
