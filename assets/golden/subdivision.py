@@ -1,4 +1,5 @@
-"""Dual subdivisions by qhull (scipy.spatial.ConvexHull): the polynomials of figure 1 of arXiv 2002.08838 and random ones.
+"""Dual subdivisions of the polynomials of figure 1 of arXiv 2002.08838 and of random ones: vertices of the hypersurface by
+qhull (scipy.spatial.ConvexHull), regions by HiGHS (scipy.optimize.linprog).
 
 Run: python subdivision.py > subdivision.json
 """
@@ -6,6 +7,7 @@ Run: python subdivision.py > subdivision.json
 import json
 
 import numpy as np
+from scipy.optimize import linprog
 from scipy.spatial import ConvexHull
 
 rng = np.random.default_rng(7)
@@ -24,16 +26,14 @@ def case(name, exponents, coefficients):
     duals = np.unique(np.round(upper[:, :d] / upper[:, d : d + 1], 8) + 0.0, axis=0)
     values = duals @ exponents.T + coefficients
     attained = values >= values.max(axis=1, keepdims=True) - 1e-7
-    # A monomial has a region iff the dual points at which it attains the maximum, with the directions in which it goes on
-    # doing so, surround a point with inner room: ask the hull of the lifted points without it.
+    # A monomial has a region iff it lies above what the others reach at its exponent: a linear program over their convex
+    # combinations, infeasible where the exponent is a vertex of the Newton polytope.
     regions = []
     for i in range(len(exponents)):
-        others = np.delete(lifted, i, axis=0)
-        if np.linalg.matrix_rank(others - others[0]) <= d:
-            regions.append(i)
-            continue
-        equations = ConvexHull(others).equations
-        if (equations @ np.append(lifted[i], 1.0)).max() > 1e-7:
+        others = np.arange(len(exponents)) != i
+        equal = np.vstack([exponents[others].T, np.ones(others.sum())])
+        best = linprog(-coefficients[others], A_eq=equal, b_eq=np.append(exponents[i], 1.0))
+        if best.status == 2 or coefficients[i] > -best.fun + 1e-9:
             regions.append(i)
     return {
         "name": name,

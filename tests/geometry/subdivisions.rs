@@ -54,7 +54,7 @@ struct Case {
 }
 
 #[test]
-fn regions_and_vertices_are_those_of_qhull() {
+fn regions_and_vertices_are_those_of_qhull_and_highs() {
     let golden: Golden = golden("subdivision.json");
     assert!(golden.cases.len() > 20);
     for case in golden.cases {
