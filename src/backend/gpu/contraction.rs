@@ -19,10 +19,24 @@
 //! tropical_eval     NAVI21  unchecked  87.4 %  1171  1024    30      8    72      8    29    168       0  12288          6
 //! tropical_eval     NAVI21  checked    11.3 %   283    32   124    118     0      0     9    184       0  12288          4
 //! tropical_eval     NAVI10  unchecked  87.4 %  1172  1024    30      8    72      8    30    168       0  12288          6
+//! max_plus_matmul   NAVI21  unchecked  91.3 %  1682  1536    29      8    72      8    29    160       0   8192          6
+//! max_plus_matmul   NAVI21  checked    16.1 %   299    48   124    118     0      0     9    168       0   8192          6
+//! max_plus_matmul   NAVI10  unchecked  91.3 %  1683  1536    29      8    72      8    30    160       0   8192          6
+//! nearest           NAVI21  unchecked  93.4 %  2193  2048    28      8    72      8    29    176       0  12288          4
+//! nearest           NAVI21  checked    20.3 %   315    64   124    118     0      0     9    184       0  12288          4
+//! nearest           NAVI10  unchecked  93.3 %  2195  2048    28      8    72      8    31    172       0  12288          4
+//! class_supports    NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    192       0  16384          4
+//! class_supports    NAVI21  checked    11.3 %   283    32   124    118     0      0     9    200       0  16384          4
+//! class_supports    NAVI10  unchecked  87.4 %  1171  1024    28      8    72      8    31    188       0  16384          4
+//! activation_patterns NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8    29    160       0  10240          6
+//! activation_patterns NAVI21  checked    11.3 %   283    32   124    118     0      0     9    168       0  10240          6
+//! affine            VEGA10  unchecked  87.7 %  1168  1024    28      7    72      8    29    156       0   8192          1
+//! max_plus_matmul   VEGA10  unchecked  91.3 %  1682  1536    30      7    72      8    29    160       0   8192          1
 //! ```
 //!
 //! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
 //! of `tropical_eval` a comparison, a selection and a maximum for each element.
+//! On VEGA10 (`--target VEGA10`) the waves of a SIMD share 256 registers a lane: above 128 there is room for one.
 
 use std::ops::Range;
 
