@@ -117,7 +117,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let convolved = backend.convolution(&images, &kernels, Some(&b), &window, 1, Activation::Relu)?;
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
-    let joined = backend.concatenate(&[&x, &layer])?;
+    // Copies of the data themselves, which nothing rounds.
+    let joined = backend.concatenate(&[&x, &images])?;
     let stepped = backend.ball_step(&x, &data("y", n, d)?, 0.5, 6.0)?;
     Ok(vec![
         backend.download(&layer)?,

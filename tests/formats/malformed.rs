@@ -155,6 +155,6 @@ fn pickles_are_not_opened_but_explained() {
         assert!(text.contains("weights_only=True"), "{text}");
     }
     let text = load(&put(&folder, "model.onnx", b"\x08")).unwrap_err().to_string();
-    assert!(text.contains("ONNX is not supported yet"), "{text}");
+    assert!(text.contains("is no ONNX model, or truncated"), "{text}");
     assert!(matches!(load(&folder.path().join("no.pt")), Err(Error::InputMissing { .. })));
 }

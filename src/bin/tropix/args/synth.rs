@@ -14,7 +14,7 @@ pub(crate) struct SynthArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) inputs: Option<u32>,
     /// Ridge of refits, in units of the mean variance of what a layer reads
-    #[arg(long, default_value_t = SynthOptions::default().ridge, value_parser = ridge)]
+    #[arg(long, default_value_t = SynthOptions::default().ridge, value_parser = ridge, allow_negative_numbers = true)]
     pub(crate) ridge: f64,
 }
 
