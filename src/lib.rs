@@ -13,6 +13,9 @@
 //!   -> network::apply -> pruned Network -> network::format -> pruned file
 //!   -> evaluate: accuracy and agreement before and after -> report
 //!
+//! network::Blocks -> pairs of a layer and its reader -> prune::structured (clusters, selection, refit), prune::synth
+//!   -> units to keep or merge, new weights -> smaller Network -> certify: bounds of the change, proved -> report
+//!
 //! head, restricted to a plane (network::slice)
 //!   -> one hidden layer: BoundaryMap -> patterns (geometry) -> BoundaryPolytope (tropical::DualSubdivision) -> report::svg
 //!   -> deeper: decision_regions, cell by cell
