@@ -5,6 +5,7 @@
 
 mod check;
 mod cpu;
+mod cuts;
 mod gpu;
 mod normal;
 mod reference;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use crate::error::Result;
 
 pub use cpu::{Cpu, HostMatrix};
+pub use cuts::ScoredLayer;
 #[doc(hidden)]
 pub use gpu::shader_modules;
 pub use gpu::{AdapterSummary, Gpu, GpuOptions, Tuning, Variant, adapters, cache_folder};
@@ -346,6 +348,24 @@ pub trait Backend: Sync {
     ///
     /// `logits`: `n x k`, `k >= 1`; `labels`: `n`, each below `k`.
     fn classify(&self, logits: &Self::Matrix, labels: Option<&Self::Indices>) -> Result<Classified<Self::Indices>>;
+
+    /// Classifies samples with a head at many cut-offs: for each entry of `cutoffs`, what [`Backend::classify`] says of
+    /// the logits of the layers, one [`Backend::affine`] after the other, with the weights that
+    /// [`Backend::threshold_mask`] leaves.
+    ///
+    /// `batches`: samples and their labels; `layers`: at least one; `cutoffs`: one cut-off per layer in each entry.
+    /// Returns a list for each entry with one result per batch.
+    ///
+    /// Cut-offs in one order leave nested sets of weights: a backend may share work between them as long as each sum
+    /// has the terms of its own cut-off and no others, so that the bound of [`Backend::affine`] holds.
+    fn classify_at(
+        &self,
+        batches: &[(Self::Matrix, Option<Self::Indices>)],
+        layers: &[ScoredLayer<'_, Self::Matrix>],
+        cutoffs: &[Vec<Cutoff>],
+    ) -> Result<Vec<Vec<Classified<Self::Indices>>>> {
+        cuts::one_by_one(self, batches, layers, cutoffs)
+    }
 
     /// Copies windows of images to rows: the unfolding under which a convolution is a product of matrices.
     ///

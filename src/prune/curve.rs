@@ -76,10 +76,9 @@ pub fn curve<B: Backend>(
     let mut pending: Vec<(f64, PendingAnswers<B>)> = Vec::with_capacity(rates.len());
     let targets: Vec<Target> = rates.iter().map(|rate| Target::Rate(*rate)).collect();
     for some in targets.chunks(ranking.rates_at_a_time()) {
-        for planned in ranking.plan_all(some)? {
-            let answers = samples.classify(backend, &ranking.pruned(&planned)?)?;
-            pending.push((ranking.rate(&planned), answers));
-        }
+        let planned = ranking.plan_all(some)?;
+        let realised = planned.iter().map(|planned| ranking.rate(planned));
+        pending.extend(realised.zip(ranking.classify_all(samples, &planned)?));
     }
     let points = pending.into_iter().map(|(rate, answers)| {
         let answers = answers.download(backend)?;

@@ -6,7 +6,7 @@ use super::options::{AlternatingOptions, Target};
 use super::{Method, path, removals, select};
 use crate::backend::{Backend, Cutoff, RowSource};
 use crate::error::{Error, Result};
-use crate::network::{DeviceHead, Head, LayerPlan, Mask, Plan, rewritten_head};
+use crate::network::{DeviceHead, Head, LayerPlan, Mask, PendingAnswers, Plan, Samples, rewritten_head};
 
 type Scores = Box<dyn RowSource + Send>;
 
@@ -213,23 +213,29 @@ impl<'a, B: Backend> Ranking<'a, B> {
         Ok((Plan { layers: layers.collect::<Result<_>>()? }, Vec::new()))
     }
 
-    /// The pruned head of one target on the device. Masks are made there from resident scores; the row protocol, whose
-    /// plan depends on the rate, sends its rewritten weights.
+    /// What the pruned head of each target says of samples; the answers stay on the device. Weights are cut there by
+    /// resident scores; the row protocol, whose plan depends on the rate, sends its rewritten weights.
     ///
     /// # Errors
     ///
     /// [`Error::Internal`] before [`Ranking::make_resident`]; what the backend returns.
-    pub fn pruned(&self, planned: &Planned) -> Result<DeviceHead<B>> {
-        match &planned.cut {
-            Cut::Rows(rows) => DeviceHead::upload(self.backend, &rewritten_head(self.head, &rows.plan)?),
-            Cut::Cutoffs(cutoffs) if self.resident.len() == cutoffs.len() => {
-                let layers = self.device.weights.iter().zip(&self.resident).zip(cutoffs);
-                let masked =
-                    layers.map(|((weights, scores), cutoff)| self.backend.threshold_mask(weights, scores, *cutoff));
-                Ok(self.device.with_weights(masked.collect::<Result<_>>()?))
+    pub fn classify_all(&self, samples: &Samples<B>, planned: &[Planned]) -> Result<Vec<PendingAnswers<B>>> {
+        let mut cutoffs = Vec::with_capacity(planned.len());
+        let mut answers = Vec::new();
+        for planned in planned {
+            match &planned.cut {
+                Cut::Rows(rows) => {
+                    let head = DeviceHead::upload(self.backend, &rewritten_head(self.head, &rows.plan)?)?;
+                    answers.push(samples.classify(self.backend, &head)?);
+                }
+                Cut::Cutoffs(of_layers) if self.resident.len() == of_layers.len() => cutoffs.push(of_layers.clone()),
+                Cut::Cutoffs(_) => return Err(Error::Internal { what: "scores are not on the device".to_owned() }),
             }
-            Cut::Cutoffs(_) => Err(Error::Internal { what: "scores are not on the device".to_owned() }),
         }
+        if cutoffs.is_empty() {
+            return Ok(answers);
+        }
+        samples.classify_at(self.backend, &self.device.scored(&self.resident), &cutoffs)
     }
 
     /// The score that decided on element `(i, j)` of a layer in a plan of this ranking, and the score at the cut.

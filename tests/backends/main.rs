@@ -30,6 +30,7 @@ mod tropical_eval;
 mod unfold;
 mod weighted_sum;
 
+mod classify_at;
 mod device;
 mod images;
 mod limits;

@@ -4,7 +4,7 @@ use std::mem;
 
 use pulp::Simd;
 
-use super::contraction::{Fold, Inner, Sum, contract, tiles};
+use super::contraction::{Fold, Inner, Sum, Tile, contract, tiles};
 use super::matrix::HostMatrix;
 use super::operand::{Columns, View};
 use crate::backend::{Activation, Transpose, check};
@@ -53,6 +53,14 @@ pub(super) fn product<I: Inner>(
     contract::<I, _>(x, y, &mut tiles);
     drop(tiles);
     Ok(out)
+}
+
+/// Stores `max(X Y^T + 1 b^T, floor)` from one tile on the calling thread, with a bias that is [`padded`].
+pub(super) fn store_rows(x: View<'_>, y: Columns<'_>, bias: &[f32], floor: f32, out: &mut [f32]) {
+    let (rows, columns) = (0..x.rows(), 0..y.count());
+    let parts = out.chunks_exact_mut(columns.len().max(1)).take(rows.len()).collect();
+    let fold = Store { rows: parts, bias, first_column: 0, floor };
+    contract::<Sum, _>(x, y, &mut [Tile { rows, columns, fold }]);
 }
 
 /// A copy of `values`, long enough that a micro-tile at any column reads whole vectors of it.

@@ -19,7 +19,7 @@ pub(super) fn classify(logits: &HostMatrix, labels: Option<&[u32]>) -> Result<Cl
 }
 
 /// The lowest class with the largest logit.
-fn class(logits: &[f32]) -> u32 {
+pub(super) fn class(logits: &[f32]) -> u32 {
     let best = logits
         .iter()
         .zip(0..)
@@ -28,7 +28,7 @@ fn class(logits: &[f32]) -> u32 {
 }
 
 /// How many classes come before `label`.
-fn rank(logits: &[f32], label: u32) -> Result<u32> {
+pub(super) fn rank(logits: &[f32], label: u32) -> Result<u32> {
     let Some(own) = logits.get(label as usize) else {
         let problem = format!("label {label} for {} classes", logits.len());
         return Err(Error::Argument { argument: "labels", problem });

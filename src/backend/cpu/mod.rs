@@ -6,6 +6,7 @@ mod ball_step;
 mod buffers;
 mod class_supports;
 mod classify;
+mod classify_at;
 mod column_sums;
 mod concatenate;
 mod contraction;
@@ -17,6 +18,7 @@ mod matrix;
 mod max_plus_matmul;
 mod narrow;
 mod nearest;
+mod nested;
 mod operand;
 mod patches;
 mod path_norms;
@@ -40,7 +42,7 @@ use pulp::Arch;
 
 use super::{
     Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
-    RowScores, RowSource, RowUpdate, Transpose, Window,
+    RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
 };
 use crate::error::Result;
 
@@ -269,5 +271,14 @@ impl Backend for Cpu {
 
     fn concatenate(&self, parts: &[&HostMatrix]) -> Result<HostMatrix> {
         concatenate::concatenate(parts)
+    }
+
+    fn classify_at(
+        &self,
+        batches: &[(HostMatrix, Option<Vec<u32>>)],
+        layers: &[ScoredLayer<'_, HostMatrix>],
+        cutoffs: &[Vec<Cutoff>],
+    ) -> Result<Vec<Vec<Classified<Vec<u32>>>>> {
+        classify_at::classify_at(self, batches, layers, cutoffs)
     }
 }

@@ -7,7 +7,7 @@ mod whole;
 
 use std::sync::Arc;
 
-use crate::backend::{Activation, Backend, RowSource};
+use crate::backend::{Activation, Backend, Classified, Cutoff, RowSource, ScoredLayer};
 use crate::error::{Error, Result};
 use crate::network::{Head, Tensor};
 
@@ -51,6 +51,18 @@ impl<B: Backend> DeviceHead<B> {
     #[must_use]
     pub fn with_weights(&self, weights: Vec<B::Matrix>) -> Self {
         Self { weights, biases: Arc::clone(&self.biases), activations: Arc::clone(&self.activations) }
+    }
+
+    /// The layers with a score for each weight, to be cut.
+    pub(crate) fn scored<'a>(&'a self, scores: &'a [B::Matrix]) -> Vec<ScoredLayer<'a, B::Matrix>> {
+        let layers = self.weights.iter().zip(scores).zip(self.biases.iter()).zip(self.activations.iter());
+        let layers = layers.map(|(((weights, scores), bias), activation)| ScoredLayer {
+            weights,
+            scores,
+            bias: bias.as_ref(),
+            activation: *activation,
+        });
+        layers.collect()
     }
 }
 
@@ -110,7 +122,7 @@ pub struct Answers {
 
 /// Answers that are still on the device.
 #[derive(Debug)]
-pub struct PendingAnswers<B: Backend>(Vec<(B::Indices, B::Indices)>);
+pub struct PendingAnswers<B: Backend>(Vec<Classified<B::Indices>>);
 
 impl<B: Backend> Samples<B> {
     /// Bytes that the widest signal of a batch may take.
@@ -139,11 +151,22 @@ impl<B: Backend> Samples<B> {
     ///
     /// What the operations of the backend return.
     pub fn classify(&self, backend: &B, network: &impl Classifier<B>) -> Result<PendingAnswers<B>> {
-        let answers = self.batches.iter().map(|(inputs, labels)| {
-            let classified = backend.classify(&network.logits(backend, inputs)?, labels.as_ref())?;
-            Ok((classified.class, classified.rank))
-        });
+        let answers = self
+            .batches
+            .iter()
+            .map(|(inputs, labels)| backend.classify(&network.logits(backend, inputs)?, labels.as_ref()));
         Ok(PendingAnswers(answers.collect::<Result<_>>()?))
+    }
+
+    /// Classifies all samples at every cut-off, see [`Backend::classify_at`].
+    pub(crate) fn classify_at(
+        &self,
+        backend: &B,
+        layers: &[ScoredLayer<'_, B::Matrix>],
+        cutoffs: &[Vec<Cutoff>],
+    ) -> Result<Vec<PendingAnswers<B>>> {
+        let answers = backend.classify_at(&self.batches, layers, cutoffs)?;
+        Ok(answers.into_iter().map(PendingAnswers).collect())
     }
 }
 
@@ -155,9 +178,9 @@ impl<B: Backend> PendingAnswers<B> {
     /// What [`Backend::download_indices`] returns.
     pub fn download(&self, backend: &B) -> Result<Answers> {
         let mut answers = Answers { classes: Vec::new(), ranks: Vec::new() };
-        for (class, rank) in &self.0 {
-            answers.classes.extend(backend.download_indices(class)?);
-            answers.ranks.extend(backend.download_indices(rank)?);
+        for classified in &self.0 {
+            answers.classes.extend(backend.download_indices(&classified.class)?);
+            answers.ranks.extend(backend.download_indices(&classified.rank)?);
         }
         Ok(answers)
     }
