@@ -82,7 +82,11 @@ fn nested_order(layers: &[ScoredLayer<'_, HostMatrix>], cutoffs: &[Vec<Cutoff>])
     if cutoffs.len() < FEWEST || sizes.into_iter().any(|size| size == 0 || size > LARGEST) {
         return Ok(None);
     }
-    let before = |a: &Cutoff, b: &Cutoff| a.score.total_cmp(&b.score).then(a.index.cmp(&b.index));
+    if cutoffs.iter().flatten().any(|cutoff| cutoff.score.is_nan()) {
+        return Ok(None);
+    }
+    // Both zeros cut alike: adding 0 makes them one.
+    let before = |a: &Cutoff, b: &Cutoff| (a.score + 0.0).total_cmp(&(b.score + 0.0)).then(a.index.cmp(&b.index));
     let mut order: Vec<usize> = (0..cutoffs.len()).collect();
     order.sort_by(|a, b| {
         let pairs = cutoffs[*a].iter().zip(&cutoffs[*b]);

@@ -69,11 +69,10 @@ impl Nested {
                 let score = |j: usize| scores.row(i)[if per_element { j } else { 0 }];
                 lives.clear();
                 lives.extend((0..d).map(|j| {
-                    let keeps = |cut: &Cutoff| {
-                        let score = score(j);
-                        score > cut.score || (score == cut.score && i * d + j >= cut.index as usize)
-                    };
-                    cutoffs.partition_point(keeps)
+                    let score = score(j);
+                    let removes =
+                        |cut: &Cutoff| score < cut.score || (score == cut.score && i * d + j < cut.index as usize);
+                    cutoffs.partition_point(|cut| !removes(cut))
                 }));
                 fill(entries, ends, weights.row(i), lives, word(i * d));
             }
