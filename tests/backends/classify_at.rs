@@ -44,7 +44,7 @@ fn any_head_answers_alike<B: Backend>(backend: &B) {
             })
             .collect();
         let bias = whole([1, m], seed, "bias");
-        let labels: Vec<u32> = (0..n).map(|i| (i % k) as u32).collect();
+        let labels: Vec<u32> = (0..n).map(|i| u32::try_from(i % k).unwrap()).collect();
         // From everything to nothing, out of order; layers keep unlike shares, and one pair of cut-offs is equal.
         let cut = |score: f32, index: u32| Cutoff { score, index };
         let cutoffs: Vec<Vec<Cutoff>> = [5, 0, 3, 9, 1, 3, 7]

@@ -164,7 +164,6 @@ impl WithSimd for Product<'_> {
 impl Product<'_> {
     /// `V` vectors of sums at a time, as many as a tile has or as registers hold.
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
     fn run<S: Simd, const V: usize>(mut self, simd: S) {
         let begins = self.stretch.after.is_none();
         for row in 0..self.nested.shape[0] {
@@ -176,9 +175,7 @@ impl Product<'_> {
                 let mut sums = [simd.splat_f32s(0.0); V];
                 if let (Some(state), false) = (&self.state, begins) {
                     let (state, _) = S::as_simd_f32s(&state[place.clone()]);
-                    for v in 0..V {
-                        sums[v] = state[v];
-                    }
+                    sums.copy_from_slice(&state[..V]);
                 }
                 for entry in entries {
                     let weight = simd.splat_f32s(entry.weight);
@@ -189,9 +186,7 @@ impl Product<'_> {
                 }
                 if let Some(state) = &mut self.state {
                     let (state, _) = S::as_mut_simd_f32s(&mut state[place.clone()]);
-                    for v in 0..V {
-                        state[v] = sums[v];
-                    }
+                    state[..V].copy_from_slice(&sums);
                 }
                 let (out, _) = S::as_mut_simd_f32s(&mut self.out[place]);
                 for v in 0..V {
