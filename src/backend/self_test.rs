@@ -112,9 +112,10 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let classified = backend.classify(&x, Some(&backend.upload_indices(&labels)?))?;
     let ranks = backend.download_indices(&classified.rank)?;
     let window = Window { stride: [2, 1], padding: [2, 1, 0, 2], ..Window::new([5, 11, 9], [4, 3]) };
-    let (images, kernels) = (data("images", n, window.length())?, data("kernels", m, 5 * window.entries())?);
+    let (images, kernels) = (data("images", n, window.length())?, data("kernels", 10, 5 * window.entries())?);
     let windows = backend.unfold(&images, &window, None)?;
-    let convolved = backend.convolution(&images, &kernels, Some(&b), &window, 1, Activation::Relu)?;
+    let convolved =
+        backend.convolution(&images, &kernels, Some(&data("shift", 1, 10)?), &window, 1, Activation::Relu)?;
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
     // Copies of the data themselves, which nothing rounds.
