@@ -1,7 +1,7 @@
 // z_nm = sum_i w_mi max(<g_i, u_n>, 0), the support functions of zonotopes whose generators differ by weights.
 //
 // One workgroup per GROUP_ROWS directions and four classes, whose sums share a vector. Each lane strides over the panels
-// of generators; the lanes' sums are added in workgroup memory, in the order of their panels. Later dispatches go on with
+// of generators; the lanes' sums are added by subgroups or in workgroup memory, in a fixed order. Later dispatches go on with
 // later generators where these do not fit into one piece or one submission.
 
 struct Params {
@@ -17,8 +17,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> y: array<Stored>;
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read_write> z: array<f32>;
 
@@ -32,16 +32,16 @@ fn inner(z: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {
 fn class_supports(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    lane: Lane,
 ) {
     let shape = params.shape;
     let row = shape.first_row + number_of(group, groups) * GROUP_ROWS;
     var sums: array<vec4<f32>, TILE_ROWS>;
 
     for (var panel = shape.first_panel; panel < shape.end_panel; panel += GROUP_PANELS) {
-        let own = panel + panel_of_lane(lane);
+        let own = panel + panel_of_lane(lane.index);
         var tile: Tile;
-        contract(&tile, shape, row + row_of_lane(lane), own, lane);
+        contract(&tile, shape, row + row_of_lane(lane.index), own, lane.index);
         if own < shape.end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 // Columns of the padding are zero and add nothing with any weight.
@@ -58,15 +58,18 @@ fn class_supports(
     }
 
     for (var r = 0u; r < TILE_ROWS; r++) {
-        lane_sums[r * LANES + lane] = sums[r];
+        let sum = sums_of_lanes(sums[r]);
+        if keeps(lane) {
+            lane_sums[r * LANES + kept_at(lane)] = sum;
+        }
     }
     workgroupBarrier();
 
-    for (var r = lane; r < GROUP_ROWS; r += LANES) {
+    for (var r = lane.index; r < GROUP_ROWS; r += LANES) {
         if row + r < shape.end_row {
             let at = (params.z_row + row + r - shape.first_row) * params.z_stride + params.class_;
             var sum = vec4<f32>();
-            for (var p = 0u; p < GROUP_PANELS; p++) {
+            for (var p = 0u; p < kept_of_row(lane); p++) {
                 sum += lane_sums[slot_of(r, p)];
             }
             for (var m = 0u; m < params.classes; m++) {

@@ -9,10 +9,12 @@
 //     const TILE_COLUMNS: u32;  columns of the register tile, a multiple of 4
 //     const LANE_ROWS: u32;     lanes along the rows
 //     const GROUP_PANELS: u32;  lanes along the panels; LANES is the product
+//     alias Stored;             a vector of four entries as operands hold them: vec4<f32>, or vec4<f16>
 //     rows_workgroup.wgsl, or rows_registers.wgsl with rows_direct.wgsl or rows_broadcast.wgsl: `contract`
+//     fold_memory.wgsl or fold_subgroups.wgsl: what lanes with the same rows do with what they folded
 // and pads the inner length of both operands to a multiple of 4 with zeros and y to whole panels. The operation supplies
-//     x: array<vec4<f32>>       row-major rows
-//     y: array<vec4<f32>>       panels [panel][inner][TILE_COLUMNS]
+//     x: array<Stored>          row-major rows
+//     y: array<Stored>          panels [panel][inner][TILE_COLUMNS]
 //     fn inner(z, x, y)         the inner operation, such as z + x y
 // and folds the finished tiles. It calls
 //     fn contract(tile, shape, row, panel, lane)
@@ -33,6 +35,20 @@ struct Shape {
     first_panel: u32, // in the piece
     end_panel: u32,   // one past the last panel, in the piece
     columns: u32,     // columns of the piece, without the padding of the last panel
+    depth: u32,       // vectors of the inner range in a panel
+    offset: u32,      // the first of them that takes part
+    share: u32,       // vectors in a share of the inner range
+    shares: u32,      // shares that workgroups take of it, of which each stores its own sums
+}
+
+// One share of the inner range. Workgroups beyond the last share repeat it; they store nothing.
+fn share_of(shape: Shape, number: u32) -> Shape {
+    let start = min(number, shape.shares - 1u) * shape.share;
+    var part = shape;
+    part.first += start;
+    part.offset += start;
+    part.inner = min(shape.share, shape.inner - start);
+    return part;
 }
 
 alias Tile = array<array<vec4<f32>, TILE_VECTORS>, TILE_ROWS>;
@@ -53,7 +69,7 @@ fn panel_of_lane(lane: u32) -> u32 {
 }
 
 // Where the lane that owns a row of the workgroup and the p-th of its panels keeps what it folded, in workgroup memory
-// in which each lane writes its row r to r * LANES + lane.
+// in which the lane at place `l` writes its row r to r * LANES + l.
 fn slot_of(row: u32, p: u32) -> u32 {
     return row % TILE_ROWS * LANES + p * LANE_ROWS + row / TILE_ROWS;
 }

@@ -1,7 +1,7 @@
 // min_j |x - y_j|^2 in direct differences, the value and the lowest j that attains it.
 //
 // One workgroup per GROUP_ROWS rows of x. Each lane strides over the panels of rows of y and keeps, for each x, the best
-// value and its index; the lanes' bests are folded in workgroup memory at the end. Later dispatches go on with later
+// value and its index; the lanes' bests are folded at the end, by subgroups or in workgroup memory. Later dispatches go on with later
 // rows of y where these do not fit into one piece or one submission.
 
 struct Params {
@@ -12,8 +12,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> y: array<Stored>;
 @group(0) @binding(3) var<storage, read_write> values: array<f32>;
 @group(0) @binding(4) var<storage, read_write> arguments: array<u32>;
 
@@ -22,6 +22,7 @@ var<workgroup> lane_arguments: array<u32, TILE_ROWS * LANES>;
 
 // There is no infinity on a device: what is not yet known has this index.
 const NONE: u32 = 0xffffffffu;
+const HIGHEST: f32 = 0x1.fffffep+127f;
 
 fn inner(z: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {
     let difference = x - y;
@@ -32,7 +33,7 @@ fn inner(z: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {
 fn nearest(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    lane: Lane,
 ) {
     let shape = params.shape;
     let row = shape.first_row + number_of(group, groups) * GROUP_ROWS;
@@ -43,9 +44,9 @@ fn nearest(
     }
 
     for (var panel = shape.first_panel; panel < shape.end_panel; panel += GROUP_PANELS) {
-        let own = panel + panel_of_lane(lane);
+        let own = panel + panel_of_lane(lane.index);
         var tile: Tile;
-        contract(&tile, shape, row + row_of_lane(lane), own, lane);
+        contract(&tile, shape, row + row_of_lane(lane.index), own, lane.index);
         if own < shape.end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 let column = own * TILE_COLUMNS + c;
@@ -61,12 +62,16 @@ fn nearest(
     }
 
     for (var r = 0u; r < TILE_ROWS; r++) {
-        lane_values[r * LANES + lane] = best[r];
-        lane_arguments[r * LANES + lane] = argument[r];
+        let value = smallest_of_lanes(select(HIGHEST, best[r], argument[r] != NONE));
+        let index = lowest_of_lanes(select(NONE, argument[r], best[r] == value));
+        if keeps(lane) {
+            lane_values[r * LANES + kept_at(lane)] = value;
+            lane_arguments[r * LANES + kept_at(lane)] = index;
+        }
     }
     workgroupBarrier();
 
-    for (var r = lane; r < GROUP_ROWS; r += LANES) {
+    for (var r = lane.index; r < GROUP_ROWS; r += LANES) {
         if row + r < shape.end_row {
             let at = params.z_row + row + r - shape.first_row;
             var value = 0.0;
@@ -75,7 +80,7 @@ fn nearest(
                 value = values[at];
                 index = arguments[at];
             }
-            for (var p = 0u; p < GROUP_PANELS; p++) {
+            for (var p = 0u; p < kept_of_row(lane); p++) {
                 let other = lane_values[slot_of(r, p)];
                 let other_index = lane_arguments[slot_of(r, p)];
                 let tie = other == value && other_index < index;

@@ -2,7 +2,9 @@
 //
 // With WIDTH = 1 a panel is one column of inner values: the row-major matrix itself, with a longer row or transposed.
 // ROW_LANES lanes own a row of the source, see grid.wgsl. A source row runs along the inner index, or, where the
-// source is stored transposed, along the columns.
+// source is stored transposed, along the columns. The host appends
+//     alias Packed;   how an entry is stored: f32 or f16
+//     const LARGEST;  the largest that it can be: larger ones saturate, as there is no infinity on a device
 
 struct Params {
     rows: u32,          // source rows to copy
@@ -18,7 +20,7 @@ struct Params {
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> values: array<f32>;
-@group(0) @binding(2) var<storage, read_write> panels: array<f32>;
+@group(0) @binding(2) var<storage, read_write> panels: array<Packed>;
 
 @compute @workgroup_size(64)
 fn pack(
@@ -35,6 +37,6 @@ fn pack(
         let along = params.along_columns == 1u;
         let column = params.column + select(place.row, j, along);
         let step = params.step + select(j, place.row, along);
-        panels[((column / WIDTH) * params.inner + step) * WIDTH + column % WIDTH] = values[source + j];
+        panels[((column / WIDTH) * params.inner + step) * WIDTH + column % WIDTH] = Packed(clamp(values[source + j], -LARGEST, LARGEST));
     }
 }

@@ -1,8 +1,8 @@
 // norms_i = ||(A_i, c_i)||,   r_i = norms_i sum_j b_ji^2 / sum_j |b_ji|.
 //
 // `norms`: ROW_LANES lanes own a row of A, see grid.wgsl; they add up strided partial sums, of vectors where rows start at
-// one, and the first of them adds those of all lanes, in order. `scores`: a lane owns a neuron and walks down its column of B, so that neighbours read
-// neighbouring words; blocks of B follow one another in later dispatches.
+// one, and then those of each other. `scores`: the lanes of a workgroup share a few columns of B, see columns.wgsl; blocks
+// of B follow one another in later dispatches.
 
 struct Norms {
     rows: u32,      // rows of A in this dispatch
@@ -28,49 +28,46 @@ struct Scores {
 @group(0) @binding(3) var<storage, read_write> norms: array<f32>;
 
 @group(0) @binding(4) var<uniform> score_params: Scores;
-@group(0) @binding(5) var<storage, read> b: array<f32>;
+@group(0) @binding(5) var<storage, read> b: array<vec4<f32>>;
 @group(0) @binding(6) var<storage, read> known_norms: array<f32>;
 @group(0) @binding(7) var<storage, read_write> sums: array<f32>;
 @group(0) @binding(8) var<storage, read_write> scores: array<f32>;
 
-var<workgroup> partial: array<f32, GROUP>;
-
 @compute @workgroup_size(64)
-fn row_norms(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let row = number_of(group, groups) * (GROUP / ROW_LANES) + lane / ROW_LANES;
+fn row_norms(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>, lane: Lane) {
+    let row = number_of(group, groups) * (GROUP / ROW_LANES) + lane.index / ROW_LANES;
     let live = row < norm_params.rows;
     var sum = 0.0;
     if live {
         let start = (norm_params.first_row + row) * norm_params.columns;
         if norm_params.columns % 4u == 0u {
-            for (var j = lane % ROW_LANES; j < norm_params.columns / 4u; j += ROW_LANES) {
+            for (var j = lane.index % ROW_LANES; j < norm_params.columns / 4u; j += ROW_LANES) {
                 let entries = a[start / 4u + j];
                 sum += dot(entries, entries);
             }
         } else {
-            for (var j = lane % ROW_LANES; j < norm_params.columns; j += ROW_LANES) {
+            for (var j = lane.index % ROW_LANES; j < norm_params.columns; j += ROW_LANES) {
                 let entry = a[(start + j) / 4u][(start + j) % 4u];
                 sum += entry * entry;
             }
         }
     }
-    partial[lane] = sum;
-    workgroupBarrier();
-    if live && lane % ROW_LANES == 0u {
+    var square = sum_of_row(sum, lane);
+    if live && lane.index % ROW_LANES == 0u {
         let neuron = norm_params.neuron + row;
-        var square = 0.0;
-        for (var l = 0u; l < ROW_LANES; l++) {
-            square += partial[lane + l];
-        }
         if norm_params.constants == 1u {
             square += constants[neuron] * constants[neuron];
         }
         norms[neuron] = sqrt(square);
     }
+}
+
+// Entries b_ji to b_j,i+3, from the place of the first.
+fn entries_of(at: u32) -> vec4<f32> {
+    if at % 4u == 0u {
+        return b[at / 4u];
+    }
+    return straddling(b[at / 4u], b[min(at / 4u + 1u, arrayLength(&b) - 1u)], at % 4u);
 }
 
 @compute @workgroup_size(64)
@@ -79,21 +76,31 @@ fn row_scores(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let i = score_params.first + number_of(group, groups) * GROUP + lane;
-    if i >= score_params.end {
+    let column = column_of_lane(number_of(group, groups), lane);
+    let first = score_params.first + column;
+    var squares = vec4<f32>();
+    var sizes = vec4<f32>();
+    if first < score_params.end {
+        for (var j = lane / COLUMN_VECTORS; j < score_params.rows; j += ROW_SHARES) {
+            let entries = entries_of(j * score_params.neurons + first);
+            squares += entries * entries;
+            sizes += abs(entries);
+        }
+    }
+    squares = sum_of_shares(squares, lane);
+    sizes = sum_of_shares(sizes, lane);
+    // One lane for each neuron.
+    let c = lane / COLUMN_VECTORS;
+    let i = first + c;
+    if c >= 4u || i >= score_params.end {
         return;
     }
-    let at = 2u * (score_params.sums_row + i - score_params.first);
-    var square = 0.0;
-    var size = 0.0;
+    let at = 2u * (score_params.sums_row + column + c);
+    var square = squares[c];
+    var size = sizes[c];
     if score_params.resume == 1u {
-        square = sums[at];
-        size = sums[at + 1u];
-    }
-    for (var j = 0u; j < score_params.rows; j++) {
-        let entry = b[j * score_params.neurons + i];
-        square += entry * entry;
-        size += abs(entry);
+        square += sums[at];
+        size += sums[at + 1u];
     }
     sums[at] = square;
     sums[at + 1u] = size;

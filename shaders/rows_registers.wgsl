@@ -8,18 +8,18 @@ fn contract(tile: ptr<function, Tile>, shape: Shape, row: u32, panel: u32, lane:
     for (var h = 0u; h < HELD; h++) {
         x_at[h] = min(row + held_row(h, lane), shape.end_row - 1u) * shape.stride + shape.first;
     }
-    var y_at = min(panel, shape.end_panel - 1u) * shape.inner * TILE_COLUMNS;
+    var y_at = (min(panel, shape.end_panel - 1u) * shape.depth + shape.offset) * TILE_COLUMNS;
     for (var k = 0u; k < shape.inner; k++) {
         var y_now: array<array<vec4<f32>, TILE_VECTORS>, 4>;
         for (var s = 0u; s < 4u; s++) {
             for (var c = 0u; c < TILE_VECTORS; c++) {
-                y_now[s][c] = y[y_at + s * TILE_VECTORS + c];
+                y_now[s][c] = vec4<f32>(y[y_at + s * TILE_VECTORS + c]);
             }
         }
         y_at += TILE_COLUMNS;
         var held: array<vec4<f32>, HELD>;
         for (var h = 0u; h < HELD; h++) {
-            held[h] = x[x_at[h] + k];
+            held[h] = vec4<f32>(x[x_at[h] + k]);
         }
         for (var r = 0u; r < TILE_ROWS; r++) {
             let x_now = row_of(&held, r);

@@ -37,7 +37,8 @@ fn contract(tile: ptr<function, Tile>, shape: Shape, row: u32, panel: u32, lane:
     for (var i = 0u; i < Y_TURNS; i++) {
         let own = (i * GROUP_LANES + lane) / (STEPS * TILE_VECTORS);
         let vector = (i * GROUP_LANES + lane) % (STEPS * TILE_VECTORS);
-        y_from[i] = min(group_panel + own, shape.end_panel - 1u) * shape.inner * TILE_COLUMNS + vector;
+        let from_panel = min(group_panel + own, shape.end_panel - 1u);
+        y_from[i] = (from_panel * shape.depth + shape.offset) * TILE_COLUMNS + vector;
         y_to[i] = vector / TILE_VECTORS * STEP_COLUMNS + own * TILE_VECTORS + vector % TILE_VECTORS;
     }
 
@@ -45,12 +46,12 @@ fn contract(tile: ptr<function, Tile>, shape: Shape, row: u32, panel: u32, lane:
         var rows: array<array<vec4<f32>, 4>, X_TURNS>;
         for (var i = 0u; i < X_TURNS; i++) {
             for (var s = 0u; s < 4u; s++) {
-                rows[i][s] = x[x_from[i][s] + k];
+                rows[i][s] = vec4<f32>(x[x_from[i][s] + k]);
             }
         }
         var columns: array<vec4<f32>, Y_TURNS>;
         for (var i = 0u; i < Y_TURNS; i++) {
-            columns[i] = y[y_from[i] + k * TILE_COLUMNS];
+            columns[i] = vec4<f32>(y[y_from[i] + k * TILE_COLUMNS]);
         }
         // The lanes have read what is about to be replaced.
         workgroupBarrier();

@@ -1,7 +1,7 @@
 // h(u) = <shift, u> + sum_i max(<g_i, u>, 0), the support function of a zonotope.
 //
 // One workgroup per GROUP_ROWS directions and slice of generators. Each lane strides over the panels of the slice and
-// adds up their rectified products; the lanes' sums are added in workgroup memory, in the order of the lanes. Where
+// adds up their rectified products; the lanes' sums are added by subgroups or in workgroup memory, in a fixed order. Where
 // there are several slices, a lane per direction adds their sums, in order. Later dispatches go on with later generators
 // where these do not fit into one piece or one submission.
 
@@ -15,8 +15,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> y: array<Stored>;
 @group(0) @binding(3) var<storage, read> shift: array<f32>;
 @group(0) @binding(4) var<storage, read> slice_sums: array<f32>; // [direction][slice]
 @group(0) @binding(5) var<storage, read_write> h: array<f32>;
@@ -31,7 +31,7 @@ fn inner(z: vec4<f32>, x: f32, y: vec4<f32>) -> vec4<f32> {
 fn support_function(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    lane: Lane,
 ) {
     let shape = params.shape;
     let tiles = (shape.end_row - shape.first_row + GROUP_ROWS - 1u) / GROUP_ROWS;
@@ -43,9 +43,9 @@ fn support_function(
     var sums: array<f32, TILE_ROWS>;
 
     for (var panel = first_panel; panel < end_panel; panel += GROUP_PANELS) {
-        let own = panel + panel_of_lane(lane);
+        let own = panel + panel_of_lane(lane.index);
         var tile: Tile;
-        contract(&tile, shape, row + row_of_lane(lane), own, lane);
+        contract(&tile, shape, row + row_of_lane(lane.index), own, lane.index);
         // The columns of the padding are zero and add nothing; a panel beyond the last belongs to another lane.
         let counts = select(0.0, 1.0, own < end_panel);
         for (var r = 0u; r < TILE_ROWS; r++) {
@@ -58,24 +58,27 @@ fn support_function(
     }
 
     for (var r = 0u; r < TILE_ROWS; r++) {
-        lane_sums[r * LANES + lane] = sums[r];
+        let sum = sum_of_lanes(sums[r]);
+        if keeps(lane) {
+            lane_sums[r * LANES + kept_at(lane)] = sum;
+        }
     }
     workgroupBarrier();
 
-    for (var r = lane; r < GROUP_ROWS; r += LANES) {
+    for (var r = lane.index; r < GROUP_ROWS; r += LANES) {
         // A grid that is folded has groups beyond the last slice.
         if row + r < shape.end_row && slice < params.slices {
             let at = (params.z_row + row + r - shape.first_row) * params.slices + slice;
             var sum = 0.0;
             if slice == 0u {
                 for (var j = 0u; j < params.shift; j++) {
-                    sum += shift[j] * x[(row + r) * shape.stride + j / 4u][j % 4u];
+                    sum += shift[j] * vec4<f32>(x[(row + r) * shape.stride + j / 4u])[j % 4u];
                 }
             }
             if params.resume == 1u {
                 sum += h[at];
             }
-            for (var p = 0u; p < GROUP_PANELS; p++) {
+            for (var p = 0u; p < kept_of_row(lane); p++) {
                 sum += lane_sums[slot_of(r, p)];
             }
             h[at] = sum;

@@ -1,7 +1,7 @@
 // f(x) = max_i c_i + <a_i, x>, the value and the lowest i that attains it.
 //
 // One workgroup per GROUP_ROWS points and slice of monomials. Each lane strides over the panels of the slice and keeps,
-// for each of its points, the best value and its index; the lanes' bests are folded in workgroup memory at the end.
+// for each of its points, the best value and its index; the lanes' bests are folded at the end, by subgroups or in workgroup memory.
 // Where there are several slices, a lane per point folds theirs. Later dispatches go on with later monomials where these
 // do not fit into one piece or one submission.
 
@@ -15,8 +15,8 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> y: array<vec4<f32>>;
+@group(0) @binding(1) var<storage, read> x: array<Stored>;
+@group(0) @binding(2) var<storage, read> y: array<Stored>;
 @group(0) @binding(3) var<storage, read> coefficients: array<f32>;
 @group(0) @binding(4) var<storage, read> slice_values: array<f32>;    // [point][slice]
 @group(0) @binding(5) var<storage, read> slice_arguments: array<u32>; // [point][slice]
@@ -52,7 +52,7 @@ fn better(one: Best, other: Best) -> Best {
 fn tropical_eval(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    lane: Lane,
 ) {
     let shape = params.shape;
     let tiles = (shape.end_row - shape.first_row + GROUP_ROWS - 1u) / GROUP_ROWS;
@@ -63,7 +63,7 @@ fn tropical_eval(
     let end_panel = min(first_panel + params.slice, shape.end_panel);
     var best: array<f32, TILE_ROWS>;
     var argument: array<u32, TILE_ROWS>;
-    let first_own = first_panel + panel_of_lane(lane);
+    let first_own = first_panel + panel_of_lane(lane.index);
     for (var r = 0u; r < TILE_ROWS; r++) {
         // Should no value lie above the lowest, the first monomial of the lane attains it.
         best[r] = LOWEST;
@@ -71,7 +71,7 @@ fn tropical_eval(
     }
 
     for (var panel = first_panel; panel < end_panel; panel += GROUP_PANELS) {
-        let own = panel + panel_of_lane(lane);
+        let own = panel + panel_of_lane(lane.index);
         var tile: Tile;
         for (var c = 0u; c < TILE_COLUMNS; c++) {
             let column = own * TILE_COLUMNS + c;
@@ -81,7 +81,7 @@ fn tropical_eval(
                 tile[r][c / 4u][c % 4u] = coefficient;
             }
         }
-        contract(&tile, shape, row + row_of_lane(lane), own, lane);
+        contract(&tile, shape, row + row_of_lane(lane.index), own, lane.index);
         if own < end_panel {
             for (var c = 0u; c < TILE_COLUMNS; c++) {
                 let monomial = params.first + own * TILE_COLUMNS + c;
@@ -95,12 +95,16 @@ fn tropical_eval(
     }
 
     for (var r = 0u; r < TILE_ROWS; r++) {
-        lane_values[r * LANES + lane] = best[r];
-        lane_arguments[r * LANES + lane] = argument[r];
+        let value = largest_of_lanes(best[r]);
+        let index = lowest_of_lanes(select(NONE, argument[r], best[r] == value));
+        if keeps(lane) {
+            lane_values[r * LANES + kept_at(lane)] = value;
+            lane_arguments[r * LANES + kept_at(lane)] = index;
+        }
     }
     workgroupBarrier();
 
-    for (var r = lane; r < GROUP_ROWS; r += LANES) {
+    for (var r = lane.index; r < GROUP_ROWS; r += LANES) {
         // A grid that is folded has groups beyond the last slice.
         if row + r < shape.end_row && slice < params.slices {
             let at = (params.z_row + row + r - shape.first_row) * params.slices + slice;
@@ -108,7 +112,7 @@ fn tropical_eval(
             if params.resume == 1u {
                 found = Best(values[at], arguments[at]);
             }
-            for (var p = 0u; p < GROUP_PANELS; p++) {
+            for (var p = 0u; p < kept_of_row(lane); p++) {
                 let slot = slot_of(r, p);
                 found = better(found, Best(lane_values[slot], lane_arguments[slot]));
             }

@@ -8,8 +8,19 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 6] =
-    ["contraction", "grid", "rows_broadcast", "rows_direct", "rows_registers", "rows_workgroup"];
+const LIBRARIES: [&str; 11] = [
+    "columns",
+    "contraction",
+    "fold_memory",
+    "fold_subgroups",
+    "grid",
+    "reduce_memory",
+    "reduce_subgroups",
+    "rows_broadcast",
+    "rows_direct",
+    "rows_registers",
+    "rows_workgroup",
+];
 /// Shader files with a kernel that operations use, but that is none itself.
 const HELPERS: [&str; 2] = ["pack", "convolution_grouped"];
 
@@ -35,7 +46,8 @@ fn every_shader_is_valid_as_the_host_composes_it() {
         let stem = format!("{stem} {variant}");
         let module =
             naga::front::wgsl::parse_str(text).unwrap_or_else(|error| panic!("{stem}: {}", error.emit_to_string(text)));
-        let mut validator = Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP);
+        let mut validator =
+            Validator::new(ValidationFlags::all(), Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16);
         let info = validator.validate(&module).unwrap_or_else(|error| panic!("{stem}: {}", error.emit_to_string(text)));
         assert!(!module.entry_points.is_empty(), "{stem} has no entry point");
         for (handle, variable) in module.global_variables.iter().filter(|(_, variable)| variable.binding.is_some()) {
@@ -73,14 +85,16 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         "matrix",
         "pack",
         "pool",
+        "shares",
         "tile",
+        "trace",
         "tuning",
         "transfer",
     ];
     assert_eq!(operations(), stems("src/backend/gpu", &infrastructure));
     assert_eq!(
         operations(),
-        stems("tests/backends", &["main", "harness", "tolerance", "classify_at", "device", "limits", "images"])
+        stems("tests/backends", &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "images"])
     );
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {
         let cpu = stems("src/backend/cpu", &["mod"]);

@@ -22,7 +22,9 @@ pub use cpu::{Cpu, HostMatrix};
 pub use cuts::ScoredLayer;
 #[doc(hidden)]
 pub use gpu::shader_modules;
-pub use gpu::{AdapterSummary, Gpu, GpuOptions, Tuning, Variant, adapters, cache_folder};
+pub use gpu::{
+    AdapterSummary, DeviceSpan, DeviceTrace, Gpu, GpuOptions, StartUp, Tuning, Variant, adapters, cache_folder,
+};
 pub use reference::Reference;
 pub(crate) use rows::vectorised;
 pub use rows::{RowSource, SharedValues};

@@ -15,6 +15,8 @@ use crate::prune::{Observer, Timing};
 
 /// Relative deviation within which two check values are equal: each is a mean of f32 results that round differently.
 const CHECK_TOLERANCE: f64 = 1e-4;
+/// The same where operands are rounded to f16.
+const F16_TOLERANCE: f64 = 1e-2;
 
 /// Entries that the read of main memory passes over: 256 MiB, beyond the caches of all but server packages.
 const READ_ENTRIES: usize = 64 << 20;
@@ -72,7 +74,8 @@ fn one(
     let check = host.measured.check;
     let equal = |device: &Side| {
         let other = device.measured.check;
-        (check - other).abs() <= CHECK_TOLERANCE * check.abs().max(other.abs())
+        let tolerance = if options.f16 { F16_TOLERANCE } else { CHECK_TOLERANCE };
+        (check - other).abs() <= tolerance * check.abs().max(other.abs())
     };
     Ok(WorkloadReport {
         id: workload.id,

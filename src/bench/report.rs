@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::measure::Stats;
 use super::scaling::Growth;
 use super::workload::Unit;
-use crate::backend::Device;
+use crate::backend::{Device, StartUp};
 use crate::prune::Timing;
 use crate::report::{Heading, Memory};
 
@@ -18,6 +18,8 @@ pub struct BenchOptions {
     pub divisor: usize,
     /// Seed of the data.
     pub seed: u64,
+    /// Whether the adapter stores operands in f16.
+    pub f16: bool,
     /// Whether to look for the size from which the adapter is faster.
     pub crossover: bool,
 }
@@ -122,6 +124,8 @@ pub struct BenchReport {
     pub cpu: Device,
     /// The adapter.
     pub gpu: Option<Device>,
+    /// What it took to get the adapter ready, pipelines of the workloads included.
+    pub start_up: Option<StartUp>,
     /// Threads of the host.
     pub threads: usize,
     /// Settings.

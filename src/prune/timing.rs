@@ -55,6 +55,12 @@ impl Timing {
         self.spans.push(Span { name: name.to_owned(), start, end });
     }
 
+    /// Seconds from the beginning of the run to a moment; 0 for an earlier one.
+    #[must_use]
+    pub fn seconds_at(&self, moment: Instant) -> f64 {
+        moment.saturating_duration_since(self.origin).as_secs_f64()
+    }
+
     /// Phases and their seconds.
     pub fn phases(&self) -> impl Iterator<Item = (&str, f64)> {
         self.totals.iter().map(|(name, seconds)| (name.as_str(), *seconds))

@@ -38,6 +38,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
 
 fn long_sums_agree<B: Backend>(backend: &B) {
     agree(backend, [3, 5, 1021], 1);
+    agree(backend, [2, 70, 1020], 2);
     agree(backend, [18, 33, 1024], 2);
 }
 

@@ -67,6 +67,11 @@ macro_rules! on_fast_backends {
         fn gpu_with_direct_loads() {
             super::$check(harness::gpu_with_direct_loads())
         }
+        #[test]
+        #[cfg_attr(no_adapter, ignore = "needs an adapter")]
+        fn gpu_without_subgroups() {
+            super::$check(harness::gpu_without_subgroups())
+        }
     };
 }
 
@@ -118,6 +123,17 @@ pub(crate) fn gpu_as_in_hardware_with_checks() -> &'static Gpu {
 pub(crate) fn gpu_with_direct_loads() -> &'static Gpu {
     static BACKEND: OnceLock<Gpu> = OnceLock::new();
     BACKEND.get_or_init(|| open(GpuOptions { variant: Some(Variant::Direct), ..GpuOptions::default() }))
+}
+
+/// An adapter as if it had no subgroups.
+pub(crate) fn gpu_without_subgroups() -> &'static Gpu {
+    static BACKEND: OnceLock<Gpu> = OnceLock::new();
+    BACKEND.get_or_init(|| open(GpuOptions { no_subgroups: true, ..GpuOptions::default() }))
+}
+
+/// An adapter whose contractions store their operands in f16.
+pub(crate) fn gpu_in_half(variant: Option<Variant>, max_binding: Option<u64>) -> Gpu {
+    open(GpuOptions { half: true, variant, max_binding, ..GpuOptions::default() })
 }
 
 fn open(options: GpuOptions) -> Gpu {

@@ -32,5 +32,6 @@ mod weighted_sum;
 
 mod classify_at;
 mod device;
+mod half;
 mod images;
 mod limits;

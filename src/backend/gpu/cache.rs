@@ -34,6 +34,8 @@ fn folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
 pub(super) struct Pipelines {
     pub(super) cache: wgpu::PipelineCache,
     path: PathBuf,
+    /// Whether pipelines of an earlier run were read.
+    pub(super) warm: bool,
     /// Whether pipelines were compiled since the file was read or written.
     grown: AtomicBool,
 }
@@ -58,7 +60,7 @@ impl Pipelines {
         // SAFETY: the data come from `PipelineCache::get_data`: `verified` has found the checksum that `save` wrote with
         // them, and wgpu compares adapter and driver with those that made them.
         let cache = unsafe { device.create_pipeline_cache(&descriptor) };
-        Some(Self { cache, path, grown: AtomicBool::new(false) })
+        Some(Self { cache, path, warm: data.is_some(), grown: AtomicBool::new(false) })
     }
 
     /// Notes that a pipeline was compiled.

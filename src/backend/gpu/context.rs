@@ -10,6 +10,7 @@ use super::cache::Pipelines;
 use super::kernel::{Kernel, KernelKey};
 use super::pool::{Buffer, Pool, Use};
 use super::tile::Variants;
+use super::trace::Profiler;
 use super::tuning::Tuning;
 use crate::error::{Error, Result};
 
@@ -39,6 +40,10 @@ pub(super) struct Context {
     pub(super) max_groups: u32,
     /// Which variants of the contraction run here.
     pub(super) variants: Variants,
+    /// Whether kernels reduce by subgroups.
+    pub(super) subgroups: bool,
+    /// Whether contractions store their operands in f16.
+    pub(super) half: bool,
     /// Workgroups that keep the adapter busy.
     pub(super) groups: usize,
     /// Whether all shaders run with the checks of wgpu.
@@ -48,6 +53,10 @@ pub(super) struct Context {
     /// Elements that one submission reads, for the same reason.
     pub(super) traffic: u64,
     pub(super) kernels: Mutex<HashMap<KernelKey, Arc<Kernel>>>,
+    /// Pipelines that were compiled, and the time that it took.
+    pub(super) compiled: Mutex<(usize, Duration)>,
+    /// The clock of the device, if somebody wants to see it.
+    pub(super) profiler: Option<Profiler>,
     /// Pipelines of earlier runs.
     pub(super) pipelines: Option<Pipelines>,
     empty: Buffer,
@@ -67,10 +76,17 @@ impl Context {
             }
             max_binding = max_binding.min(artificial);
         }
+        if options.half && !adapter.features().contains(wgpu::Features::SHADER_F16) {
+            let problem = format!("`{}` has no `shader-f16`", summary.name);
+            return Err(Error::Argument { argument: "half", problem });
+        }
+        let mut wanted = wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE;
+        wanted.set(wgpu::Features::SHADER_F16, options.half);
+        wanted.set(wgpu::Features::TIMESTAMP_QUERY, options.trace.is_some());
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("tropix"),
             required_limits: limits.clone(),
-            required_features: adapter.features() & (wgpu::Features::SUBGROUP | wgpu::Features::PIPELINE_CACHE),
+            required_features: adapter.features() & wanted,
             // The pool keeps what is used again; large reserves below it would only cost memory.
             memory_hints: wgpu::MemoryHints::MemoryUsage,
             ..Default::default()
@@ -102,11 +118,19 @@ impl Context {
         let pool = Pool::new(device.clone());
         let info = adapter.get_info();
         let fixed = info.subgroup_min_size == info.subgroup_max_size;
-        let subgroups = device.features().contains(wgpu::Features::SUBGROUP);
+        let subgroups = device.features().contains(wgpu::Features::SUBGROUP) && !options.no_subgroups;
         let subgroup = (subgroups && fixed).then_some(info.subgroup_min_size);
         let tuning = options.cache.as_deref().and_then(|folder| Tuning::load(folder, &summary));
         let variants = Variants::new(options.variant, tuning, summary.software, subgroup)?;
+        let profiler = match &options.trace {
+            Some(trace) => Profiler::new(&device, &queue, trace.clone())?,
+            None => None,
+        };
         Ok(Self {
+            subgroups,
+            half: options.half,
+            compiled: Mutex::default(),
+            profiler,
             empty: pool.take(Use::Storage, 16),
             pool,
             pipelines: Pipelines::open(&device, &info, options.cache.as_deref()),
@@ -188,6 +212,17 @@ impl Context {
                 self.health("wait")?;
                 Err(Error::DeviceLost { reason: error.to_string() })
             }
+        }
+    }
+}
+
+impl Drop for Context {
+    /// What the device did is known when everything that it was asked for is done.
+    fn drop(&mut self) {
+        if let Some(profiler) = &self.profiler
+            && let Err(error) = profiler.finish(&self.device, &self.queue)
+        {
+            tracing::warn!(%error, "no timestamps of the device");
         }
     }
 }

@@ -66,7 +66,26 @@ pub(super) struct Shape {
     first_panel: u32,
     end_panel: u32,
     columns: u32,
+    depth: u32,
+    offset: u32,
+    share: u32,
+    shares: u32,
 }
+
+impl Shape {
+    /// Shares of the inner range, each with sums of its own.
+    pub(super) fn shares(&self) -> u32 {
+        self.shares
+    }
+
+    /// Columns of the piece.
+    pub(super) fn columns(&self) -> u32 {
+        self.columns
+    }
+}
+
+/// Vectors of the inner range for which a share of its own pays.
+const SHARE: usize = 64;
 
 /// The right operand of a contraction, packed.
 #[derive(Debug)]
@@ -83,10 +102,19 @@ pub(super) struct Panels {
 pub(super) enum Fold {
     /// Each tile is stored: the inner range may be cut.
     Store,
+    /// The same, where the operation also adds up shares of the inner range that workgroups take.
+    Shares,
     /// All columns fold into one value for each row, which takes whole sums: the inner range is not cut.
     Columns,
     /// The same, where the operation also folds slices of the columns that workgroups share.
     Slices,
+}
+
+impl Fold {
+    /// Whether each tile is stored.
+    fn stores(self) -> bool {
+        matches!(self, Self::Store | Self::Shares)
+    }
 }
 
 /// How the workgroups of one dispatch share the columns of a row.
@@ -139,17 +167,18 @@ impl Contraction<'_> {
         let [n, d] = turned(self.x.0.shape(), self.x.1);
         let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
         let (mut tile, inner) = Tile::new(context, n, m, d)?;
-        if self.fold != Fold::Store && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
+        if !self.fold.stores() && inner as u64 * 4 * u64::from(tile.columns) > context.max_binding {
             tile.columns = 4;
         }
         let copy;
-        let x = if self.x.1 == Transpose::No && inner == d {
+        let x = if self.x.1 == Transpose::No && inner == d && !context.half {
             self.x.0
         } else {
             copy = pack::rows(context, self.operation, self.x.0, self.x.1, inner)?;
             &copy
         };
-        let mut visit = |rectangle: &Rectangle, y: &Buffer| self.visit(context, tile, x, rectangle, y, &mut dispatch);
+        let mut visit =
+            |rectangle: &Rectangle, y: &Buffer| self.visit(context, tile, (x, inner), rectangle, y, &mut dispatch);
         let rectangles = self.rectangles(context, tile, m, inner)?;
         let (source, transpose) = self.y;
         if rectangles.iter().map(Rectangle::bytes).sum::<u64>() <= KEPT {
@@ -180,7 +209,7 @@ impl Contraction<'_> {
         let limit = usize::try_from(context.max_binding).unwrap_or(usize::MAX) / 4;
         let vectors = tile.staged as usize * 4;
         let most = (limit / width / vectors * vectors).max(vectors);
-        if inner > most && self.fold != Fold::Store {
+        if inner > most && !self.fold.stores() {
             let bytes = inner as u64 * 4 * width as u64;
             return Err(Error::TooLarge { operation: self.operation, bytes, limit: context.max_binding });
         }
@@ -188,7 +217,12 @@ impl Contraction<'_> {
         let mut found = Vec::new();
         for across in parts(0..m, &[columns], m) {
             for along in parts(0..inner, &[most], inner) {
-                found.push(Rectangle { columns: across.clone(), inner: along, width: tile.columns });
+                found.push(Rectangle {
+                    columns: across.clone(),
+                    inner: along,
+                    width: tile.columns,
+                    half: context.half,
+                });
             }
         }
         Ok(found)
@@ -205,12 +239,12 @@ impl Contraction<'_> {
         &self,
         context: &Context,
         tile: Tile,
-        x: &Matrix,
+        (x, stride): (&Matrix, usize),
         rectangle: &Rectangle,
         y: &Buffer,
         dispatch: &mut impl FnMut(&Tile, &Step<'_>) -> Result<()>,
     ) -> Result<()> {
-        let [n, stride] = x.shape();
+        let n = x.blocks.rows;
         let m = turned(self.y.0.shape(), self.y.1)[0].max(1);
         let (height, width, across) = (tile.group_rows(), tile.columns as usize, tile.group_panels());
         let work = usize::try_from(context.work).unwrap_or(usize::MAX);
@@ -223,12 +257,20 @@ impl Contraction<'_> {
             for run in parts(0..panels, &[panels], most_panels.max(across)) {
                 let tiles = rows.len().div_ceil(height) as u64;
                 let slices = self.slices(context, tile, rows.len(), run.len())?;
+                let mut share = length / 4;
                 let (begins, ends, groups) = match self.fold {
-                    Fold::Store => (
-                        rectangle.inner.start == 0,
-                        rectangle.inner.end == stride,
-                        tiles * run.len().div_ceil(across) as u64,
-                    ),
+                    Fold::Store | Fold::Shares => {
+                        let groups = tiles * run.len().div_ceil(across) as u64;
+                        let entries = rows.len() * rectangle.columns.len();
+                        if self.fold == Fold::Shares && run.len() == panels {
+                            share = share_of(context, tile, groups, length / 4, entries);
+                        }
+                        (
+                            rectangle.inner.start == 0,
+                            rectangle.inner.end == stride,
+                            groups * (length / 4).div_ceil(share) as u64,
+                        )
+                    }
                     Fold::Columns | Fold::Slices => (
                         rectangle.columns.start == 0 && run.start == 0,
                         rectangle.columns.end == m && run.end == panels,
@@ -244,6 +286,10 @@ impl Contraction<'_> {
                     first_panel: word(run.start)?,
                     end_panel: word(run.end)?,
                     columns: word(rectangle.columns.len())?,
+                    depth: word(length / 4)?,
+                    offset: 0,
+                    share: word(share)?,
+                    shares: word((length / 4).div_ceil(share))?,
                 };
                 let first_column = rectangle.columns.start;
                 let rows = rows.clone();
@@ -262,4 +308,12 @@ impl Contraction<'_> {
         let panels_of_slice = runs.div_ceil(most) * tile.group_panels();
         Ok(Slices { panels: word(panels_of_slice)?, count: word(panels.div_ceil(panels_of_slice))? })
     }
+}
+
+/// Vectors of the inner range that a workgroup takes, fewer than all where the tiles alone do not keep the adapter busy.
+fn share_of(context: &Context, tile: Tile, groups: u64, vectors: usize, entries: usize) -> usize {
+    let room = usize::try_from(context.max_binding).unwrap_or(usize::MAX) / 4 / entries.max(1);
+    let idle = context.groups / usize::try_from(groups).unwrap_or(usize::MAX).max(1);
+    let shares = idle.min(room).min(vectors / SHARE).max(1);
+    vectors.div_ceil(shares).next_multiple_of(tile.staged as usize)
 }

@@ -36,6 +36,17 @@ impl Grid {
         Constants { overrides: vec![("ROW_LANES", self.lanes)], ..Constants::default() }
     }
 
+    /// The values that a kernel is compiled with whose lanes add up what they found.
+    pub(super) fn reduction(self, subgroups: bool) -> Constants {
+        let mut constants = self.constants();
+        constants.libraries.push(if subgroups {
+            include_str!("../../../shaders/reduce_subgroups.wgsl")
+        } else {
+            include_str!("../../../shaders/reduce_memory.wgsl")
+        });
+        constants
+    }
+
     /// Workgroups for kernels that give each row as many workgroups as it has segments.
     pub(super) fn groups(self, rows: usize) -> u64 {
         self.reductions(rows) * self.columns.div_ceil(SEGMENT) as u64
@@ -45,6 +56,14 @@ impl Grid {
     pub(super) fn reductions(self, rows: usize) -> u64 {
         rows.div_ceil(GROUP / self.lanes as usize) as u64
     }
+}
+
+/// Columns that a workgroup owns, the host's side of `shaders/columns.wgsl`.
+pub(super) const COLUMNS: usize = 32;
+
+/// Workgroups for kernels that go down columns.
+pub(super) fn columns(columns: usize) -> u64 {
+    columns.div_ceil(COLUMNS) as u64
 }
 
 /// Workgroups for kernels in which a lane owns an item.

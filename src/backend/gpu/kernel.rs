@@ -4,6 +4,7 @@
 //! every launch against them.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use naga::valid::{Capabilities, GlobalUse, ValidationFlags, Validator};
 use naga::{AddressSpace, ScalarKind, StorageAccess, TypeInner};
@@ -31,8 +32,22 @@ pub(super) struct Constants {
     pub(super) consts: Vec<(&'static str, u32)>,
     /// Values of `override`s: sizes of workgroups.
     pub(super) overrides: Vec<(&'static str, u32)>,
-    /// A library that is chosen for the adapter.
-    pub(super) library: &'static str,
+    /// Libraries that are chosen for the adapter.
+    pub(super) libraries: Vec<&'static str>,
+    /// Whether the module uses f16.
+    pub(super) half: bool,
+}
+
+impl Constants {
+    /// How `shaders/pack.wgsl` stores entries.
+    pub(super) fn store_packed(&mut self, half: bool) {
+        self.half = half;
+        self.libraries.push(if half {
+            "alias Packed = f16; const LARGEST: f32 = 65504.0;"
+        } else {
+            "alias Packed = f32; const LARGEST: f32 = 0x1.fffffep+127f;"
+        });
+    }
 }
 
 /// What a kernel is cached by.
@@ -61,6 +76,7 @@ pub(super) struct Binding {
 #[derive(Debug)]
 pub(super) struct Kernel {
     pub(super) stem: &'static str,
+    pub(super) entry: &'static str,
     pub(super) bindings: Vec<Binding>,
     pub(super) layout: wgpu::BindGroupLayout,
     pub(super) pipeline: wgpu::ComputePipeline,
@@ -82,7 +98,9 @@ impl Context {
 impl Source {
     /// The module with its `const` lines.
     pub(super) fn module(&self, constants: &Constants) -> String {
-        let mut text = format!("{}\n{}", self.wgsl, constants.library);
+        // On the kernel's first line, a comment: diagnostics keep its line numbers.
+        let enable = if constants.half { "enable f16; " } else { "" };
+        let mut text = format!("{enable}{}\n{}", self.wgsl, constants.libraries.join("\n"));
         for (name, value) in &constants.consts {
             text.push_str(&format!("\nconst {name}: u32 = {value}u;"));
         }
@@ -96,6 +114,7 @@ impl Source {
 
 impl Kernel {
     fn new(context: &Context, source: &Source, constants: &Constants) -> Result<Self> {
+        let begun = Instant::now();
         let text = source.module(constants);
         let bindings = reflect(source, &text)?;
         let device = &context.device;
@@ -124,7 +143,10 @@ impl Kernel {
         if let Some(pipelines) = &context.pipelines {
             pipelines.grow();
         }
-        Ok(Self { stem: source.stem, bindings, layout, pipeline })
+        let mut compiled = lock(&context.compiled);
+        *compiled = (compiled.0 + 1, compiled.1 + begun.elapsed());
+        drop(compiled);
+        Ok(Self { stem: source.stem, entry: source.entry, bindings, layout, pipeline })
     }
 }
 
@@ -166,9 +188,12 @@ impl Binding {
 fn reflect(source: &Source, text: &str) -> Result<Vec<Binding>> {
     let wrong = |diagnostic: String| Error::Shader { kernel: source.stem, diagnostic };
     let module = naga::front::wgsl::parse_str(text).map_err(|error| wrong(error.emit_to_string(text)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::default() | Capabilities::SUBGROUP)
-        .validate(&module)
-        .map_err(|error| wrong(error.emit_to_string(text)))?;
+    let info = Validator::new(
+        ValidationFlags::all(),
+        Capabilities::default() | Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16,
+    )
+    .validate(&module)
+    .map_err(|error| wrong(error.emit_to_string(text)))?;
     let entry = module
         .entry_points
         .iter()

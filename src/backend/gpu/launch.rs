@@ -100,7 +100,7 @@ impl<'a> Launch<'a> {
         let grid = fold(groups, self.context.max_groups)
             .ok_or_else(|| Error::Internal { what: format!("`{}` with {groups} workgroups", kernel.stem) })?;
         let context = self.context;
-        let commands = context.scoped(kernel.stem, || {
+        let encode = |timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>| {
             let buffers = self.params.iter().chain(self.bound.iter().copied());
             let entries: Vec<_> = kernel
                 .bindings
@@ -117,15 +117,25 @@ impl<'a> Launch<'a> {
                 entries: &entries,
             });
             let mut encoder = context.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+            let descriptor = wgpu::ComputePassDescriptor { timestamp_writes, ..Default::default() };
+            let mut pass = encoder.begin_compute_pass(&descriptor);
             pass.set_pipeline(&kernel.pipeline);
             pass.set_bind_group(0, &bind_group, &[]);
             pass.dispatch_workgroups(grid[0], grid[1], grid[2]);
             drop(pass);
             encoder.finish()
-        })?;
+        };
         // The parameters go back to the pool after the submission, so that the next user's write comes after it.
-        context.submit(Some(commands)).map(drop)
+        let submit = |timestamp_writes: Option<wgpu::ComputePassTimestampWrites<'_>>| {
+            let commands = context.scoped(kernel.stem, || encode(timestamp_writes))?;
+            context.submit(Some(commands)).map(drop)
+        };
+        match &context.profiler {
+            Some(profiler) => {
+                profiler.timed(&context.device, &context.queue, kernel.entry, |writes| submit(Some(writes)))
+            }
+            None => submit(None),
+        }
     }
 }
 
@@ -167,11 +177,11 @@ mod tests {
         let (_, tile) = tile::samples().next().ok_or(Error::Internal { what: "no tile".to_owned() })?;
         let kernel = context.kernel(&matmul::SOURCE, tile.constants())?;
         let (x, mut z) = (context.storage("test", 64)?, context.storage("test", 64)?);
-        let words = [0_u32; 12];
+        let words = [0_u32; 17];
         let message = |outcome: Result<(), Error>| outcome.err().map(|error| error.to_string()).unwrap_or_default();
         let launch = || context.launch(&kernel);
         for (problem, found) in [
-            ("`params` is declared as Uniform(48) but given Uniform(4)", launch().params(&0_u32).dispatch(1)),
+            ("`params` is declared as Uniform(68) but given Uniform(4)", launch().params(&0_u32).dispatch(1)),
             (
                 "`y` is declared as Read(Float) but given Read(Uint)",
                 launch().params(&words).read(&x).read_words(&x).dispatch(1),

@@ -6,6 +6,7 @@ use super::context::Context;
 use super::contraction::{Contraction, Fold, Shape};
 use super::kernel::Source;
 use super::matrix::{Matrix, word};
+use super::shares::{self, Finish, Place};
 use crate::backend::{Transpose, check};
 use crate::error::Result;
 
@@ -23,6 +24,7 @@ struct Params {
     z_row: u32,
     z_column: u32,
     z_stride: u32,
+    z_share: u32,
     resume: u32,
 }
 
@@ -44,20 +46,25 @@ pub(super) fn matmul(
         operation: "matmul",
         x: (a, transpose_a),
         y: (b, across),
-        fold: Fold::Store,
+        fold: Fold::Shares,
         step: z.blocks.step,
     };
     contraction.run(context, |tile, step| {
         let (out, z_row) = z.blocks.locate_mut(step.rows.start)?;
-        let params = Params {
-            shape: step.shape,
-            z_row,
-            z_column: word(step.first_column)?,
-            z_stride: word(m)?,
-            resume: u32::from(!step.begins),
-        };
-        let kernel = context.kernel(&SOURCE, tile.constants())?;
-        context.launch(&kernel).params(&params).read(step.x).read(step.y).write(out).dispatch(step.groups)
+        let place =
+            Place { row: z_row, column: word(step.first_column)?, stride: word(m)?, share: 0, resume: !step.begins };
+        shares::store(context, tile, step, place, Finish::default(), out, |out, place, _| {
+            let params = Params {
+                shape: step.shape,
+                z_row: place.row,
+                z_column: place.column,
+                z_stride: place.stride,
+                z_share: place.share,
+                resume: u32::from(place.resume),
+            };
+            let kernel = context.kernel(&SOURCE, tile.constants())?;
+            context.launch(&kernel).params(&params).read(step.x).read(step.y).write(out).dispatch(step.groups)
+        })
     })?;
     Ok(z)
 }

@@ -29,18 +29,23 @@ mod pooling;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
+mod shares;
 mod support_function;
 mod threshold_mask;
 mod tile;
+mod trace;
 mod transfer;
 mod tropical_eval;
 mod tuning;
 mod unfold;
 mod weighted_sum;
 
+use std::fmt;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use ndarray::Array2;
+use serde::Serialize;
 
 use super::{
     Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
@@ -53,6 +58,7 @@ pub use adapter::{AdapterSummary, adapters};
 pub use cache::cache_folder;
 use matrix::{Indices, Matrix};
 pub use tile::Variant;
+pub use trace::{DeviceSpan, DeviceTrace};
 pub use tuning::Tuning;
 
 /// Which adapter to take, and how to use it.
@@ -68,6 +74,17 @@ pub struct GpuOptions {
     pub checked: bool,
     /// The variant of the contraction, if not the one that suits adapter and shape. Tests use it to run them all.
     pub variant: Option<Variant>,
+    /// Whether kernels do without subgroups, as on an adapter that has none.
+    pub no_subgroups: bool,
+    /// Whether contractions store their operands in f16, which takes half the memory and bandwidth; sums stay in f32. The
+    /// adapter needs `shader-f16`.
+    ///
+    /// Each entry is rounded with a relative error of `2^-10` at most, an absolute one of `2^-24` at most below `2^-14`,
+    /// and saturates at 65,504: for entries within these limits and `u = 2^-10` a sum of products is off by at most
+    /// `(2 u + u^2) sum_k |x_k y_k|` besides what f32 rounds.
+    pub half: bool,
+    /// Collects when the adapter runs which kernel, where it has timestamps.
+    pub trace: Option<DeviceTrace>,
     /// The folder in which compiled pipelines and what was tuned stay between runs, such as [`cache_folder`] names; none if absent.
     pub cache: Option<PathBuf>,
 }
@@ -78,6 +95,33 @@ pub struct Gpu {
     device: Device,
     adapter: AdapterSummary,
     context: Context,
+    start: [Duration; 2],
+}
+
+impl fmt::Display for StartUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { adapter_s, device_s, pipelines, pipelines_s, warm } = self;
+        let cache = if *warm { "with those of an earlier run" } else { "none kept from an earlier run" };
+        write!(
+            f,
+            "found in {adapter_s:.3} s, opened in {device_s:.3} s, {pipelines} pipelines compiled in {pipelines_s:.3} s ({cache})"
+        )
+    }
+}
+
+/// What it took to get an adapter ready.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct StartUp {
+    /// Seconds to load the drivers and find the adapter.
+    pub adapter_s: f64,
+    /// Seconds to open it.
+    pub device_s: f64,
+    /// Pipelines that were compiled so far, each when it was first used.
+    pub pipelines: usize,
+    /// Seconds that this took.
+    pub pipelines_s: f64,
+    /// Whether pipelines of an earlier run were there to be used.
+    pub warm: bool,
 }
 
 impl Gpu {
@@ -87,7 +131,9 @@ impl Gpu {
     ///
     /// [`Error::NoAdapter`] lists what there is; [`Error::DeviceLost`] says why a driver refuses.
     pub fn new(options: &GpuOptions) -> Result<Self> {
+        let begun = Instant::now();
         let adapter = adapter::choose(options)?;
+        let chosen = begun.elapsed();
         let summary = AdapterSummary::new(&adapter);
         let context = Context::new(&adapter, options)?;
         let device = Device {
@@ -96,7 +142,7 @@ impl Gpu {
             backend: summary.backend.clone(),
             software: summary.software,
         };
-        Ok(Self { device, adapter: summary, context })
+        Ok(Self { device, adapter: summary, context, start: [chosen, begun.elapsed().saturating_sub(chosen)] })
     }
 
     /// The adapter and its limits.
@@ -109,6 +155,15 @@ impl Gpu {
     #[must_use]
     pub fn tuning(&self) -> Option<Tuning> {
         self.context.variants.tuning()
+    }
+
+    /// What it took to get ready, up to now.
+    #[must_use]
+    pub fn start_up(&self) -> StartUp {
+        let (pipelines, time) = *context::lock(&self.context.compiled);
+        let [adapter, device] = self.start.map(|time| time.as_secs_f64());
+        let warm = self.context.pipelines.as_ref().is_some_and(|pipelines| pipelines.warm);
+        StartUp { adapter_s: adapter, device_s: device, pipelines, pipelines_s: time.as_secs_f64(), warm }
     }
 
     /// Waits until the device has done everything that was asked of it: the end of a measured interval.
@@ -124,8 +179,14 @@ impl Gpu {
 #[must_use]
 pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
     let tiles: Vec<_> = tile::samples().map(|(name, tile)| (name, tile.constants())).collect();
-    let panels = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
+    let panels = |half| {
+        let mut constants = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
+        constants.store_packed(half);
+        constants
+    };
     let rows = kernel::Constants::default();
+    let reductions = [false, true].map(|subgroups| grid::Grid::new(64).reduction(subgroups));
+    let [by_memory, by_subgroups] = &reductions;
     let contractions = [
         affine::SOURCE,
         matmul::SOURCE,
@@ -138,12 +199,15 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         convolution::SOURCE,
     ];
     let others = [
-        (pack::SOURCE, &panels),
+        (pack::SOURCE, &panels(false)),
+        (pack::SOURCE, &panels(true)),
         (generators::SOURCE, &rows),
         (relu_covariance::MEANS, &rows),
-        (row_scores::NORMS, &rows),
-        (row_update::SOURCE, &rows),
-        (path_norms::FORWARD, &rows),
+        (row_scores::NORMS, by_memory),
+        (row_scores::NORMS, by_subgroups),
+        (row_update::SUMS, by_memory),
+        (path_norms::FORWARD, by_memory),
+        (path_norms::FORWARD, by_subgroups),
         (threshold_mask::ROWS, &rows),
         (ball_step::SOURCE, &rows),
         (classify::SOURCE, &rows),

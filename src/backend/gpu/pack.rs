@@ -38,13 +38,15 @@ pub(super) struct Rectangle {
     /// Starts at a multiple of 4 and may end beyond the matrix.
     pub(super) inner: std::ops::Range<usize>,
     pub(super) width: u32,
+    /// Whether entries are stored in two bytes.
+    pub(super) half: bool,
 }
 
 impl Rectangle {
     /// Bytes of the rectangle with its last panel padded.
     pub(super) fn bytes(&self) -> u64 {
         let columns = self.columns.len() as u64;
-        columns.next_multiple_of(u64::from(self.width)) * self.inner.len() as u64 * 4
+        columns.next_multiple_of(u64::from(self.width)) * self.inner.len() as u64 * if self.half { 2 } else { 4 }
     }
 }
 
@@ -78,6 +80,7 @@ pub(super) fn pack(
     let grid = Grid::new(words.len());
     let mut constants = grid.constants();
     constants.consts.push(("WIDTH", rectangle.width));
+    constants.store_packed(rectangle.half);
     let kernel = context.kernel(&SOURCE, constants)?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / words.len();
     for part in parts(rows.clone(), &[source.step], most) {
@@ -99,7 +102,8 @@ pub(super) fn pack(
     Ok(())
 }
 
-/// Copies `op(source)` into row-major rows of `columns` words, padded with zeros.
+/// Copies `op(source)` into row-major rows of `columns` entries, a multiple of 4, padded with zeros; in two bytes each where the
+/// context asks for it, so that the words of the result hold two.
 pub(super) fn rows(
     context: &Context,
     operation: &'static str,
@@ -108,10 +112,16 @@ pub(super) fn rows(
     columns: usize,
 ) -> Result<Matrix> {
     let [rows, _] = turned(source.shape(), transpose);
-    let mut out = Matrix::new(context, operation, [rows, columns])?;
+    let words = if context.half { columns / 2 } else { columns };
+    let mut out = Matrix::new(context, operation, [rows, words])?;
     let step = out.blocks.step;
     for (at, buffer) in out.blocks.buffers.iter_mut().enumerate() {
-        let rectangle = Rectangle { columns: at * step..((at + 1) * step).min(rows), inner: 0..columns, width: 1 };
+        let rectangle = Rectangle {
+            columns: at * step..((at + 1) * step).min(rows),
+            inner: 0..columns,
+            width: 1,
+            half: context.half,
+        };
         pack(context, &source.blocks, transpose, &rectangle, buffer)?;
     }
     Ok(out)

@@ -3,14 +3,17 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::grid::{Grid, lanes};
+use super::grid::{COLUMNS, Grid, columns};
 use super::kernel::Source;
 use super::matrix::{Matrix, parts, word};
 use crate::backend::{Transpose, check};
 use crate::error::Result;
 
-const WGSL: &str =
-    concat!(include_str!("../../../shaders/path_norms.wgsl"), include_str!("../../../shaders/grid.wgsl"));
+const WGSL: &str = concat!(
+    include_str!("../../../shaders/path_norms.wgsl"),
+    include_str!("../../../shaders/columns.wgsl"),
+    include_str!("../../../shaders/grid.wgsl")
+);
 pub(super) const FORWARD: Source =
     Source { stem: "path_norms", entry: "path_norms_forward", wgsl: WGSL, trusted: false };
 pub(super) const BACKWARD: Source =
@@ -56,7 +59,7 @@ fn forward(
 ) -> Result<()> {
     let [p, columns] = weights.shape();
     let grid = Grid::reducing(columns);
-    let kernel = context.kernel(&FORWARD, grid.constants())?;
+    let kernel = context.kernel(&FORWARD, grid.reduction(context.subgroups))?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns.max(1);
     for part in parts(0..p, &[weights.blocks.step], most) {
         let (block, first_row) = if columns == 0 { (context.empty(), 0) } else { weights.blocks.locate(part.start)? };
@@ -76,8 +79,8 @@ fn forward(
 }
 
 fn backward(context: &Context, weights: &Matrix, squares: &Matrix, out: &mut Matrix) -> Result<()> {
-    let [p, columns] = weights.shape();
-    let kernel = context.kernel(&BACKWARD, Grid::new(64).constants())?;
+    let [p, length] = weights.shape();
+    let kernel = context.kernel(&BACKWARD, Grid::new(64).reduction(context.subgroups))?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / weights.blocks.step;
     let mut blocks = parts(0..p, &[weights.blocks.step], usize::MAX);
     if blocks.is_empty() {
@@ -85,11 +88,11 @@ fn backward(context: &Context, weights: &Matrix, squares: &Matrix, out: &mut Mat
         blocks.push(0..0);
     }
     for rows in blocks {
-        for part in parts(0..columns, &[], most.max(64)) {
+        for part in parts(0..length, &[], most.max(COLUMNS)) {
             let params = Params {
                 rows: word(rows.len())?,
                 row: word(rows.start)?,
-                columns: word(columns)?,
+                columns: word(length)?,
                 first: word(part.start)?,
                 end: word(part.end)?,
                 resume: u32::from(rows.start > 0),
@@ -97,7 +100,7 @@ fn backward(context: &Context, weights: &Matrix, squares: &Matrix, out: &mut Mat
             };
             let block = weights.blocks.buffers.get(rows.start / weights.blocks.step);
             let launch = context.launch(&kernel).params(&params).read_or_empty(block).read_or_empty(squares.only());
-            launch.write(out.blocks.locate_mut(0)?.0).dispatch(lanes(part.len()))?;
+            launch.write(out.blocks.locate_mut(0)?.0).dispatch(columns(part.len()))?;
         }
     }
     Ok(())

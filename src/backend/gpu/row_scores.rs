@@ -3,14 +3,17 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::context::Context;
-use super::grid::{Grid, lanes};
+use super::grid::{COLUMNS, Grid, columns};
 use super::kernel::Source;
 use super::matrix::{Matrix, parts, word};
 use crate::backend::{RowScores, check};
 use crate::error::Result;
 
-const WGSL: &str =
-    concat!(include_str!("../../../shaders/row_scores.wgsl"), include_str!("../../../shaders/grid.wgsl"));
+const WGSL: &str = concat!(
+    include_str!("../../../shaders/row_scores.wgsl"),
+    include_str!("../../../shaders/columns.wgsl"),
+    include_str!("../../../shaders/grid.wgsl")
+);
 pub(super) const NORMS: Source = Source { stem: "row_scores", entry: "row_norms", wgsl: WGSL, trusted: false };
 pub(super) const SCORES: Source = Source { stem: "row_scores", entry: "row_scores", wgsl: WGSL, trusted: false };
 
@@ -55,7 +58,7 @@ pub(super) fn row_scores(
 fn fill_norms(context: &Context, rows: &Matrix, constants: Option<&Matrix>, norms: &mut Matrix) -> Result<()> {
     let [p, columns] = rows.shape();
     let grid = Grid::reducing(columns);
-    let kernel = context.kernel(&NORMS, grid.constants())?;
+    let kernel = context.kernel(&NORMS, grid.reduction(context.subgroups))?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns.max(1);
     for part in parts(0..p, &[rows.blocks.step], most) {
         let (block, first_row) = if columns == 0 { (context.empty(), 0) } else { rows.blocks.locate(part.start)? };
@@ -76,7 +79,7 @@ fn fill_norms(context: &Context, rows: &Matrix, constants: Option<&Matrix>, norm
 
 fn fill_scores(context: &Context, coefficients: &Matrix, norms: &Matrix, scores: &mut Matrix) -> Result<()> {
     let [k, p] = coefficients.shape();
-    let kernel = context.kernel(&SCORES, Grid::new(64).constants())?;
+    let kernel = context.kernel(&SCORES, Grid::new(64).reduction(context.subgroups))?;
     // Two partial sums for each neuron.
     let mut sums = Matrix::new(context, "row_scores", [p, 2])?;
     let step = sums.blocks.step;
@@ -87,7 +90,7 @@ fn fill_scores(context: &Context, coefficients: &Matrix, norms: &Matrix, scores:
         blocks.push(0..0);
     }
     for classes in blocks {
-        for part in parts(0..p, &[step], most) {
+        for part in parts(0..p, &[step], most.max(COLUMNS)) {
             let block = coefficients.blocks.buffers.get(classes.start / coefficients.blocks.step);
             let (sums, sums_row) = sums.blocks.locate_mut(part.start)?;
             let params = ScoreParams {
@@ -101,7 +104,7 @@ fn fill_scores(context: &Context, coefficients: &Matrix, norms: &Matrix, scores:
             };
             let (out, _) = scores.blocks.locate_mut(0)?;
             let launch = context.launch(&kernel).params(&params).read_or_empty(block);
-            launch.read_or_empty(norms.only()).write(sums).write(out).dispatch(lanes(part.len()))?;
+            launch.read_or_empty(norms.only()).write(sums).write(out).dispatch(columns(part.len()))?;
         }
     }
     Ok(())

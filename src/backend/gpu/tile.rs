@@ -31,13 +31,17 @@ pub(super) struct Tile {
     pub(super) lane_panels: u32,
     /// Vectors of the inner range that are in workgroup memory at a time.
     pub(super) staged: u32,
+    /// Whether subgroups fold what their lanes folded.
+    pub(super) subgroups: bool,
+    /// Whether operands are stored in f16.
+    pub(super) half: bool,
 }
 
 /// A tile, and the least rows and columns of a contraction that it is made for.
 struct Choice(usize, usize, Tile);
 
 const fn tile(variant: Variant, [rows, columns]: [u32; 2], [lane_rows, lane_panels]: [u32; 2]) -> Tile {
-    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 4 }
+    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 4, subgroups: false, half: false }
 }
 
 /// The first that fits is taken. Large tiles load less for each product; small ones waste less on short edges. The
@@ -104,6 +108,8 @@ impl Tile {
         let fits = |choice: &&Choice| rows >= choice.0 && columns >= choice.1;
         let found = allowed().find(fits).or_else(|| allowed().next_back());
         let mut tile = found.ok_or_else(|| Error::Internal { what: "no variant of the contraction".to_owned() })?.2;
+        tile.half = context.half;
+        tile.subgroups = context.subgroups && tile.lane_rows == 1;
         if let (Variant::Broadcast, Some(lanes)) = (tile.variant, context.variants.subgroup) {
             tile.lane_panels = lanes;
             tile.rows = tile.rows.next_multiple_of(lanes);
@@ -138,7 +144,13 @@ impl Tile {
             ("LANE_ROWS", self.lane_rows),
             ("GROUP_PANELS", self.lane_panels),
         ];
-        let library = match self.variant {
+        let mut libraries = vec![if self.half { "alias Stored = vec4<f16>;" } else { "alias Stored = vec4<f32>;" }];
+        libraries.push(if self.subgroups {
+            include_str!("../../../shaders/fold_subgroups.wgsl")
+        } else {
+            include_str!("../../../shaders/fold_memory.wgsl")
+        });
+        libraries.push(match self.variant {
             Variant::Workgroup => {
                 consts.push(("STAGED", self.staged));
                 include_str!("../../../shaders/rows_workgroup.wgsl")
@@ -154,14 +166,23 @@ impl Tile {
                     include_str!("../../../shaders/rows_registers.wgsl")
                 )
             }
-        };
-        Constants { consts, overrides: vec![("LANES", self.lane_rows * self.lane_panels)], library }
+        });
+        let overrides = vec![("LANES", self.lane_rows * self.lane_panels)];
+        Constants { consts, overrides, libraries, half: self.half }
     }
 }
 
-/// One tile of each variant, for those who look at the composed modules: `(name, tile)`.
+/// One tile of each variant and way to fold, for those who look at the composed modules: `(name, tile)`.
 pub(super) fn samples() -> impl Iterator<Item = (&'static str, Tile)> {
     let first = |variant| CHOICES.iter().map(|choice| choice.2).find(|tile| tile.variant == variant);
-    let named = [("workgroup", Variant::Workgroup), ("direct", Variant::Direct), ("broadcast", Variant::Broadcast)];
-    named.into_iter().filter_map(move |(name, variant)| Some((name, first(variant)?)))
+    let named = [
+        ("workgroup", Variant::Workgroup, false, false),
+        ("direct", Variant::Direct, false, false),
+        ("direct, subgroups", Variant::Direct, true, false),
+        ("broadcast", Variant::Broadcast, true, false),
+        ("workgroup, f16", Variant::Workgroup, false, true),
+    ];
+    named
+        .into_iter()
+        .filter_map(move |(name, variant, subgroups, half)| Some((name, Tile { subgroups, half, ..first(variant)? })))
 }

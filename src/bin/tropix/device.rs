@@ -34,8 +34,19 @@ macro_rules! with_backend {
 pub(crate) use with_backend;
 
 pub(crate) fn choose(globals: &Globals) -> Result<AnyBackend> {
+    choose_storing(globals, false)
+}
+
+/// The same with contractions that store their operands in f16, on an adapter.
+pub(crate) fn choose_storing(globals: &Globals, half: bool) -> Result<AnyBackend> {
     let gpu = |adapter: Option<&String>| {
-        let options = GpuOptions { adapter: adapter.cloned(), cache: cache_folder(), ..GpuOptions::default() };
+        let options = GpuOptions {
+            adapter: adapter.cloned(),
+            cache: cache_folder(),
+            half,
+            trace: globals.device_trace(),
+            ..GpuOptions::default()
+        };
         Gpu::new(&options).map(|gpu| AnyBackend::Gpu(Box::new(gpu)))
     };
     let backend = match &globals.device {

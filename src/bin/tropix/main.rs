@@ -80,6 +80,6 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Bench(args) => commands::bench::run(globals, args, timing),
     };
     let Some(file) = &globals.profile else { return result };
-    let written = write_text(file, &trace_json(command.name(), timing));
+    let written = write_text(file, &trace_json(command.name(), timing, &globals.trace.spans()));
     result.and_then(|()| Ok(written?))
 }

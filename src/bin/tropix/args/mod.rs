@@ -16,6 +16,7 @@ mod zonotope;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tropix::backend::DeviceTrace;
 
 pub(crate) use boundary::BoundaryArgs;
 pub(crate) use certify::{BoundArg, CertifyArgs};
@@ -72,9 +73,19 @@ pub(crate) struct Globals {
     /// Recompute a seeded sample with the f64 reference and print the largest deviation
     #[arg(long, global = true, env = "TROPIX_VERIFY")]
     pub(crate) verify: bool,
-    /// Write the phases of the command as a trace that a browser's trace viewer opens
+    /// Write the phases of the command and the kernels of the adapter as a trace that a browser's trace viewer opens
     #[arg(long, global = true, value_name = "FILE", env = "TROPIX_PROFILE")]
     pub(crate) profile: Option<PathBuf>,
+    /// What the device does, for the trace.
+    #[arg(skip)]
+    pub(crate) trace: DeviceTrace,
+}
+
+impl Globals {
+    /// Where an adapter notes what it does, if a trace is to be written.
+    pub(crate) fn device_trace(&self) -> Option<DeviceTrace> {
+        self.profile.as_ref().map(|_| self.trace.clone())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +225,9 @@ pub(crate) struct BenchArgs {
     /// Timed runs of each workload
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) runs: u16,
+    /// Store what the adapter contracts in f16, with sums in f32; needs an adapter with `shader-f16`
+    #[arg(long)]
+    pub(crate) f16: bool,
     /// Double each size of the operations instead and fit how time and memory grow
     #[arg(long, conflicts_with = "workload")]
     pub(crate) scaling: bool,

@@ -13,7 +13,7 @@ use tropix::prune::Timing;
 use tropix::report::{Heading, Memory, rows_table};
 
 use crate::args::{BenchArgs, DeviceChoice, Globals};
-use crate::device::{AnyBackend, choose};
+use crate::device::{AnyBackend, choose_storing};
 use crate::output;
 
 /// What `--quick` divides the first size of every shape by.
@@ -31,7 +31,7 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
     if args.tune {
         return tune_adapter(globals, usize::from(args.runs));
     }
-    let gpu: Option<Gpu> = match timing.phase("start device", || choose(globals))? {
+    let gpu: Option<Gpu> = match timing.phase("start device", || choose_storing(globals, args.f16))? {
         AnyBackend::Gpu(gpu) => Some(*gpu),
         AnyBackend::Cpu(_) => None,
         AnyBackend::Reference(_) => {
@@ -55,6 +55,7 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         divisor: if args.quick { QUICK } else { 1 },
         seed: globals.seed,
         crossover: true,
+        f16: args.f16,
     };
     let progress = output::Progress::new(globals);
     let (mut workloads, mut growth) = (Vec::new(), Vec::new());
@@ -73,6 +74,7 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
     let report = BenchReport {
         heading: Heading::new("bench", globals.seed, device.as_ref().unwrap_or(cpu.device())),
         cpu: cpu.device().clone(),
+        start_up: gpu.as_ref().map(Gpu::start_up),
         gpu: device,
         threads: threads(globals),
         options,
@@ -168,6 +170,12 @@ fn text(report: &BenchReport) -> String {
     let mut text = format!("CPU: {}, {}, {} threads", report.cpu.name, report.cpu.backend, report.threads);
     if let Some(gpu) = &report.gpu {
         text.push_str(&format!("\nGPU: {}, {}", gpu.name, gpu.backend));
+        if report.options.f16 {
+            text.push_str(", operands in f16");
+        }
+        if let Some(start_up) = &report.start_up {
+            text.push_str(&format!("; {start_up}"));
+        }
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n{warning}"));

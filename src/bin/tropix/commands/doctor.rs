@@ -4,7 +4,7 @@ use serde::Serialize;
 use tropix::Error;
 use tropix::backend::Backend as _;
 use tropix::backend::{
-    AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, Tuning, adapters, cache_folder, self_test,
+    AdapterSummary, Cpu, Device, Gpu, GpuOptions, SelfTest, StartUp, Tuning, adapters, cache_folder, self_test,
 };
 use tropix::prune::Timing;
 use tropix::report::{SCHEMA, rows_table};
@@ -25,7 +25,8 @@ struct Report {
 #[derive(Serialize)]
 struct Tested {
     device: Device,
-    start_seconds: f64,
+    /// Of an adapter, with the pipelines of the tests.
+    start_up: Option<StartUp>,
     /// What `bench --tune` found on this adapter; the defaults where absent.
     tuning: Option<Tuning>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +39,7 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> any
     let mut tests = Vec::new();
     if !matches!(globals.device, DeviceChoice::Gpu(_)) {
         let cpu = Cpu::new();
-        tests.push(tested(cpu.device().clone(), 0.0, timing.phase("test host", || self_test(&cpu))));
+        tests.push(tested(cpu.device().clone(), timing.phase("test host", || self_test(&cpu))));
     }
     let wanted = |name: &str| match &globals.device {
         DeviceChoice::Gpu(Some(part)) => name.to_lowercase().contains(&part.to_lowercase()),
@@ -49,12 +50,19 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> any
         adapters.iter().map(|adapter| adapter.name.as_str()).filter(|name| wanted(name)).collect();
     names.dedup();
     for name in &names {
-        let start = std::time::Instant::now();
-        let options = GpuOptions { adapter: Some((*name).to_owned()), cache: cache_folder(), ..GpuOptions::default() };
+        let options = GpuOptions {
+            adapter: Some((*name).to_owned()),
+            cache: cache_folder(),
+            trace: globals.device_trace(),
+            ..GpuOptions::default()
+        };
         let gpu = timing.phase(&format!("start {name}"), || Gpu::new(&options))?;
-        let seconds = start.elapsed().as_secs_f64();
         let operations = timing.phase(&format!("test {name}"), || self_test(&gpu));
-        tests.push(Tested { tuning: gpu.tuning(), ..tested(gpu.device().clone(), seconds, operations) });
+        tests.push(Tested {
+            tuning: gpu.tuning(),
+            start_up: Some(gpu.start_up()),
+            ..tested(gpu.device().clone(), operations)
+        });
     }
     if tests.is_empty() {
         let available = adapters.iter().map(|adapter| adapter.name.clone()).collect();
@@ -67,13 +75,12 @@ pub(crate) fn run(globals: &Globals, _: &DoctorArgs, timing: &mut Timing) -> any
     if ok { Ok(()) } else { Err(Error::CheckFailed { problem: "a self-test failed".to_owned() }.into()) }
 }
 
-fn tested(device: Device, start_seconds: f64, operations: tropix::Result<Vec<SelfTest>>) -> Tested {
-    match operations {
-        Ok(operations) => Tested { device, start_seconds, tuning: None, error: None, operations },
-        Err(error) => {
-            Tested { device, start_seconds, tuning: None, error: Some(error.to_string()), operations: Vec::new() }
-        }
-    }
+fn tested(device: Device, operations: tropix::Result<Vec<SelfTest>>) -> Tested {
+    let (error, operations) = match operations {
+        Ok(operations) => (None, operations),
+        Err(error) => (Some(error.to_string()), Vec::new()),
+    };
+    Tested { device, start_up: None, tuning: None, error, operations }
 }
 
 fn text(report: &Report) -> String {
@@ -91,10 +98,10 @@ fn text(report: &Report) -> String {
     for test in &report.tests {
         let device = &test.device;
         let kind = if device.software { ", software" } else { "" };
-        text.push_str(&format!(
-            "\n{} ({}{kind}), started in {:.3} s\n",
-            device.name, device.backend, test.start_seconds
-        ));
+        text.push_str(&format!("\n{} ({}{kind})\n", device.name, device.backend));
+        if let Some(start_up) = &test.start_up {
+            text.push_str(&format!("{start_up}\n"));
+        }
         if let Some(Tuning { many_rows, few_rows }) = test.tuning {
             text.push_str(&format!("tuned: {many_rows:?} for many rows, {few_rows:?} for few\n"));
         }
