@@ -64,6 +64,7 @@ fn main() -> Result<()> {
         divisor: if quick { 8 } else { 1 },
         seed: 7,
         crossover: false,
+        f16: false,
     };
     let reports = compare(&cpu, gpu.as_ref(), &cases, options, &mut Timing::default(), &())?;
     println!("{}", workloads_table(&reports, device));
