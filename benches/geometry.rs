@@ -51,7 +51,7 @@ fn main() -> Result<()> {
     }
     let cases: Vec<Workload> = CASES.iter().filter(|case| wanted(case.id)).copied().collect();
     let (runs, divisor) = if has("--quick") { (3, 8) } else { (5, 1) };
-    let options = BenchOptions { runs, divisor, seed: 7, crossover: false };
+    let options = BenchOptions { runs, divisor, seed: 7, f16: false, crossover: false };
     let reports = compare(&cpu, gpu.as_ref(), &cases, options, &mut Timing::default(), &())?;
     println!("{}", workloads_table(&reports, device));
     Ok(())
