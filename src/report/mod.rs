@@ -33,7 +33,9 @@ pub use polynomial::{
 pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
-pub use units::{UnitCertificate, UnitReport, UnitSweepReport, unit_runs_csv, unit_runs_table, units_table};
+pub use units::{
+    UnitCertificate, UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table,
+};
 pub use zonotope::{
     MembershipReport, SamplingReport, SupportReport, VertexReport, VertexRequest, ZonotopeReport, principal_plane,
     zonotope_report, zonotope_table,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::table::{bytes, grouped, percent, table};
 use super::{Change, Declined, Files, Heading, Memory};
 use crate::network::Network;
-use crate::prune::structured::{PriorName, Refit, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
+use crate::prune::structured::{PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
 use crate::prune::{Accuracy, LogitCheck, Timing};
 
 /// A quick certificate of a structured plan; `certify` finds tighter ones.
@@ -128,6 +128,11 @@ pub struct UnitSweepReport {
     pub data: String,
     /// Accuracy of the network as it is.
     pub accuracy: Accuracy,
+    /// Elements of all its tensors.
+    pub parameters: u64,
+    /// Its size.
+    #[serde(flatten)]
+    pub cost: UnitCost,
     /// The assumed distribution of inputs.
     pub prior: PriorName,
     /// Mean and spread over seeds.
@@ -153,8 +158,7 @@ pub fn unit_runs_table(runs: &[UnitRun]) -> String {
         }
     }
     let mut header = vec!["method".to_owned(), "refit".to_owned(), "seeds".to_owned()];
-    // Ten decimals hide what a share in binary adds to its decimal form.
-    header.extend(keeps.iter().map(|keep| format!("{} %", (keep * 1e12).round() / 1e10)));
+    header.extend(keeps.iter().map(|keep| format!("{} %", share(*keep))));
     let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for group in summaries.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit)) {
         let Some(first) = group.first() else { continue };
@@ -171,16 +175,71 @@ pub fn unit_runs_table(runs: &[UnitRun]) -> String {
     table.to_string()
 }
 
+/// What the networks of a sweep cost, the original one first; one row for all runs at one share whose networks have the
+/// same sizes.
+#[must_use]
+pub fn unit_costs_table(report: &UnitSweepReport) -> String {
+    let timed = report.runs.iter().any(|run| run.cost.latency.is_some());
+    let mut head = vec!["kept", "by", "parameters", "file", "multiply-adds"];
+    head.extend(timed.then_some("times faster"));
+    let mut table = table(&head);
+    let mut row = |kept: String, by: String, parameters: u64, cost: UnitCost, ratio: String| {
+        let adds = cost.multiply_adds.map(grouped).unwrap_or_default();
+        let mut row = vec![kept, by, grouped(parameters), grouped(cost.file_bytes) + " B", adds];
+        row.extend(timed.then_some(ratio));
+        table.add_row(row);
+    };
+    row("100 %".to_owned(), String::new(), report.parameters, report.cost, String::new());
+    let mut left: Vec<&UnitRun> = report.runs.iter().collect();
+    left.sort_by(|a, b| b.keep.total_cmp(&a.keep));
+    // The names of methods in the file make bytes differ by a few between networks of the same shapes.
+    let same = |a: &UnitRun, b: &UnitRun| {
+        a.keep.total_cmp(&b.keep).is_eq()
+            && (a.parameters, a.cost.multiply_adds) == (b.parameters, b.cost.multiply_adds)
+    };
+    while let Some(first) = left.first().copied() {
+        let (group, others): (Vec<&UnitRun>, Vec<&UnitRun>) = left.into_iter().partition(|run| same(first, run));
+        let at_share = report.runs.iter().filter(|run| run.keep.total_cmp(&first.keep).is_eq()).count();
+        let mut names: Vec<&str> = group.iter().map(|run| run.method.name()).collect();
+        names.dedup();
+        let by = match names.as_slice() {
+            _ if group.len() == at_share => "all".to_owned(),
+            names if names.len() > 2 => "others".to_owned(),
+            names => names.join(", "),
+        };
+        let mut ratios: Vec<f64> =
+            group.iter().filter_map(|run| run.cost.latency).map(|latency| latency.ratio).collect();
+        ratios.sort_by(f64::total_cmp);
+        let ratio = match ratios.as_slice() {
+            [] => String::new(),
+            [one] => format!("{one:.2}"),
+            [least, .., most] => format!("{:.2} ({least:.2} to {most:.2})", ratios[ratios.len() / 2]),
+        };
+        row(format!("{} %", share(first.keep)), by, first.parameters, first.cost, ratio);
+        left = others;
+    }
+    table.to_string()
+}
+
+/// A share in per cent; ten decimals hide what it in binary adds to its decimal form.
+fn share(keep: f64) -> f64 {
+    (keep * 1e12).round() / 1e10
+}
+
 /// One line per run.
 #[must_use]
 pub fn unit_runs_csv(runs: &[UnitRun]) -> String {
-    let mut text = String::from("method,refit,keep,seed,units,parameters,top1,agreement\n");
+    let mut text =
+        String::from("method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement\n");
     for run in runs {
         let top1 = run.top1.map(|top1| format!("{top1:.6}")).unwrap_or_default();
         let (method, refit) = (run.method.name(), run.refit.name());
+        let cost = run.cost;
+        let adds = cost.multiply_adds.map(|adds| adds.to_string()).unwrap_or_default();
+        let ratio = cost.latency.map(|latency| format!("{:.4}", latency.ratio)).unwrap_or_default();
         text.push_str(&format!(
-            "{method},{refit},{},{},{},{},{top1},{:.6}\n",
-            run.keep, run.seed, run.units, run.parameters, run.agreement
+            "{method},{refit},{},{},{},{},{},{adds},{ratio},{top1},{:.6}\n",
+            run.keep, run.seed, run.units, run.parameters, cost.file_bytes, run.agreement
         ));
     }
     text

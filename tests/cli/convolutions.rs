@@ -1,5 +1,7 @@
 //! Networks with convolutions: evaluated whole, and pruned by `synth-refit`.
 
+use std::fs;
+
 use crate::program::{asset, data, files, tropix};
 
 fn lenet() -> String {
@@ -39,6 +41,50 @@ fn channels_and_neurons_go_without_data_and_the_file_evaluates_as_reported() {
     assert_eq!(again["accuracy"]["top1"][1], report["accuracy"]["top1"][1]);
     assert_eq!(again["accuracy"]["agreement"], report["accuracy"]["agreement"]);
     assert_eq!(files(folder.path()), ["small.safetensors"]);
+}
+
+#[test]
+fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = (lenet(), data());
+    let common = format!("--data {data} --calib {data} --calib-samples 200 --inputs 300 --device cpu --json");
+    let arguments = format!(
+        "sweep {model} --keep 0.5 --methods synth-refit,l1,random-neurons --latency 2 --csv runs.csv --svg runs.svg {common}"
+    );
+    let sweep = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    let runs = sweep["runs"].as_array().unwrap();
+    let names: Vec<[&str; 2]> =
+        runs.iter().map(|run| ["method", "refit"].map(|key| run[key].as_str().unwrap())).collect();
+    assert_eq!(names, [["synth-refit", "none"], ["synth-refit", "data"], ["l1", "none"], ["random-neurons", "none"]]);
+    // The same networks, and files of the same length, as of the single runs.
+    for (run, [method, refit]) in runs.iter().zip(names) {
+        let arguments = format!(
+            "prune {model} -o {method}-{refit}.safetensors --keep 0.5 --method {method} --refit {refit} {common}"
+        );
+        let single = tropix(folder.path(), &arguments).expect(0, &[]).json();
+        assert_eq!(run["file_bytes"], single["file_bytes"]["after"], "{method} {refit}");
+        assert_eq!(run["top1"], single["accuracy"]["top1"][1], "{method} {refit}");
+        assert_eq!(run["parameters"], 109_295);
+        // 10 x 25 x 24^2 + 25 x 250 x 8^2 + 250 x 400 + 10 x 250.
+        assert_eq!(run["multiply_adds"], 646_500);
+        assert!(run["latency"]["ratio"].as_f64().unwrap() > 0.0);
+    }
+    assert!(runs[0]["top1"].as_f64().unwrap() > runs[2]["top1"].as_f64().unwrap() + 0.05);
+    assert_ne!(runs[0]["top1"], runs[1]["top1"], "synthetic inputs and calibration samples");
+    assert_eq!(sweep["file_bytes"], fs::metadata(&model).unwrap().len());
+    let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
+    assert_eq!(lines.lines().next().unwrap().split(',').count(), lines.lines().nth(4).unwrap().split(',').count());
+    assert!(fs::read_to_string(folder.path().join("runs.svg")).unwrap().contains("synth-refit + data"));
+}
+
+#[test]
+fn a_sweep_leaves_out_what_cannot_reduce_convolutions_and_names_it_where_it_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let common = format!("sweep {} --keep 0.5 --data {} --device cpu", lenet(), data());
+    tropix(folder.path(), &format!("{common} --methods greedy-gaussian"))
+        .expect(65, &["greedy-gaussian", "convolutions"]);
+    tropix(folder.path(), &format!("{common} --methods l1 --refits gaussian")).expect(65, &["l1", "gaussian"]);
+    tropix(folder.path(), &format!("{common} --methods synth-refit --refits data")).expect(2, &["calibration"]);
 }
 
 #[test]

@@ -65,13 +65,21 @@ impl Calibration {
         self.samples.as_ref().map(|samples| First { source: &samples.inputs, rows: self.count })
     }
 
+    /// The refit of a method where none is asked for.
+    pub(crate) fn usual_refit(&self, method: UnitMethod) -> Refit {
+        match method {
+            UnitMethod::SynthRefit if self.samples.is_some() => Refit::Data,
+            method => method.usual_refit(),
+        }
+    }
+
     /// The method and refit where none is asked for, and why.
     pub(crate) fn default_method(&self, network: &Network) -> (UnitMethod, Refit, &'static str) {
         let greedy = UnitMethod::GreedyGaussian;
         let samples = self.given.is_some_and(|prior| prior.sampled().is_some());
         match (UnitMethod::of(network), &self.samples, &self.prior) {
             (UnitMethod::SynthRefit, Some(_), _) => {
-                (UnitMethod::SynthRefit, Refit::None, "convolutions: greedy least squares on the calibration samples")
+                (UnitMethod::SynthRefit, Refit::Data, "convolutions: greedy least squares on the calibration samples")
             }
             (UnitMethod::SynthRefit, None, _) => (
                 UnitMethod::SynthRefit,
@@ -91,17 +99,22 @@ impl Calibration {
     }
 }
 
-/// Fails for a refit that a method cannot take.
-pub(crate) fn check(method: UnitMethod, refit: Refit, calibration: &Calibration) -> Result<()> {
-    if !method.takes(refit) {
-        let problem = format!("`{}` does not go with the method `{}`", refit.name(), method.name());
-        return Err(Error::Argument { argument: "refit", problem });
-    }
+/// Fails for a prior that a method does not look at.
+pub(crate) fn check_prior(method: UnitMethod, calibration: &Calibration) -> Result<()> {
     if let Some(prior) = calibration.given
         && prior.sampled().is_some() != (method == UnitMethod::SynthRefit)
     {
         let problem = format!("the prior of {} is not one of this kind", method.name());
         return Err(Error::Argument { argument: "prior", problem });
+    }
+    Ok(())
+}
+
+/// Fails for a refit that a method cannot take.
+pub(crate) fn check(method: UnitMethod, refit: Refit, calibration: &Calibration) -> Result<()> {
+    if !method.takes(refit) {
+        let problem = format!("`{}` does not go with the method `{}`", refit.name(), method.name());
+        return Err(Error::Argument { argument: "refit", problem });
     }
     if (refit == Refit::Data || method.needs_data()) && calibration.samples.is_none() {
         let problem = format!("`{}` with refit `{}` needs calibration samples", method.name(), refit.name());

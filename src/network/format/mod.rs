@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use arch::Arch;
 use chain::Guess;
 use store::Store;
-use write::Pending;
+use write::{Pending, Sink};
 
 pub use onnx::Source as OnnxSource;
 pub(super) use onnx::{Names, encode_onnx};
@@ -168,14 +168,38 @@ pub fn save(
     force: bool,
     extra_metadata: &BTreeMap<String, String>,
 ) -> Result<Saved> {
-    let paths = outputs(model, output)?;
-    for path in &paths {
-        check_output(path, &model.paths, force)?;
+    for path in outputs(model, output)? {
+        check_output(&path, &model.paths, force)?;
     }
+    publish(write(model, network, output, extra_metadata, Sink::Disk)?, force)
+}
+
+/// The bytes of the files that [`save`] would write.
+///
+/// # Errors
+///
+/// As [`save`], but for what concerns the disk.
+pub fn written_bytes(
+    model: &ModelFile,
+    network: &Network,
+    output: &Path,
+    extra_metadata: &BTreeMap<String, String>,
+) -> Result<u64> {
+    Ok(write(model, network, output, extra_metadata, Sink::Count)?.iter().map(Pending::bytes).sum())
+}
+
+/// The files of a model, complete, but without their names.
+fn write(
+    model: &ModelFile,
+    network: &Network,
+    output: &Path,
+    extra_metadata: &BTreeMap<String, String>,
+    sink: Sink,
+) -> Result<Vec<Pending>> {
+    let paths = outputs(model, output)?;
     if onnx::is_onnx(output) {
         network.tensors().try_for_each(fits)?;
-        let pending = onnx::write(model.onnx.as_deref(), network, output, extra_metadata)?;
-        return publish(pending, force);
+        return onnx::write(model.onnx.as_deref(), network, output, extra_metadata, sink);
     }
     describable(network)?;
     let mut tensors: Vec<&Tensor> = network.tensors().collect();
@@ -198,7 +222,7 @@ pub fn save(
             metadata.append(&mut shared);
         }
         let head = header::encode(&held, &metadata).map_err(internal)?;
-        pending.push(Pending::write(path, |out| {
+        pending.push(sink.write(path, |out| {
             out.write_all(&head)?;
             held.iter().try_for_each(|tensor| tensor.write(out))
         })?);
@@ -211,20 +235,18 @@ pub fn save(
         metadata.extend(shared.into_iter().map(|(key, value)| (key, value.into())));
         metadata.insert("total_size".to_owned(), total.into());
         let text = shards::index_text(&metadata, weight_map).map_err(internal)?;
-        pending.push(Pending::write(output, |out| out.write_all(&text))?);
+        pending.push(sink.write(output, |out| out.write_all(&text))?);
     }
-    publish(pending, force)
+    Ok(pending)
 }
 
 /// Gives complete files their names.
 fn publish(pending: Vec<Pending>, force: bool) -> Result<Saved> {
     let (mut paths, mut bytes) = (Vec::with_capacity(pending.len()), 0);
     for file in pending {
-        let path = file.path().to_owned();
+        paths.push(file.path().to_owned());
+        bytes += file.bytes();
         file.publish(force)?;
-        let about = std::fs::metadata(&path).map_err(|source| Error::Io { file: path.clone(), source })?;
-        bytes += about.len();
-        paths.push(path);
     }
     Ok(Saved { paths, bytes })
 }

@@ -52,10 +52,50 @@ fn folder(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
+/// Where the files of a model go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sink {
+    /// To the disk.
+    Disk,
+    /// Nowhere: their bytes are counted.
+    Count,
+}
+
 /// A file that is complete but does not bear its name yet; it is removed if it never does.
 pub(super) struct Pending {
-    file: NamedTempFile,
+    /// Absent where bytes were only counted.
+    file: Option<NamedTempFile>,
+    bytes: u64,
     path: PathBuf,
+}
+
+impl Sink {
+    /// Takes what is to become `path`.
+    pub(super) fn write(self, path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Pending> {
+        match self {
+            Self::Disk => Pending::write(path, content),
+            Self::Count => {
+                let mut counted = Counted(0);
+                let written = content(&mut counted);
+                written.map_err(|source| Error::Io { file: path.to_owned(), source })?;
+                Ok(Pending { file: None, bytes: counted.0, path: path.to_owned() })
+            }
+        }
+    }
+}
+
+/// Counts the bytes that are written to it.
+struct Counted(u64);
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl Pending {
@@ -78,10 +118,16 @@ impl Pending {
             file.as_file().sync_all()?;
             Ok(file)
         };
-        match written() {
-            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+        let counted = |file: NamedTempFile| Ok((file.as_file().metadata()?.len(), file));
+        match written().and_then(counted) {
+            Ok((bytes, file)) => Ok(Self { file: Some(file), bytes, path: path.to_owned() }),
             Err(source) => Err(Error::Io { file: path.to_owned(), source }),
         }
+    }
+
+    /// Its length.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The name that the file is to bear.
@@ -92,7 +138,10 @@ impl Pending {
     /// Gives the file its name; without `force` only if nothing has taken the name meanwhile.
     pub(super) fn publish(self, force: bool) -> Result<()> {
         let path = self.path;
-        let result = if force { self.file.persist(&path) } else { self.file.persist_noclobber(&path) };
+        let Some(file) = self.file else {
+            return Err(Error::Internal { what: format!("{} was only counted", path.display()) });
+        };
+        let result = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
         match result {
             Ok(_) => {}
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {

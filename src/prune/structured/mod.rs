@@ -37,7 +37,7 @@ pub use moments::Moments;
 pub use options::{Refit, UnitOptions};
 pub use prior::{InputMoments, Prior, PriorName};
 pub use run::{UnitOutcome, prune_units};
-pub use sweep::{UnitAxes, UnitRun, UnitSummary, summaries, sweep_units};
+pub use sweep::{Costing, UnitAxes, UnitCost, UnitRun, UnitSummary, summaries, sweep_units};
 pub use walk::{UnitLayer, Walked, reduce_units};
 
 /// The structured methods.
@@ -142,14 +142,21 @@ impl UnitMethod {
         self == Self::GreedyGaussian || self.needs_data()
     }
 
+    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons.
+    #[must_use]
+    pub fn takes_convolutions(self, refit: Refit) -> bool {
+        self == Self::SynthRefit || (!self.looks() && refit == Refit::None)
+    }
+
     /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the
-    /// network has no use for a distribution.
+    /// network has no use for a distribution. `synth-refit` works on synthetic inputs without a refit on data, and on
+    /// calibration samples with it.
     #[must_use]
     pub fn takes(self, refit: Refit) -> bool {
         match refit {
             Refit::None => self != Self::GreedyGaussian,
             Refit::Gaussian => !self.needs_data() && self != Self::SynthRefit,
-            Refit::Data => self != Self::SynthRefit,
+            Refit::Data => true,
         }
     }
 

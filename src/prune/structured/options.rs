@@ -15,7 +15,8 @@ pub enum Refit {
     None,
     /// The weights of least squared error over inputs of the prior distribution.
     Gaussian,
-    /// The weights of least squared error on calibration samples.
+    /// The weights of least squared error on calibration samples; with `synth-refit` those take the place of synthetic
+    /// inputs.
     Data,
 }
 

@@ -7,21 +7,35 @@ use super::walk::reduce_units;
 use super::{Keep, UnitMethod, UnitOptions};
 use crate::backend::{Backend, RowSource};
 use crate::error::Result;
-use crate::network::{DeviceHead, Head, Network, Samples};
-use crate::prune::{Data, Observer, Timing};
+use crate::network::{Answers, DeviceClassifier, Network, Samples};
+use crate::prune::{Data, Latency, Observer, Timing};
 
 /// The axes of a sweep over structured methods.
 #[derive(Debug, Clone)]
 pub struct UnitAxes {
-    /// Methods.
-    pub methods: Vec<UnitMethod>,
-    /// Refits; a method runs with each that it can.
-    pub refits: Vec<Refit>,
+    /// Methods, each with a refit.
+    pub runs: Vec<(UnitMethod, Refit)>,
     /// Shares of the units to keep.
     pub keeps: Vec<f64>,
     /// Seeds, for methods that depend on it; the others run once.
     pub seeds: Vec<u64>,
 }
+
+/// What a network costs its users.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct UnitCost {
+    /// Bytes of its files.
+    pub file_bytes: u64,
+    /// Multiply-adds for one sample, where all shapes are known.
+    pub multiply_adds: Option<u64>,
+    /// Seconds of one sample, the original network beside this one in turns, where it was asked for. Measured, so it
+    /// changes from run to run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency: Option<Latency>,
+}
+
+/// Finds out what a network costs that a run with such options has left.
+pub type Costing<'a> = &'a dyn Fn(&UnitOptions, &Network) -> Result<UnitCost>;
 
 /// One run of a sweep.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +52,9 @@ pub struct UnitRun {
     pub units: usize,
     /// Elements of all tensors after.
     pub parameters: u64,
+    /// Size and speed after.
+    #[serde(flatten)]
+    pub cost: UnitCost,
     /// Top-1 accuracy; absent without labels.
     pub top1: Option<f64>,
     /// Share of samples classified as by the whole network.
@@ -61,7 +78,8 @@ pub struct UnitSummary {
     pub spread: f64,
 }
 
-/// Runs every combination of the axes with the settings of `base`.
+/// Runs every combination of the axes with the settings of `base`: data go through the whole network, or through its head
+/// where they are inputs of that.
 ///
 /// # Errors
 ///
@@ -74,24 +92,23 @@ pub fn sweep_units<B: Backend>(
     calibration: Option<&dyn RowSource>,
     axes: &UnitAxes,
     base: &UnitOptions,
+    cost: Costing<'_>,
     timing: &mut Timing,
     observer: &dyn Observer,
 ) -> Result<Vec<UnitRun>> {
-    let head = Head::of(network)?;
-    let widest = head.layers.iter().map(|layer| layer.weight.matrix_shape()[0]).max().unwrap_or(1);
-    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, widest))?;
-    let answers = |network: &Network| {
-        let device = DeviceHead::upload(backend, &Head::of(network)?)?;
-        samples.classify(backend, &device)?.download(backend)
+    let width = data.inputs.shape()[1];
+    let device = timing.phase("upload", || DeviceClassifier::upload(backend, network, width))?;
+    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, device.widest()))?;
+    let whole = timing.phase("evaluate", || samples.classify(backend, &device)?.download(backend))?;
+    drop(device);
+    let answers = |network: &Network| -> Result<Answers> {
+        samples.classify(backend, &DeviceClassifier::upload(backend, network, width)?)?.download(backend)
     };
-    let whole = timing.phase("evaluate", || answers(network))?;
     let mut planned = Vec::new();
-    for method in &axes.methods {
+    for (method, refit) in &axes.runs {
         let seeds = if method.is_random() { axes.seeds.as_slice() } else { axes.seeds.get(..1).unwrap_or_default() };
-        for refit in axes.refits.iter().filter(|refit| method.takes(**refit)) {
-            for keep in &axes.keeps {
-                planned.extend(seeds.iter().map(|seed| (*method, *refit, *keep, *seed)));
-            }
+        for keep in &axes.keeps {
+            planned.extend(seeds.iter().map(|seed| (*method, *refit, *keep, *seed)));
         }
     }
     let mut runs = Vec::with_capacity(planned.len());
@@ -100,6 +117,7 @@ pub fn sweep_units<B: Backend>(
         let options = UnitOptions { method, refit, keep: Keep::Share(keep), seed, ..base.clone() };
         let walked = timing.phase("reduce", || reduce_units(backend, network, calibration, &options, &()))?;
         let answers = timing.phase("evaluate", || answers(&walked.network))?;
+        let cost = timing.phase("cost", || cost(&options, &walked.network))?;
         runs.push(UnitRun {
             method,
             refit,
@@ -107,6 +125,7 @@ pub fn sweep_units<B: Backend>(
             keep,
             units: walked.layers.iter().map(|layer| layer.after).sum(),
             parameters: walked.network.tensors().map(|tensor| tensor.len() as u64).sum(),
+            cost,
             top1: samples.labelled.then(|| answers.top(1)),
             agreement: answers.agreement(&whole),
         });

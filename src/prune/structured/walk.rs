@@ -115,8 +115,10 @@ fn refitter<'a, B: Backend>(
     options: &UnitOptions,
 ) -> Result<Refitter<'a, B>> {
     let synth = SynthOptions { seed: options.seed, ..options.synth };
-    if let Some(inputs) = calibration {
-        return Refitter::new(backend, network, inputs, synth);
+    match (options.refit, calibration) {
+        (Refit::Data, Some(inputs)) => return Refitter::new(backend, network, inputs, synth),
+        (Refit::Data, None) => return Err(without_samples(options.method)),
+        _ => {}
     }
     let mut unknowns = Vec::new();
     for (site, keep) in sites.iter().zip(keeps) {
@@ -145,7 +147,7 @@ struct Walk<'a, B: Backend> {
 impl<B: Backend> Walk<'_, B> {
     /// Whether the run looks at what flows through the layers.
     fn looks(&self) -> bool {
-        self.options.refit != Refit::None || self.options.method.looks()
+        self.refitter.is_none() && (self.options.refit != Refit::None || self.options.method.looks())
     }
 
     fn layer(&mut self, site: &Site, before: Option<&Site>, keep: usize) -> Result<()> {
@@ -241,10 +243,7 @@ impl<B: Backend> Walk<'_, B> {
         }
         let width = pair.rows.ncols();
         if self.options.refit == Refit::Data || self.options.method.needs_data() {
-            let Some(inputs) = self.calibration else {
-                let problem = format!("`{}` needs calibration samples", self.options.method.name());
-                return Err(Error::Argument { argument: "calib", problem });
-            };
+            let inputs = self.calibration.ok_or_else(|| without_samples(self.options.method))?;
             if before.is_some() || inputs.shape()[1] != width {
                 let [_, given] = inputs.shape();
                 let problem = format!("calibration samples of {given} values, `{}` takes {width}", pair.site.layer);
@@ -254,6 +253,10 @@ impl<B: Backend> Walk<'_, B> {
         }
         Signal::normal(self.backend, &self.options.prior.moments(self.original, width)?)
     }
+}
+
+fn without_samples(method: UnitMethod) -> Error {
+    Error::Argument { argument: "calib", problem: format!("`{}` needs calibration samples", method.name()) }
 }
 
 /// `||relu(A x + b)|| <= (sum_i max(0, r ||a_i|| + b_i)^2)^(1/2)` for `||x|| <= r`.

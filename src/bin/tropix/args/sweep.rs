@@ -26,6 +26,10 @@ pub(crate) struct SweepArgs {
     /// Refits of structured methods, comma-separated: none and gaussian by default, and data with `--calib`
     #[arg(long, value_enum, value_delimiter = ',', requires = "keep")]
     pub(crate) refits: Vec<RefitArg>,
+    /// Time each reduced network beside the original one in turns, on one sample, so many times each
+    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "15", requires = "keep",
+        value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) latency: Option<u16>,
     #[command(flatten)]
     pub(crate) moments: MomentArgs,
     #[command(flatten)]

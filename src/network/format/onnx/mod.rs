@@ -18,7 +18,7 @@ mod write;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::write::Pending;
+use super::write::{Pending, Sink};
 use crate::error::Result;
 use crate::network::{Element, Network, Tensor};
 
@@ -91,6 +91,7 @@ pub(super) fn write(
     network: &Network,
     output: &Path,
     extra_metadata: &BTreeMap<String, String>,
+    sink: Sink,
 ) -> Result<Vec<Pending>> {
     let mut rewritten = match source {
         Some(source) => rewrite::rewrite(source, network)?,
@@ -101,5 +102,5 @@ pub(super) fn write(
         metadata.retain(|entry| entry.key() != key);
         metadata.push(proto::Entry { key: Some(key.clone()), value: Some(value.clone()) });
     }
-    write::write(rewritten, output, source.is_some_and(|source| source.external))
+    write::write(rewritten, output, source.is_some_and(|source| source.external), sink)
 }

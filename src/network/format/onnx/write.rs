@@ -12,7 +12,7 @@ use super::proto::{self, EXTERNAL};
 use super::rewrite::Rewritten;
 use crate::error::{Error, Result};
 use crate::network::Tensor;
-use crate::network::format::write::Pending;
+use crate::network::format::write::{Pending, Sink};
 
 /// A protobuf message may take 2 GiB; beyond this the data go to a file of their own.
 const LARGEST: u64 = 2_000_000_000;
@@ -29,7 +29,7 @@ pub(super) fn data_path(output: &Path) -> PathBuf {
 }
 
 /// Writes the files of a model and returns them complete, but without their names; the model last.
-pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool) -> Result<Vec<Pending>> {
+pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool, sink: Sink) -> Result<Vec<Pending>> {
     let Rewritten { mut model, data } = rewritten;
     let Some(mut graph) = model.graph.take() else {
         return Err(Error::Internal { what: "a model without a graph".to_owned() });
@@ -49,7 +49,7 @@ pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool) -> Resu
             beside.insert(*at, first);
         }
         if !order.is_empty() {
-            pending.push(Pending::write(&path, |out| {
+            pending.push(sink.write(&path, |out| {
                 let mut end = 0;
                 for at in &order {
                     let first = beside[at];
@@ -84,7 +84,7 @@ pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool) -> Resu
             }
         })
         .collect();
-    pending.push(Pending::write(output, |out| stream(&model, &graph, &heads, out))?);
+    pending.push(sink.write(output, |out| stream(&model, &graph, &heads, out))?);
     Ok(pending)
 }
 

@@ -3,6 +3,8 @@
 mod elements;
 mod units;
 
+pub(crate) use units::note;
+
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{self, ModelFile, check_output};
 use tropix::network::{Head, sites};

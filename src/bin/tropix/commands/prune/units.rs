@@ -12,7 +12,7 @@ use tropix::{Error, Result};
 
 use super::{Prepared, written};
 use crate::args::{Globals, PruneArgs};
-use crate::calibration::{Calibration, check};
+use crate::calibration::{Calibration, check, check_prior};
 use crate::device::with_backend;
 use crate::{input, output};
 
@@ -27,12 +27,13 @@ pub(super) fn run(
     let calibration =
         timing.phase("load", || Calibration::read(globals, &args.moments, &args.synth, &args.data, &model.network))?;
     let (method, refit, why) = match method {
-        Some(method) => (method, args.refit.map_or(method.usual_refit(), |refit| refit.0), None),
+        Some(method) => (method, args.refit.map_or_else(|| calibration.usual_refit(method), |refit| refit.0), None),
         None => {
             let (method, refit, why) = calibration.default_method(&model.network);
             (method, args.refit.map_or(refit, |refit| refit.0), Some(why))
         }
     };
+    check_prior(method, &calibration)?;
     check(method, refit, &calibration)?;
     let options = UnitOptions {
         refit,
@@ -57,10 +58,8 @@ pub(super) fn run(
     let network = &outcome.walked.network;
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
-            let note =
-                serde_json::json!({ "method": options.method.name(), "refit": refit.name(), "seed": globals.seed });
-            let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
-            Some(timing.phase("write", || format::save(model, network, output, globals.force, &extra))?.bytes)
+            let save = || format::save(model, network, output, globals.force, &note(&options));
+            Some(timing.phase("write", save)?.bytes)
         }
         None => None,
     };
@@ -96,6 +95,13 @@ pub(super) fn run(
         }
         _ => Ok(()),
     }
+}
+
+/// What the written file says of the run.
+pub(crate) fn note(options: &UnitOptions) -> BTreeMap<String, String> {
+    let (method, refit) = (options.method.name(), options.refit.name());
+    let note = serde_json::json!({ "method": method, "refit": refit, "seed": options.seed });
+    BTreeMap::from([("tropix.report".to_owned(), note.to_string())])
 }
 
 /// The certificate of the linear layers, where they begin at the input and the plan touches nothing else.

@@ -1,0 +1,110 @@
+//! `tropix sweep`.
+
+mod units;
+
+use std::path::PathBuf;
+
+use tropix::Error;
+use tropix::network::Head;
+use tropix::network::dataset::Dataset;
+use tropix::network::format::{ModelFile, check_output, write_text};
+use tropix::prune::{Method, Timing, evaluate, sweep};
+use tropix::report::{Files, Heading, Memory, SweepReport, accuracy_table, curves_csv, curves_svg, curves_table};
+
+use super::prune::protocol;
+use crate::args::{Globals, MethodArg, SweepArgs};
+use crate::device::{choose, with_backend};
+use crate::{input, output};
+
+pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
+    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let data = timing.phase("load", || match args.keep.is_empty() {
+        true => input::data(&args.data, &model.network, &Head::of(&model.network)?),
+        false => input::data_for(&args.data, &model.network),
+    })?;
+    let Some(data) = data else {
+        return Err(Error::Argument { argument: "data", problem: "a sweep needs data".to_owned() }.into());
+    };
+    let inputs = input::paths(&model, Some(&data));
+    files(args).try_for_each(|file| check_output(file, &inputs, globals.force))?;
+    if args.keep.is_empty() {
+        elements(globals, args, &model, &data, timing)
+    } else {
+        units::run(globals, args, &model, &data, timing)
+    }
+}
+
+/// What is written beside the table.
+fn files(args: &SweepArgs) -> impl Iterator<Item = &PathBuf> {
+    [&args.csv, &args.svg].into_iter().flatten()
+}
+
+/// The name of the model, for titles.
+fn title(args: &SweepArgs) -> String {
+    args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Unstructured methods and the row protocol x rates x seeds.
+fn elements(
+    globals: &Globals,
+    args: &SweepArgs,
+    model: &ModelFile,
+    data: &Dataset,
+    timing: &mut Timing,
+) -> anyhow::Result<()> {
+    let head = Head::of(&model.network)?;
+    let methods: Vec<Method> = if args.methods.is_empty() {
+        // The row protocol needs a block.
+        Method::ALL.into_iter().filter(|method| *method != Method::Tropical || head.layers.len() > 1).collect()
+    } else {
+        let elements = args.methods.iter().map(|method| match method {
+            MethodArg::Elements(method) => Ok(*method),
+            MethodArg::Units(method) => {
+                let problem = format!("`{}` removes neurons; rates are of weights", method.name());
+                Err(Error::Argument { argument: "methods", problem })
+            }
+        });
+        elements.collect::<Result<_, _>>()?
+    };
+    let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
+    let backend = timing.phase("start device", || choose(globals))?;
+    let (accuracy, curves) = with_backend!(&backend, backend => {
+        let accuracy = evaluate(backend, &head, None, input::borrowed(data), &mut Timing::default())?;
+        let progress = output::Progress::new(globals);
+        let options = protocol(&args.protocol);
+        let samples = input::borrowed(data);
+        let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, timing, &progress)?;
+        (accuracy, curves)
+    });
+    let title = title(args);
+    if let Some(file) = &args.csv {
+        write_text(file, &curves_csv(&curves))?;
+    }
+    if let Some(file) = &args.svg {
+        write_text(file, &curves_svg(&format!("{title}: pruning curves"), &curves))?;
+    }
+    let report = SweepReport {
+        heading: Heading::new("sweep", globals.seed, backend.device()),
+        model: Files { input: args.model.model.display().to_string(), output: None },
+        data: data.applied.clone(),
+        accuracy,
+        curves,
+        warnings: model.warnings.clone(),
+        memory: Memory::now(),
+        timing: timing.clone(),
+    };
+    let device = &report.heading.device;
+    let mut text = format!(
+        "{title} on {} ({}), {} rates\n{}\n{}\n{}",
+        device.name,
+        device.backend,
+        args.rates.0.len(),
+        accuracy_table(&report.accuracy, false),
+        curves_table(&report.curves),
+        output::costs(&report.timing, report.memory.peak_bytes),
+    );
+    for file in files(args) {
+        text.push_str(&format!("\nwrote {}", file.display()));
+    }
+    output::result(globals, &report, &text)
+}

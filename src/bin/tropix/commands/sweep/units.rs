@@ -1,0 +1,167 @@
+//! Structured methods x refits x shares kept x seeds.
+
+use std::path::Path;
+
+use tropix::Error;
+use tropix::backend::RowSource;
+use tropix::network::dataset::Dataset;
+use tropix::network::format::{ModelFile, write_text, written_bytes};
+use tropix::network::{Network, Op, Runtime, head_for};
+use tropix::prune::structured::{Refit, UnitAxes, UnitCost, UnitMethod, UnitOptions, summaries, sweep_units};
+use tropix::prune::{Timing, evaluate_network, latency};
+use tropix::report::{
+    Files, Heading, Memory, UnitSweepReport, accuracy_table, unit_costs_table, unit_runs_csv, unit_runs_table,
+    units_svg,
+};
+
+use super::super::prune::note;
+use crate::args::{Globals, MethodArg, SweepArgs};
+use crate::calibration::{Calibration, check};
+use crate::device::{choose, with_backend};
+use crate::{input, output};
+
+pub(super) fn run(
+    globals: &Globals,
+    args: &SweepArgs,
+    model: &ModelFile,
+    data: &Dataset,
+    timing: &mut Timing,
+) -> anyhow::Result<()> {
+    let network = &model.network;
+    let read = || Calibration::read(globals, &args.moments, &args.synth, &args.data, network);
+    let calibration = timing.phase("load", read)?;
+    // Where data are inputs of the head, nothing before it changes.
+    let head_only = head_for(network, data.inputs.shape()[1]).is_some_and(|head| !head.whole);
+    let axes = axes(globals, args, network, head_only, &calibration)?;
+    let base = UnitOptions {
+        prior: calibration.prior.clone(),
+        ridge: args.synth.ridge,
+        synth: args.synth.options(),
+        head_only,
+        ..UnitOptions::new(UnitMethod::GreedyGaussian, 1.0)
+    };
+    let timed = args.latency.map(usize::from);
+    if head_only && timed.is_some() {
+        let problem = "the data are inputs of the head; latencies are of whole networks".to_owned();
+        return Err(Error::Argument { argument: "latency", problem }.into());
+    }
+    let start = |network: &Network| Runtime::new(network, model.onnx.as_deref());
+    let original = timed.map(|runs| Ok::<_, Error>((runs, start(network)?))).transpose()?;
+    let cost = |options: &UnitOptions, network: &Network| -> tropix::Result<UnitCost> {
+        let seconds =
+            original.as_ref().map(|(runs, original)| latency([original, &start(network)?], &data.inputs, 1, *runs));
+        Ok(UnitCost {
+            file_bytes: written_bytes(model, network, &args.model.model, &note(options))?,
+            multiply_adds: network.multiply_adds(),
+            latency: seconds.transpose()?,
+        })
+    };
+    let backend = timing.phase("start device", || choose(globals))?;
+    let rows = calibration.rows();
+    let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
+    let (accuracy, runs) = with_backend!(&backend, backend => {
+        let samples = input::borrowed(data);
+        let accuracy = evaluate_network(backend, network, None, samples, &mut Timing::default())?;
+        let progress = output::Progress::new(globals);
+        (accuracy, sweep_units(backend, network, samples, rows, &axes, &base, &cost, timing, &progress)?)
+    });
+    let summaries = summaries(&runs);
+    let title = super::title(args);
+    if let Some(file) = &args.csv {
+        write_text(file, &unit_runs_csv(&runs))?;
+    }
+    if let Some(file) = &args.svg {
+        write_text(file, &units_svg(&format!("{title}: whole neurons removed"), data.labels.is_some(), &summaries))?;
+    }
+    let file_bytes = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    let of_model = model.paths.iter().filter(|path| Some(*path) != args.model.arch.as_ref());
+    let report = UnitSweepReport {
+        heading: Heading::new("sweep", globals.seed, backend.device()),
+        model: Files { input: args.model.model.display().to_string(), output: None },
+        data: data.applied.clone(),
+        accuracy,
+        parameters: network.tensors().map(|tensor| tensor.len() as u64).sum(),
+        cost: UnitCost {
+            file_bytes: of_model.map(|path| file_bytes(path)).sum(),
+            multiply_adds: network.multiply_adds(),
+            latency: None,
+        },
+        prior: base.prior.name(),
+        summaries,
+        runs,
+        warnings: [model.warnings.clone(), calibration.warnings.clone()].concat(),
+        memory: Memory::now(),
+        timing: timing.clone(),
+    };
+    let device = &report.heading.device;
+    let mut text = format!(
+        "{title} on {} ({})\n{}\n{}\n{}\n{}",
+        device.name,
+        device.backend,
+        accuracy_table(&report.accuracy, false),
+        unit_runs_table(&report.runs),
+        unit_costs_table(&report),
+        output::costs(&report.timing, report.memory.peak_bytes),
+    );
+    for file in super::files(args) {
+        text.push_str(&format!("\nwrote {}", file.display()));
+    }
+    output::result(globals, &report, &text)
+}
+
+/// What is run: by default every method and refit that the network and the samples allow.
+fn axes(
+    globals: &Globals,
+    args: &SweepArgs,
+    network: &Network,
+    head_only: bool,
+    calibration: &Calibration,
+) -> tropix::Result<UnitAxes> {
+    let convolutions = !head_only && network.nodes.iter().any(|node| matches!(node.op, Op::Conv { .. }));
+    let outputs = network.output_lengths().ok().and_then(|lengths| lengths.last().copied().flatten());
+    let refits: Vec<Refit> = if args.refits.is_empty() {
+        let can = |refit: &Refit| *refit != Refit::Data || calibration.samples.is_some();
+        Refit::ALL.into_iter().filter(can).collect()
+    } else {
+        args.refits.iter().map(|refit| refit.0).collect()
+    };
+    let methods = if args.methods.is_empty() {
+        // Zonotopes are clustered for one output only.
+        let zonotope = |method: UnitMethod| method == UnitMethod::MisiakosZonotope && outputs != Some(1);
+        let can = |method: &UnitMethod| {
+            (calibration.samples.is_some() || !method.needs_data()) && !zonotope(*method)
+            // Synthetic inputs are for the whole network, of which the data may only fit the head.
+            && (!head_only || *method != UnitMethod::SynthRefit)
+        };
+        UnitMethod::ALL.into_iter().filter(can).collect()
+    } else {
+        let methods = args.methods.iter().map(|method| match method {
+            MethodArg::Units(method) => Ok(*method),
+            MethodArg::Elements(method) => {
+                let problem = format!("`{}` removes weights; give `--rates`", method.name());
+                Err(Error::Argument { argument: "methods", problem })
+            }
+        });
+        methods.collect::<Result<Vec<_>, _>>()?
+    };
+    let asked = (!args.methods.is_empty(), !args.refits.is_empty());
+    let mut runs = Vec::new();
+    for method in methods {
+        let takes = |refit: &Refit| method.takes(*refit) && (!convolutions || method.takes_convolutions(*refit));
+        let own: Vec<Refit> = refits.iter().copied().filter(takes).collect();
+        if own.is_empty() && asked.0 {
+            let refits: Vec<&str> = refits.iter().map(|refit| refit.name()).collect();
+            let problem =
+                format!("`{}` does not reduce convolutions with refit {}", method.name(), refits.join(" or "));
+            return Err(Error::Unsupported { problem });
+        }
+        own.iter().try_for_each(|refit| check(method, *refit, calibration))?;
+        runs.extend(own.into_iter().map(|refit| (method, refit)));
+    }
+    if runs.is_empty() {
+        let problem = "no method goes with these refits".to_owned();
+        return Err(Error::Argument { argument: "refits", problem });
+    }
+    let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
+    Ok(UnitAxes { runs, keeps: args.keep.clone(), seeds })
+}
