@@ -44,8 +44,10 @@ impl<S: Data<Elem = f32> + Sync> RowSource for ArrayBase<S, Ix2> {
             return Ok(());
         }
         for (offset, row) in out.chunks_exact_mut(columns).enumerate() {
-            for (slot, value) in row.iter_mut().zip(self.row(first + offset)) {
-                *slot = *value;
+            let from = self.row(first + offset);
+            match from.as_slice() {
+                Some(from) => row.copy_from_slice(from),
+                None => row.iter_mut().zip(from).for_each(|(slot, value)| *slot = *value),
             }
         }
         Ok(())

@@ -3,10 +3,13 @@
 //! Of point samples and of convex polygons exactly, of zonotopes and hulls of zonotopes in any dimension between two
 //! bounds. For convex bodies `d(P, Q) = max_(|u| = 1) |h_P(u) - h_Q(u)|` with their support functions.
 
+mod ascent;
 mod bodies;
 mod matching;
+mod order;
 mod points;
 mod polygons;
+mod search;
 mod tree;
 
 pub use bodies::{HausdorffInterval, IntervalOptions, UpperBound, hull_interval, zonotope_interval};

@@ -13,6 +13,9 @@ const LEAF: usize = 32;
 /// Coordinates between two looks at whether a leaf can still hold a neighbour.
 const STRIDE: usize = 8;
 
+/// Rows up to this number go down the tree on one thread.
+const TOGETHER: usize = 512;
+
 /// Nodes of fewer points than this are built on the calling thread.
 const SERIAL: usize = 2048;
 
@@ -56,30 +59,65 @@ impl Tree {
         Self { dimension: y.ncols(), root: node(y, &mut rows) }
     }
 
-    /// Finds the nearest row of each of some rows of `x`; a search ends early at a neighbour whose square lies below the
-    /// threshold by more than rounding (`slack`, relative). Searches that do not end early raise the threshold.
+    /// Finds the nearest row of each of some rows of `x`, in an order of its own; a search ends early at a neighbour whose
+    /// square lies below the threshold by more than rounding (`slack`, relative). Searches that do not end early raise
+    /// the threshold.
+    ///
+    /// All rows go down the tree together, each node parting them, so that a leaf is in the cache for all rows that
+    /// lie in its cell. Most end there; only the others search on their own.
     pub(super) fn search(
         &self,
         x: ArrayView2<'_, f32>,
-        rows: &[u32],
+        rows: &mut [u32],
         threshold: &AtomicU64,
         slack: f64,
-    ) -> Vec<Nearest> {
-        let one = |scratch: &mut Scratch, row: &u32| {
-            let row = x.row(*row as usize);
-            scratch.x.clear();
-            scratch.x.extend(row.iter().copied());
-            let limit = f64::from_bits(threshold.load(Ordering::Relaxed)) * (1.0 - slack);
-            #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
-            let found = self.nearest(scratch, limit as f32);
-            if !found.early {
-                // Squares are not negative: their bits are in their order.
-                let least = f64::from(found.square) * (1.0 - slack);
-                threshold.fetch_max(least.to_bits(), Ordering::Relaxed);
+    ) -> Vec<(u32, Nearest)> {
+        self.descend(&self.root, &Queries { x, threshold, slack }, rows)
+    }
+
+    fn descend(&self, node: &Node, queries: &Queries<'_>, rows: &mut [u32]) -> Vec<(u32, Nearest)> {
+        match node {
+            Node::Leaf { .. } => {
+                let settle = |scratch: &mut Scratch, row: &u32| (*row, self.settle(node, queries, scratch, *row));
+                if rows.len() <= TOGETHER {
+                    let mut scratch = Scratch::new(self.dimension);
+                    return rows.iter().map(|row| settle(&mut scratch, row)).collect();
+                }
+                let rows = rows.par_iter().with_min_len(64);
+                rows.map_init(|| Scratch::new(self.dimension), settle).collect()
             }
-            found
-        };
-        rows.par_iter().with_min_len(64).map_init(|| Scratch::new(self.dimension), one).collect()
+            Node::Split { axis, at, children } => {
+                let middle = part(rows, |row| queries.x[[row as usize, *axis]] < *at);
+                let (serial, (low, high)) = (rows.len() <= TOGETHER, rows.split_at_mut(middle));
+                let down = |child: usize, rows: &mut [u32]| match rows.is_empty() {
+                    true => Vec::new(),
+                    false => self.descend(&children[child], queries, rows),
+                };
+                let (mut low, high) =
+                    if serial { (down(0, low), down(1, high)) } else { rayon::join(|| down(0, low), || down(1, high)) };
+                low.extend(high);
+                low
+            }
+        }
+    }
+
+    /// The nearest point of a row that lies in the cell of `leaf`.
+    fn settle(&self, leaf: &Node, queries: &Queries<'_>, scratch: &mut Scratch, row: u32) -> Nearest {
+        scratch.x.clear();
+        scratch.x.extend(queries.x.row(row as usize).iter().copied());
+        let limit = f64::from_bits(queries.threshold.load(Ordering::Relaxed)) * (1.0 - queries.slack);
+        #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
+        let limit = limit as f32;
+        let mut best = Nearest { square: f32::INFINITY, row: u32::MAX, early: false };
+        if !leaf.visit(scratch, 0.0, limit, &mut best) {
+            scratch.offsets.fill(0.0);
+            if !self.root.visit(scratch, 0.0, limit, &mut best) {
+                // Squares are not negative: their bits are in their order.
+                let least = f64::from(best.square) * (1.0 - queries.slack);
+                queries.threshold.fetch_max(least.to_bits(), Ordering::Relaxed);
+            }
+        }
+        best
     }
 
     /// The mean number of points that a search without a threshold looks at.
@@ -88,17 +126,31 @@ impl Tree {
         for row in rows {
             scratch.x.clear();
             scratch.x.extend(x.row(*row as usize).iter().copied());
-            self.nearest(&mut scratch, 0.0);
+            let mut best = Nearest { square: f32::INFINITY, row: u32::MAX, early: false };
+            scratch.offsets.fill(0.0);
+            self.root.visit(&mut scratch, 0.0, 0.0, &mut best);
         }
         (scratch.leaves * LEAF) as f64 / rows.len().max(1) as f64
     }
+}
 
-    fn nearest(&self, scratch: &mut Scratch, limit: f32) -> Nearest {
-        scratch.offsets.fill(0.0);
-        let mut best = Nearest { square: f32::INFINITY, row: u32::MAX, early: false };
-        self.root.visit(scratch, 0.0, limit, &mut best);
-        best
+/// What all searches share.
+struct Queries<'a> {
+    x: ArrayView2<'a, f32>,
+    threshold: &'a AtomicU64,
+    slack: f64,
+}
+
+/// Moves what is `low` to the front and returns how many are.
+fn part(rows: &mut [u32], low: impl Fn(u32) -> bool) -> usize {
+    let mut count = 0;
+    for at in 0..rows.len() {
+        let row = rows[at];
+        rows.swap(at, count);
+        // Without a branch, which would be guessed wrong half the time.
+        count += usize::from(low(row));
     }
+    count
 }
 
 struct Scratch {

@@ -3,8 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, s};
+use ndarray::Array2;
 use rayon::prelude::*;
 use serde::Serialize;
 
@@ -80,7 +79,7 @@ pub fn decision_regions(network: &PlanarNetwork, bounds: &Bounds, most: usize) -
     Ok(joined)
 }
 
-/// Affine functions before and after a layer, `m x 3`. Taken again for every cell: allocated anew between the polygons
+/// Affine functions of active neurons, `3 x m`, and after the next layer, `m x 3`. Taken again for every cell: allocated anew between the polygons
 /// that stay, they would leave the memory in pieces.
 struct Scratch {
     active: Array2<f64>,
@@ -97,7 +96,7 @@ impl Work<'_> {
     fn scratch(&self) -> Vec<Scratch> {
         let sizes = self.network.layers.windows(2).map(|pair| [pair[0].1.len(), pair[1].1.len()]);
         let of =
-            |[active, next]: [usize; 2]| Scratch { active: Array2::zeros((active, 3)), next: Array2::zeros((next, 3)) };
+            |[active, next]: [usize; 2]| Scratch { active: Array2::zeros((3, active)), next: Array2::zeros((next, 3)) };
         sizes.map(of).collect()
     }
 
@@ -113,15 +112,19 @@ impl Work<'_> {
     ) -> Result<()> {
         let Some((own, rest)) = scratch.split_first_mut() else { return Ok(()) };
         let centre = centre(&cell);
-        own.active.assign(map);
-        for mut row in own.active.rows_mut() {
+        for (row, mut active) in map.rows().into_iter().zip(own.active.columns_mut()) {
             if row[0] * centre[0] + row[1] * centre[1] + row[2] <= 0.0 {
-                row.fill(0.0);
+                active.fill(0.0);
+            } else {
+                active.assign(&row);
             }
         }
         let (weights, bias) = &self.network.layers[layer + 1];
-        general_mat_mul(1.0, weights, &own.active, 0.0, &mut own.next);
-        own.next.slice_mut(s![.., 2]).zip_mut_with(bias, |x, b| *x += b);
+        // A general product would pack the weights anew for every cell.
+        for ((weights, bias), mut next) in weights.rows().into_iter().zip(bias).zip(own.next.rows_mut()) {
+            next.iter_mut().zip(own.active.rows()).for_each(|(next, active)| *next = weights.dot(&active));
+            next[2] += bias;
+        }
         if layer + 2 < self.network.layers.len() {
             let cells = self.cut(&own.next, cell)?;
             return cells.into_iter().try_for_each(|cell| self.below(layer + 1, &own.next, cell, rest, found));
