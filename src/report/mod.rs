@@ -24,7 +24,7 @@ pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewR
 pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
-pub use hausdorff::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
+pub use hausdorff::{HausdorffReport, hausdorff_report, hausdorff_table};
 pub use memory::{peak_bytes, resident_bytes};
 pub use polynomial::{
     CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,

@@ -117,6 +117,12 @@ fn hausdorff_of_bodies_is_exact_in_the_plane_and_an_interval_beyond() {
     assert!((report["interval"]["lower"].as_f64().unwrap() - 2.0_f64.sqrt()).abs() < 1e-12);
     assert_eq!(report["detail"]["to"], json!([1.0, 1.0]));
     assert!(report["detail"]["orientation"].as_f64().unwrap() < 1e-12);
+    assert_eq!(report["detail"]["rotated"], json!(null));
+    // A square and its half turn by an eighth: the diamond.
+    let turned = "hausdorff [[1,0],[0,1]] [[1,1],[-1,1]] --rotations --json --device cpu";
+    let report = tropix(folder.path(), turned).expect(0, &[]).json();
+    let detail = &report["detail"];
+    assert!(detail["normalised"].as_f64().unwrap() > 0.1 && detail["rotated"]["distance"].as_f64().unwrap() < 1e-6);
     let model = model();
     let prune = format!("prune {model} -o small.safetensors --rate 0.3 --no-compact --device cpu");
     tropix(folder.path(), &prune).expect(0, &[]);
@@ -140,6 +146,7 @@ fn sides_that_cannot_be_compared_are_refused() {
         ("hausdorff a.csv [[1,0]] --device cpu", 2, "points beside a zonotope"),
         ("hausdorff [[1,0]] [[1,0,0]] --device cpu", 2, "dimension"),
         ("hausdorff [[1,0]] [[1,1]] --directed --device cpu", 2, "point samples"),
+        ("hausdorff [[1,0,0]] [[0,1,0]] --rotations --device cpu", 2, "in the plane"),
         ("hausdorff wide.csv wide.csv --svg h.svg --device cpu", 2, "plane"),
         ("hausdorff a.csv empty.csv --device cpu", 65, "empty.csv"),
         ("hausdorff a.csv none.csv --device cpu", 66, "none.csv"),

@@ -6,7 +6,7 @@ use tropix::backend::Backend;
 use tropix::geometry::hausdorff::{
     IntervalOptions, PointMethod, directed_hausdorff, hausdorff, hull_interval, polygon_hausdorff, zonotope_interval,
 };
-use tropix::geometry::{ConvexPolygon, Zonotope, directions, zonotope_polygon};
+use tropix::geometry::{ConvexPolygon, Interval, Zonotope, directions, zonotope_polygon};
 
 use crate::harness::{assert_near, cpu, narrow, on_every_backend, random, random_vector, random_zonotope};
 
@@ -16,6 +16,7 @@ on_every_backend!(
     samples_of_other_sizes_are_scaled,
     the_interval_holds_the_exact_distance,
     known_bodies_in_space_have_their_distance,
+    climbing_goes_beyond_sampling,
 );
 
 /// `max_i min_j` over all pairs in f64.
@@ -37,7 +38,16 @@ fn assert_attained<B: Backend>(backend: &B, x: &Array2<f32>, y: &Array2<f32>, se
 }
 
 fn samples_agree_with_all_pairs<B: Backend>(backend: &B) {
-    for (n, m, d) in [(1, 1, 1), (3, 1, 2), (1, 900, 3), (700, 900, 3), (900, 300, 16), (400, 700, 40), (600, 600, 1)] {
+    for (n, m, d) in [
+        (1, 1, 1),
+        (3, 1, 2),
+        (1, 900, 3),
+        (700, 900, 3),
+        (900, 300, 16),
+        (400, 700, 40),
+        (600, 600, 1),
+        (500, 900, 256),
+    ] {
         let normal = |rows: usize, name: &str| {
             // A direction times a length of its own: some points lie far out.
             let lengths = random([rows, 1], 2, name);
@@ -56,6 +66,18 @@ fn samples_agree_with_all_pairs<B: Backend>(backend: &B) {
     assert_eq!((found.forward.pair.from, found.distance), (517, found.forward.pair.distance));
     assert_near(found.backward.pair.distance, all_pairs(&y, &x), 1e-14);
     assert!(found.forward.work < 0.5, "{found:?}");
+}
+
+/// In many dimensions the points near the centre are near to nearly all others: starting there leaves little to do.
+#[test]
+fn samples_in_many_dimensions_meet_few_points() {
+    let [x, y] = ["x", "y"].map(|name| {
+        let sum = (0..12).map(|k| random([3000, 64], k, name)).reduce(|sum, next| sum + next);
+        narrow(&sum.unwrap())
+    });
+    let found = directed_hausdorff(cpu(), x.view(), y.view(), 0).unwrap();
+    assert_near(found.pair.distance, all_pairs(&x, &y), 1e-14);
+    assert!(found.method == PointMethod::Parts && found.work < 0.02, "{found:?}");
 }
 
 fn near_copies_agree_with_all_pairs<B: Backend>(backend: &B) {
@@ -201,6 +223,25 @@ fn known_bodies_in_space_have_their_distance<B: Backend>(backend: &B) {
         let found = zonotope_interval(backend, &zonotope, &moved, options).unwrap().interval;
         assert_near(found.lower, by.dot(&by).sqrt(), 1e-9);
         assert_near(found.upper, by.dot(&by).sqrt(), 1e-9);
+    }
+}
+
+/// In sixteen dimensions random directions are far from the best one; climbing on the device closes most of the gap, for
+/// zonotopes and for hulls, where the farthest zonotope changes on the way.
+fn climbing_goes_beyond_sampling<B: Backend>(backend: &B) {
+    let options = IntervalOptions { directions: 500, climbers: 8, ..IntervalOptions::default() };
+    for seed in 0..3 {
+        let bodies = |first: u64| [0, 1, 2].map(|k| random_zonotope(20, 16, 50 * seed + first + k));
+        let (p, q) = (bodies(0), bodies(10));
+        let one = zonotope_interval(backend, &p[0], &q[0], options).unwrap();
+        let hull = hull_interval(backend, &p, &q, options).unwrap();
+        for found in [one, hull] {
+            let Interval { lower, upper } = found.interval;
+            assert!(found.sampled * 1.2 < lower && lower <= upper, "{found:?}");
+            // The bound is the difference of the supports in the direction that is given.
+            let u = Array1::from(found.direction);
+            assert_near(u.dot(&u), 1.0, 1e-12);
+        }
     }
 }
 

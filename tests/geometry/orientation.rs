@@ -3,7 +3,7 @@
 use std::f64::consts::{PI, TAU};
 
 use tropix::geometry::orientation::{
-    circular_wasserstein, edge_normal_measure, normalised_hausdorff, orientation_distance,
+    circular_wasserstein, edge_normal_measure, normalised_hausdorff, orientation_distance, rotated_hausdorff,
 };
 use tropix::geometry::{ConvexPolygon, zonotope_polygon};
 
@@ -26,6 +26,31 @@ fn translations_and_scales_cost_nothing_and_a_turn_costs_its_angle() {
         let turned = orientation_distance(&p.rotated(1.0), &q.rotated(1.0)).unwrap();
         assert_near(turned, orientation_distance(&p, &q).unwrap(), 1e-9);
     }
+}
+
+/// A turned copy has the shape of the original; otherwise no rotation of a fine list is better.
+#[test]
+fn the_least_distance_over_rotations_finds_the_turn() {
+    for seed in 0..12 {
+        let p = polygon(seed);
+        let turn = 0.3 + 0.4 * seed as f64;
+        let copy = rotated_hausdorff(&p, &p.rotated(turn).scaled(3.0).translated([1.0, 2.0])).unwrap();
+        assert!(copy.distance <= 1e-6, "{copy:?}");
+        // A zonotope is its own image under a half turn.
+        let off = (copy.angle + turn).rem_euclid(PI);
+        assert!(off.min(PI - off) < 1e-4, "{copy:?} {turn}");
+        let q = polygon(seed + 100);
+        let found = rotated_hausdorff(&p, &q).unwrap();
+        assert_near(normalised_hausdorff(&p, &q.rotated(found.angle)).unwrap(), found.distance, 1e-12);
+        assert!(found.lower <= found.distance && found.distance - found.lower <= 1e-6, "{found:?}");
+        assert!(found.distance <= normalised_hausdorff(&p, &q).unwrap());
+        for step in 0..360 {
+            let other = normalised_hausdorff(&p, &q.rotated(step as f64 * TAU / 360.0)).unwrap();
+            assert!(other >= found.lower - 1e-12, "{found:?} {step} {other}");
+        }
+    }
+    let point = ConvexPolygon::hull(&[[1.0, 1.0]]);
+    assert!(rotated_hausdorff(&polygon(0), &point).is_err());
 }
 
 /// Against the definition: equal atoms move along a rotation of the sorted list, the best of which is optimal.

@@ -218,10 +218,8 @@ impl<B: Backend> Device<B> {
     ) -> Result<Vec<Array1<f64>>> {
         let count = starts.len();
         let dimension = starts.first().map_or(0, |start| start.1.len());
-        let signs: Vec<f32> = starts
-            .par_iter()
-            .map(|start| if pair.difference(start.1.view()).0 < 0.0 { -1.0 } else { 1.0 })
-            .collect();
+        let signs: Vec<f32> =
+            starts.par_iter().map(|start| if pair.difference(start.1.view()).0 < 0.0 { -1.0 } else { 1.0 }).collect();
         let signed = Array2::from_shape_fn((count, self.width), |(at, row)| signs[at] * self.weights[row]);
         let signed = backend.upload(&signed)?;
         let mut u = backend.upload(&narrow(&Array2::from_shape_fn((count, dimension), |(at, k)| starts[at].1[k])))?;

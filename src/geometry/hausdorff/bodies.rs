@@ -122,13 +122,7 @@ pub fn hull_interval<B: Backend>(
         }
     }
     let interval = Interval { lower, upper: upper.max(lower) };
-    Ok(HausdorffInterval {
-        interval,
-        direction: direction.to_vec(),
-        sampled,
-        upper_by,
-        directions: options.directions,
-    })
+    Ok(HausdorffInterval { interval, direction: direction.to_vec(), sampled, upper_by, directions: options.directions })
 }
 
 /// What rounding may add to a difference in f64: all terms of both sums, by the number of operations.

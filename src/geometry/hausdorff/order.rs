@@ -1,11 +1,11 @@
 //! The order in which rows of one sample meet the other: at random, or from the centre outwards.
 
 use ndarray::{ArrayView1, ArrayView2};
+use pulp::{Arch, Simd, WithSimd};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::backend::vectorised;
 use crate::rng;
 
 /// Dimension from which central rows are tried.
@@ -97,21 +97,31 @@ fn squares(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Vec<f32> {
     let square = |row| {
         let row: ArrayView1<'_, f32> = y.row(row);
         match row.as_slice() {
-            Some(row) => vectorised(|| sum_of_squares(row, &centre)),
-            None => sum_of_squares(&row.to_vec(), &centre),
+            Some(row) => Arch::new().dispatch(Square { row, centre: &centre }),
+            None => Arch::new().dispatch(Square { row: &row.to_vec(), centre: &centre }),
         }
     };
     (0..y.nrows()).into_par_iter().with_min_len(512).map(square).collect()
 }
 
-#[inline(always)]
-fn sum_of_squares(row: &[f32], centre: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; 16];
-    for (row, centre) in row.chunks(16).zip(centre.chunks(16)) {
-        for ((lane, value), centre) in lanes.iter_mut().zip(row).zip(centre) {
-            let difference = value - centre;
-            *lane += difference * difference;
+/// The square of the distance of a row from the centre.
+struct Square<'a> {
+    row: &'a [f32],
+    centre: &'a [f32],
+}
+
+impl WithSimd for Square<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        let mut lanes = [0.0_f32; 16];
+        for (row, centre) in self.row.chunks(16).zip(self.centre.chunks(16)) {
+            for ((lane, value), centre) in lanes.iter_mut().zip(row).zip(centre) {
+                let difference = value - centre;
+                *lane += difference * difference;
+            }
         }
+        lanes.iter().sum()
     }
-    lanes.iter().sum()
 }

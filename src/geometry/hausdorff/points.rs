@@ -1,11 +1,12 @@
 //! Hausdorff distances of large point samples.
 
 use ndarray::{ArrayView1, ArrayView2};
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::search::Search;
-use crate::backend::{Backend, vectorised};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 
 /// A pair of points that attains a distance.
@@ -116,7 +117,11 @@ fn checked(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64> {
         // Without its sign, a float is the larger the larger its bits; infinity and NaN are beyond all others.
         let rows = (0..points.nrows()).into_par_iter().with_min_len(1024);
         let bits = |row: usize| {
-            vectorised(|| points.row(row).iter().fold(0_u32, |most, value| most.max(value.to_bits() & 0x7fff_ffff)))
+            let row = points.row(row);
+            match row.as_slice() {
+                Some(row) => Arch::new().dispatch(MostBits(row)),
+                None => Arch::new().dispatch(MostBits(&row.to_vec())),
+            }
         };
         let most = f32::from_bits(rows.map(bits).reduce(|| 0, u32::max));
         if !most.is_finite() {
@@ -141,4 +146,16 @@ pub(super) fn square(x: ArrayView1<'_, f32>, y: ArrayView1<'_, f32>) -> f64 {
         lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(lane, pair)| *lane += difference(pair));
     }
     lanes.iter().sum()
+}
+
+/// The largest of the bits of values without their signs.
+struct MostBits<'a>(&'a [f32]);
+
+impl WithSimd for MostBits<'_> {
+    type Output = u32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> u32 {
+        self.0.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7fff_ffff))
+    }
 }

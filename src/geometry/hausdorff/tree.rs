@@ -3,9 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::ArrayView2;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
-
-use crate::backend::vectorised;
 
 /// Points of a leaf at most: the lanes of a few vectors.
 const LEAF: usize = 32;
@@ -219,7 +218,7 @@ impl Node {
         let (axis, at, children) = match self {
             Self::Leaf { coordinates, rows } => {
                 scratch.leaves += 1;
-                vectorised(|| scan(coordinates, rows, &scratch.x, best));
+                Arch::new().dispatch(Scan { coordinates, rows, x: &scratch.x, best });
                 best.early = best.square < limit;
                 return best.early;
             }
@@ -243,28 +242,40 @@ impl Node {
     }
 }
 
-/// Looks at the points of a leaf; those that are farther than the best after some coordinates end it early.
-#[inline(always)]
-fn scan(coordinates: &[f32], rows: &[u32], x: &[f32], best: &mut Nearest) {
-    let mut squares = [0.0_f32; LEAF];
-    for (x, coordinates) in x.chunks(STRIDE).zip(coordinates.chunks(STRIDE * LEAF)) {
-        for (x, lanes) in x.iter().zip(coordinates.chunks_exact(LEAF)) {
-            for (square, y) in squares.iter_mut().zip(lanes) {
-                let difference = x - y;
-                *square += difference * difference;
+/// A look at the points of a leaf; those that are farther than the best after some coordinates end it early.
+struct Scan<'a> {
+    coordinates: &'a [f32],
+    rows: &'a [u32],
+    x: &'a [f32],
+    best: &'a mut Nearest,
+}
+
+impl WithSimd for Scan<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { coordinates, rows, x, best } = self;
+        let mut squares = [0.0_f32; LEAF];
+        for (x, coordinates) in x.chunks(STRIDE).zip(coordinates.chunks(STRIDE * LEAF)) {
+            for (x, lanes) in x.iter().zip(coordinates.chunks_exact(LEAF)) {
+                for (square, y) in squares.iter_mut().zip(lanes) {
+                    let difference = x - y;
+                    *square += difference * difference;
+                }
+            }
+            let mut nearest = [f32::INFINITY; 8];
+            for squares in squares.chunks_exact(8) {
+                nearest.iter_mut().zip(squares).for_each(|(least, square)| *least = least.min(*square));
+            }
+            if nearest.iter().all(|least| *least > best.square) {
+                return;
             }
         }
-        let mut nearest = [f32::INFINITY; 8];
-        for squares in squares.chunks_exact(8) {
-            nearest.iter_mut().zip(squares).for_each(|(least, square)| *least = least.min(*square));
-        }
-        if nearest.iter().all(|least| *least > best.square) {
-            return;
-        }
-    }
-    for (square, row) in squares.iter().zip(rows) {
-        if *square < best.square || (*square == best.square && *row < best.row) {
-            *best = Nearest { square: *square, row: *row, early: false };
+        for (square, row) in squares.iter().zip(rows) {
+            if *square < best.square || (*square == best.square && *row < best.row) {
+                *best = Nearest { square: *square, row: *row, early: false };
+            }
         }
     }
 }

@@ -20,6 +20,9 @@ pub(crate) struct HausdorffArgs {
     /// Only from A to B, for points
     #[arg(long)]
     pub(crate) directed: bool,
+    /// Also the least distance of the shapes of mean width 1 over all rotations, for zonotopes in the plane
+    #[arg(long)]
+    pub(crate) rotations: bool,
     /// Random directions for the lower bound of zonotopes beyond the plane
     #[arg(long, default_value_t = 16_384, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) directions: u32,

@@ -1,11 +1,11 @@
 //! `tropix hausdorff`.
 
 use tropix::Error;
-use tropix::geometry::hausdorff::IntervalOptions;
+use tropix::geometry::hausdorff::{Bodies, CompareOptions, HausdorffDetail, IntervalOptions, hull_polygon};
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
 use tropix::report::svg::{PlaneSide, hausdorff_svg};
-use tropix::report::{Bodies, HausdorffDetail, HausdorffReport, hausdorff_report, hausdorff_table, hull_polygon};
+use tropix::report::{HausdorffReport, hausdorff_report, hausdorff_table};
 
 use crate::args::{Globals, HausdorffArgs};
 use crate::body::{self, Rows};
@@ -24,15 +24,16 @@ pub(crate) fn run(globals: &Globals, args: &HausdorffArgs, timing: &mut Timing) 
             return Err(Error::Argument { argument: "svg", problem }.into());
         }
     }
-    let options = IntervalOptions {
+    let interval = IntervalOptions {
         seed: globals.seed,
         directions: usize::try_from(args.directions).unwrap_or(usize::MAX),
         ..IntervalOptions::default()
     };
+    let options = CompareOptions { directed: args.directed, rotations: args.rotations, interval };
     let backend = timing.phase("start device", || choose(globals))?;
     let sources = [args.a.clone(), args.b.clone()];
     let report = with_backend!(&backend, backend => {
-        hausdorff_report(backend, sources, [&a, &b], args.directed, options, timing)
+        hausdorff_report(backend, sources, [&a, &b], options, timing)
     })?;
     if let Some(file) = &args.svg {
         write_text(file, &picture(&report, &a, &b)?)?;
@@ -61,7 +62,7 @@ fn side(bodies: &Bodies) -> tropix::Result<PlaneSide> {
 
 fn picture(report: &HausdorffReport, a: &Bodies, b: &Bodies) -> tropix::Result<String> {
     let (a, b) = (side(a)?, side(b)?);
-    let pair = match (&report.detail, &a, &b) {
+    let pair = match (&report.compared.detail, &a, &b) {
         (HausdorffDetail::Points { forward, backward, .. }, PlaneSide::Points(x), PlaneSide::Points(y)) => {
             match backward.filter(|backward| backward.pair.distance > forward.pair.distance) {
                 Some(backward) => [y[backward.pair.from], x[backward.pair.to]],
@@ -80,5 +81,5 @@ fn picture(report: &HausdorffReport, a: &Bodies, b: &Bodies) -> tropix::Result<S
     };
     let names = [short(&report.sources[0]), short(&report.sources[1])];
     let title = "Hausdorff distance in the plane";
-    Ok(hausdorff_svg(title, [&names[0], &names[1]], [&a, &b], pair, report.interval.upper))
+    Ok(hausdorff_svg(title, [&names[0], &names[1]], [&a, &b], pair, report.compared.interval.upper))
 }

@@ -2,12 +2,13 @@
 
 use ndarray::{Array1, ArrayView1};
 use tropix::Error;
+use tropix::geometry::hausdorff::Bodies;
 use tropix::geometry::{SampleOptions, Zonotope, zonotope_polygon};
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
 use tropix::report::svg::zonotope_svg;
 use tropix::report::{
-    Bodies, MembershipReport, Memory, SupportReport, VertexRequest, principal_plane, zonotope_report, zonotope_table,
+    MembershipReport, Memory, SupportReport, VertexRequest, principal_plane, zonotope_report, zonotope_table,
 };
 
 use crate::args::{Globals, ZonotopeArgs};
