@@ -1,6 +1,8 @@
 //! Hypersurfaces and dual subdivisions, as in figure 1 of 2002.08838: the hypersurface with a label in each region, and
 //! the subdivision with the normals of its edges, which the pieces of the hypersurface are parallel to.
 
+use std::f64::consts::TAU;
+
 use super::{Anchor, Canvas, Paint, Pane, Stroke};
 use crate::geometry::clip::{Bounds, Point, doubled_area};
 use crate::tropical::{DualSubdivision, Polynomial, Shape, hypersurface, monomial, region, window};
@@ -118,13 +120,25 @@ fn draw_subdivision(canvas: &mut Canvas, one: &Drawn<'_>, corner: Point) {
     for vertex in &one.subdivision.vertices {
         canvas.disc(pane.at(at(*vertex)), 3.6, Paint::fill(BLACK));
     }
-    let centre = centroid(&one.subdivision.vertices.iter().map(|v| pane.at(at(*v))).collect::<Vec<_>>());
     for vertex in &one.subdivision.vertices {
         let place = pane.at(at(*vertex));
         let text = shortened(&monomial(one.polynomial, *vertex, one.names), 16);
-        let outwards = [place[0] - centre[0], place[1] - centre[1]];
-        canvas.label(place, 7.0, outwards, 12.0, &text, pane.corners());
+        let edges = one.subdivision.edges.iter().filter(|edge| edge.ends.contains(vertex));
+        let others = edges.map(|edge| pane.at(at(edge.ends[usize::from(edge.ends[0] == *vertex)])));
+        let angles = others.map(|other| (other[1] - place[1]).atan2(other[0] - place[0])).collect();
+        canvas.label(place, 7.0, free_direction(angles), 12.0, &text, pane.corners());
     }
+}
+
+/// The middle of the widest gap between angles, where a label meets no edge; upwards where there are none.
+fn free_direction(mut angles: Vec<f64>) -> Point {
+    angles.sort_by(f64::total_cmp);
+    let Some(first) = angles.first().copied() else { return [0.0, -1.0] };
+    let ends = angles.iter().copied().skip(1).chain([first + TAU]);
+    let gaps = angles.iter().zip(ends).map(|(start, end)| (end - start, 0.5 * (start + end)));
+    // Equal gaps but for rounding: the first.
+    let widest = gaps.reduce(|best, next| if next.0 > best.0 + 1e-6 { next } else { best });
+    widest.map_or([0.0, -1.0], |(_, middle)| [middle.cos(), middle.sin()])
 }
 
 /// A dashed normal in the middle of an edge: outwards at the border, across inside.
