@@ -4,14 +4,18 @@
 //! the arrangement of the hyperplanes `<g_i, u> = 0`: an *activation pattern* `s` is the vertex `shift + sum_i s_i g_i`.
 
 pub mod clip;
+pub mod compare;
 mod directions;
 pub mod frame;
 pub mod hausdorff;
 pub mod hull;
 mod interval;
+mod membership;
 pub mod orientation;
 mod patterns;
 mod polygon;
+mod shadow;
+mod simplified;
 pub mod text;
 mod vertices;
 mod zonotope;
@@ -20,10 +24,13 @@ pub use directions::directions;
 pub use frame::AffineFrame;
 pub use hull::{Facet, Hull};
 pub use interval::Interval;
+pub use membership::Membership;
 pub use patterns::Patterns;
 pub use polygon::{ConvexPolygon, Edge, PolygonSupport};
+pub use shadow::principal_plane;
+pub use simplified::Simplified;
 pub use vertices::{
-    SampleOptions, SampledPatterns, Stop, VertexEstimate, cell_bound, plane_patterns, sample_patterns, vertex_bound,
-    zonotope_patterns, zonotope_polygon,
+    SampleOptions, SampledPatterns, Sampling, Stop, VertexEstimate, VertexList, VertexRequest, cell_bound,
+    list_vertices, plane_patterns, sample_patterns, vertex_bound, zonotope_patterns, zonotope_polygon,
 };
-pub use zonotope::{CentredZonotope, Membership, Simplified, Zonotope};
+pub use zonotope::{CentredZonotope, Zonotope};

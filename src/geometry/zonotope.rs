@@ -1,18 +1,9 @@
 //! Zonotopes as shift and generators.
 
-use microlp::{ComparisonOp, OptimizationDirection, Problem};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
-use rand::RngExt;
 
 use super::vertices::{subset_volumes, zonotope_polygon};
 use crate::error::{Error, Result};
-use crate::rng;
-
-/// Relative size below which a generator counts as zero and two directions as the same.
-const PARALLEL: f64 = 1e-12;
-
-/// Relative distance within which a point counts as inside: the accuracy of the linear program.
-const INSIDE: f64 = 1e-7;
 
 /// Subsets of generators that a volume may add up.
 const SUBSETS: u128 = 200_000_000;
@@ -20,8 +11,8 @@ const SUBSETS: u128 = 200_000_000;
 /// The zonotope `Z = shift + sum_i [0, g_i]` in `R^d`, in f64.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Zonotope {
-    shift: Array1<f64>,
-    generators: Array2<f64>,
+    pub(super) shift: Array1<f64>,
+    pub(super) generators: Array2<f64>,
 }
 
 /// The symmetric form of a zonotope, `centre + sum_i [-1, 1] h_i` with `h_i = g_i / 2`.
@@ -31,26 +22,6 @@ pub struct CentredZonotope {
     pub centre: Array1<f64>,
     /// `p x d`: the halved generators.
     pub half_generators: Array2<f64>,
-}
-
-/// A zonotope without zero or parallel generators, and where the old generators went.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Simplified {
-    /// The same set with fewer generators.
-    pub zonotope: Zonotope,
-    /// For each old generator the new one that it is part of, and whether it points the other way; `None` for zero ones.
-    pub part_of: Vec<Option<(usize, bool)>>,
-}
-
-/// Where a point lies.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Membership {
-    /// Whether the point is in the zonotope, within 1e-7 times its size.
-    pub inside: bool,
-    /// Coefficients in `[0, 1]` of a point of the zonotope that is nearest in the maximum norm.
-    pub coefficients: Array1<f64>,
-    /// The distance to it in the maximum norm.
-    pub distance: f64,
 }
 
 pub(super) fn dot(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
@@ -67,7 +38,7 @@ pub(super) fn norm(a: ArrayView1<'_, f64>) -> f64 {
     largest * squares.sqrt()
 }
 
-fn dimension_problem(what: &'static str, got: usize, expected: usize) -> Error {
+pub(super) fn dimension_problem(what: &'static str, got: usize, expected: usize) -> Error {
     Error::Argument { argument: what, problem: format!("has {got} entries; the zonotope lies in dimension {expected}") }
 }
 
@@ -207,79 +178,6 @@ impl Zonotope {
         vertex
     }
 
-    /// The same set without zero generators, parallel ones added up; one that points the other way goes into the shift.
-    ///
-    /// A generator is zero up to 1e-12 times the longest, two are parallel if their unit vectors differ by at most 1e-12.
-    /// Takes `O(p (d + log p))` and more only where many directions nearly agree.
-    #[must_use]
-    pub fn simplified(&self) -> Simplified {
-        let [p, d] = [self.generators.nrows(), self.dimension()];
-        let norms: Vec<f64> = self.generators.rows().into_iter().map(norm).collect();
-        let longest = norms.iter().copied().fold(0.0, f64::max);
-        // The sizes of inner products with one generic vector sort directions, parallel ones next to each other.
-        let mut stream = rng::stream(0, "simplified");
-        let generic = Array1::from_shape_simple_fn(d, || stream.random_range(0.5..1.5));
-        let mut order: Vec<(f64, usize)> = (0..p)
-            .filter(|i| norms[*i] > PARALLEL * longest)
-            .map(|i| ((dot(self.generators.row(i), generic.view()) / norms[i]).abs(), i))
-            .collect();
-        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let window = PARALLEL * norm(generic.view());
-        let mut first: Vec<Option<(usize, bool)>> = vec![None; p];
-        for (at, (key, i)) in order.iter().enumerate() {
-            if first[*i].is_some() {
-                continue;
-            }
-            first[*i] = Some((*i, false));
-            for (_, j) in order[at + 1..].iter().take_while(|(other, _)| other - key <= window) {
-                if first[*j].is_none() {
-                    first[*j] = self.alignment(*i, *j, &norms).map(|turned| (*i, turned));
-                }
-            }
-        }
-        // New generators in the order of the lowest of their parts.
-        let mut lowest = vec![usize::MAX; p];
-        for (i, part) in first.iter().enumerate() {
-            if let Some((group, _)) = part {
-                lowest[*group] = lowest[*group].min(i);
-            }
-        }
-        let mut heads: Vec<usize> = lowest.iter().copied().filter(|i| *i != usize::MAX).collect();
-        heads.sort_unstable();
-        let mut place = vec![0; p];
-        heads.iter().enumerate().for_each(|(new, head)| place[*head] = new);
-        let mut zonotope = Self { shift: self.shift.clone(), generators: Array2::zeros((heads.len(), d)) };
-        let mut part_of = vec![None; p];
-        for (i, part) in first.iter().enumerate() {
-            let Some((group, turned)) = *part else {
-                // Half of a tiny generator is its middle.
-                zonotope.shift += &(&self.generators.row(i) / 2.0);
-                continue;
-            };
-            let head = lowest[group];
-            let turned = turned != first[head].is_some_and(|(_, turned)| turned);
-            let new = place[head];
-            part_of[i] = Some((new, turned));
-            let mut sum = zonotope.generators.row_mut(new);
-            if turned {
-                sum -= &self.generators.row(i);
-                zonotope.shift += &self.generators.row(i);
-            } else {
-                sum += &self.generators.row(i);
-            }
-        }
-        Simplified { zonotope, part_of }
-    }
-
-    /// Whether two generators are parallel, and if so whether they point opposite ways.
-    fn alignment(&self, i: usize, j: usize, norms: &[f64]) -> Option<bool> {
-        let (a, b) = (self.generators.row(i), self.generators.row(j));
-        let turned = dot(a, b) < 0.0;
-        let sign = if turned { -1.0 } else { 1.0 };
-        let gap: f64 = a.iter().zip(b).map(|(a, b)| (a / norms[i] - sign * b / norms[j]).powi(2)).sum();
-        (gap.sqrt() <= PARALLEL).then_some(turned)
-    }
-
     /// The volume `sum_S |det G_S|` over all `d`-subsets of generators (Shephard 1974): length in dimension 1, area in
     /// dimension 2 (by the polygon). Exact but for rounding.
     ///
@@ -304,44 +202,6 @@ impl Zonotope {
             }
         }
     }
-
-    /// Finds the point of the zonotope nearest to `point` in the maximum norm, by a linear program in `p + 1` variables.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Argument`] for another dimension; [`Error::Internal`] if the solver fails, which a feasible and bounded
-    /// program excludes.
-    pub fn membership(&self, point: ArrayView1<'_, f64>) -> Result<Membership> {
-        if point.len() != self.dimension() {
-            return Err(dimension_problem("point", point.len(), self.dimension()));
-        }
-        let size = self.generators.iter().map(|entry| entry.abs()).sum::<f64>();
-        let offset = &point - &self.shift;
-        let far = offset.iter().fold(0.0_f64, |far, entry| far.max(entry.abs()));
-        let unit = size.max(far);
-        let coefficients = if unit == 0.0 || self.generators.nrows() == 0 {
-            Array1::zeros(self.generators.nrows())
-        } else {
-            let mut problem = Problem::new(OptimizationDirection::Minimize);
-            let x: Vec<_> = (0..self.generators.nrows()).map(|_| problem.add_var(0.0, (0.0, 1.0))).collect();
-            let t = problem.add_var(1.0, (0.0, f64::INFINITY));
-            for (column, target) in self.generators.columns().into_iter().zip(&offset) {
-                for (operator, sign) in [(ComparisonOp::Le, -1.0), (ComparisonOp::Ge, 1.0)] {
-                    let terms: Vec<_> = x.iter().zip(column).map(|(x, entry)| (*x, entry / unit)).collect();
-                    let terms: Vec<_> = terms.into_iter().chain([(t, sign)]).collect();
-                    problem.add_constraint(terms.as_slice(), operator, target / unit);
-                }
-            }
-            let outcome = problem.solve().map_err(|error| Error::Internal { what: format!("membership: {error}") })?;
-            let Some(solution) = outcome.solution() else {
-                return Err(Error::Internal { what: "membership: the solver stopped early".to_owned() });
-            };
-            x.iter().map(|x| solution.var_value(*x).clamp(0.0, 1.0)).collect()
-        };
-        let gap = self.generators.t().dot(&coefficients) - &offset;
-        let distance = gap.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
-        Ok(Membership { inside: distance <= INSIDE * unit, coefficients, distance })
-    }
 }
 
 #[cfg(test)]
@@ -349,6 +209,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+    use crate::geometry::simplified::Simplified;
 
     fn cube() -> Zonotope {
         Zonotope { shift: array![1.0, 0.0, 0.0], generators: Array2::eye(3) }

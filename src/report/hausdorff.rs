@@ -6,7 +6,8 @@ use super::{Heading, Memory, rows_table};
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::geometry::Interval;
-use crate::geometry::hausdorff::{Bodies, CompareOptions, Compared, HausdorffDetail, PointMethod, compare_bodies};
+use crate::geometry::compare::{Bodies, CompareOptions, Compared, HausdorffDetail, compare_bodies};
+use crate::geometry::hausdorff::PointMethod;
 use crate::prune::Timing;
 
 /// The report of `hausdorff`.

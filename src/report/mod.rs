@@ -36,10 +36,7 @@ pub use trace::trace_json;
 pub use units::{
     UnitCertificate, UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table,
 };
-pub use zonotope::{
-    MembershipReport, SamplingReport, SupportReport, VertexReport, VertexRequest, ZonotopeReport, principal_plane,
-    zonotope_report, zonotope_table,
-};
+pub use zonotope::{MembershipReport, SupportReport, ZonotopeReport, zonotope_report, zonotope_table};
 
 /// The schema of every report.
 pub const SCHEMA: &str = "tropix.report/1";

@@ -1,62 +1,15 @@
 //! The report of `zonotope`.
 
-use ndarray::{Array2, ArrayView2};
 use serde::Serialize;
 
 use super::{Heading, Memory, rows_table};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::geometry::{
-    SampleOptions, Stop, VertexEstimate, Zonotope, sample_patterns, zonotope_patterns, zonotope_polygon,
-};
+use crate::geometry::{VertexEstimate, VertexList, VertexRequest, Zonotope, list_vertices, zonotope_polygon};
 use crate::prune::Timing;
 
 /// Subsets of generators that a report adds up for a volume.
 const SUBSETS: f64 = 1e6;
-
-/// How vertices are enumerated.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub enum VertexRequest {
-    /// Not at all.
-    None,
-    /// All of them, if they fit into so many bytes.
-    Exact(u64),
-    /// At random.
-    Sampled(SampleOptions),
-}
-
-/// The vertices of a zonotope and what is known of those that are not listed.
-#[derive(Debug, Clone, Serialize)]
-pub struct VertexReport {
-    /// Vertices found.
-    pub count: usize,
-    /// The largest number that a zonotope of so many generators may have.
-    pub bound: u128,
-    /// Whether these are all.
-    pub complete: bool,
-    /// What sampling says, if it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sampling: Option<SamplingReport>,
-    /// The vertices: in the plane counter-clockwise, otherwise in the order in which they were found.
-    pub vertices: Vec<Vec<f64>>,
-}
-
-/// What sampling says of vertices that are missing.
-#[derive(Debug, Clone, Serialize)]
-pub struct SamplingReport {
-    /// Why it stopped.
-    pub stop: Stop,
-    /// Directions drawn.
-    pub directions: u64,
-    /// Directions left out as they lie on a hyperplane within rounding.
-    pub discarded: u64,
-    /// Estimated share of directions whose vertex is missing (Good and Turing).
-    pub missing_mass: f64,
-    /// Directions since the last new vertex.
-    pub misses: u64,
-    /// With 99 % confidence the share of such directions is at most this, had it been checked only once.
-    pub missing_bound: f64,
-}
 
 /// The support function in a direction.
 #[derive(Debug, Clone, Serialize)]
@@ -109,7 +62,7 @@ pub struct ZonotopeReport {
     pub perimeter: Option<f64>,
     /// The vertices, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub vertices: Option<VertexReport>,
+    pub vertices: Option<VertexList>,
     /// Support functions, if asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supports: Vec<SupportReport>,
@@ -145,45 +98,7 @@ pub fn zonotope_report<B: Backend>(
         true => Some(0.0),
         false => small.then(|| timing.phase("volume", || zonotope.volume())).transpose()?,
     };
-    let vertices = match (request, &polygon) {
-        (VertexRequest::None, _) => None,
-        (_, Some(polygon)) => Some(VertexReport {
-            count: polygon.len(),
-            bound: estimate.vertices,
-            complete: true,
-            sampling: None,
-            vertices: polygon.vertices().iter().map(|vertex| vertex.to_vec()).collect(),
-        }),
-        (VertexRequest::Exact(memory), None) => {
-            let patterns = timing.phase("vertices", || zonotope_patterns(zonotope, memory))?;
-            let points = patterns.vertices(zonotope.generators(), &zonotope.shift().to_vec());
-            Some(VertexReport {
-                count: patterns.len(),
-                bound: estimate.vertices,
-                complete: true,
-                sampling: None,
-                vertices: listed(&points),
-            })
-        }
-        (VertexRequest::Sampled(options), None) => {
-            let found = timing.phase("vertices", || sample_patterns(backend, zonotope, options))?;
-            let points = found.patterns.vertices(zonotope.generators(), &zonotope.shift().to_vec());
-            Some(VertexReport {
-                count: found.patterns.len(),
-                bound: found.bound,
-                complete: found.stop == Stop::Complete,
-                sampling: Some(SamplingReport {
-                    stop: found.stop,
-                    directions: found.directions,
-                    discarded: found.discarded,
-                    missing_mass: found.missing_mass,
-                    misses: found.misses,
-                    missing_bound: found.missing_bound,
-                }),
-                vertices: listed(&points),
-            })
-        }
-    };
+    let vertices = timing.phase("vertices", || list_vertices(backend, zonotope, request))?;
     Ok(ZonotopeReport {
         heading: Heading::new("zonotope", seed, backend.device()),
         source,
@@ -201,27 +116,6 @@ pub fn zonotope_report<B: Backend>(
         memberships: Vec::new(),
         memory: Memory::now(),
         timing: timing.clone(),
-    })
-}
-
-fn listed(points: &Array2<f64>) -> Vec<Vec<f64>> {
-    points.rows().into_iter().map(|row| row.to_vec()).collect()
-}
-
-/// The plane of the first two principal axes of the generators, `2 x d`: the shadow on it is the widest.
-#[must_use]
-pub fn principal_plane(generators: ArrayView2<'_, f64>) -> Array2<f64> {
-    let d = generators.ncols();
-    let gram = generators.t().dot(&generators);
-    let eigen = nalgebra::DMatrix::from_fn(d, d, |i, k| gram[[i, k]]).symmetric_eigen();
-    let mut order: Vec<usize> = (0..d).collect();
-    order.sort_by(|a, b| eigen.eigenvalues[*b].total_cmp(&eigen.eigenvalues[*a]).then(a.cmp(b)));
-    Array2::from_shape_fn((2, d), |(axis, k)| {
-        let Some(at) = order.get(axis) else { return 0.0 };
-        // The entry of the largest size is positive: an eigenvector has no sign of its own.
-        let column = eigen.eigenvectors.column(*at);
-        let largest = column.iter().fold(0.0_f64, |most, entry| if entry.abs() > most.abs() { *entry } else { most });
-        column[k] * largest.signum()
     })
 }
 

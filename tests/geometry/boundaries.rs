@@ -15,10 +15,10 @@ use tropix::tropical::Shape;
 
 use crate::harness::{assert_near, on_every_backend, random, random_vector};
 
-const FORMS: [Form; 2] = [Form::Joint, Form::Minimal];
+pub(crate) const FORMS: [Form; 2] = [Form::Joint, Form::Minimal];
 
 /// A random shallow network; without biases for odd seeds.
-fn shallow(inputs: usize, neurons: usize, classes: usize, seed: u64) -> ShallowNetwork {
+pub(crate) fn shallow(inputs: usize, neurons: usize, classes: usize, seed: u64) -> ShallowNetwork {
     let bias = if seed.is_multiple_of(2) { 1.0 } else { 0.0 };
     ShallowNetwork::new(
         random([neurons, inputs], seed, "rows"),
@@ -34,7 +34,7 @@ fn trained() -> ShallowNetwork {
     ShallowNetwork::of(&Head::of(&format::load(&path, None).unwrap().network).unwrap()).unwrap()
 }
 
-fn polytope(shallow: &ShallowNetwork, form: Form) -> BoundaryPolytope {
+pub(crate) fn polytope(shallow: &ShallowNetwork, form: Form) -> BoundaryPolytope {
     let map = BoundaryMap::of(shallow, form);
     BoundaryPolytope::new(&map, &patterns_of(&map).unwrap()).unwrap()
 }

@@ -15,6 +15,7 @@ mod boundaries;
 mod expressions;
 mod hausdorff;
 mod hulls;
+mod maps;
 mod orientation;
 mod patterns;
 mod slices;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use tropix::backend::RowSource as _;
-use tropix::geometry::hausdorff::Bodies;
+use tropix::geometry::compare::Bodies;
 use tropix::geometry::text::{Shape, parse_json, parse_rows, points_of, zonotope_of};
 use tropix::network::dataset::{self, DataOptions};
 use tropix::network::{ClassWeights, Head, class_zonotopes};

@@ -5,7 +5,6 @@
 
 mod ascent;
 mod bodies;
-mod compare;
 mod matching;
 mod order;
 mod points;
@@ -14,6 +13,5 @@ mod search;
 mod tree;
 
 pub use bodies::{HausdorffInterval, IntervalOptions, UpperBound, hull_interval, zonotope_interval};
-pub use compare::{Bodies, CompareOptions, Compared, HausdorffDetail, compare_bodies, hull_polygon};
 pub use points::{DirectedHausdorff, PointHausdorff, PointMethod, PointPair, directed_hausdorff, hausdorff};
 pub use polygons::{PolygonHausdorff, polygon_hausdorff};

@@ -7,7 +7,8 @@ use super::rays::Arrangement;
 use super::vertex_bound;
 use crate::error::{Error, Result};
 use crate::geometry::patterns::{Patterns, flip, is_set};
-use crate::geometry::zonotope::{Simplified, Zonotope, norm};
+use crate::geometry::simplified::Simplified;
+use crate::geometry::zonotope::{Zonotope, norm};
 
 /// Relative length below which a generator adds no dimension to the span.
 const DEPENDENT: f64 = 1e-10;

@@ -3,6 +3,7 @@
 mod angles;
 mod complement;
 mod exact;
+mod list;
 mod plane;
 mod polygon;
 mod rays;
@@ -10,6 +11,7 @@ mod sampled;
 mod volume;
 
 pub use exact::{VertexEstimate, zonotope_patterns};
+pub use list::{Sampling, VertexList, VertexRequest, list_vertices};
 pub use plane::plane_patterns;
 pub use polygon::zonotope_polygon;
 pub use sampled::{SampleOptions, SampledPatterns, Stop, sample_patterns};

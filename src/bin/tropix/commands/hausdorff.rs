@@ -1,7 +1,8 @@
 //! `tropix hausdorff`.
 
 use tropix::Error;
-use tropix::geometry::hausdorff::{Bodies, CompareOptions, HausdorffDetail, IntervalOptions, hull_polygon};
+use tropix::geometry::compare::{Bodies, CompareOptions, HausdorffDetail, hull_polygon};
+use tropix::geometry::hausdorff::IntervalOptions;
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
 use tropix::report::svg::{PlaneSide, hausdorff_svg};

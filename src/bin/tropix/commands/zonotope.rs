@@ -2,14 +2,12 @@
 
 use ndarray::{Array1, ArrayView1};
 use tropix::Error;
-use tropix::geometry::hausdorff::Bodies;
-use tropix::geometry::{SampleOptions, Zonotope, zonotope_polygon};
+use tropix::geometry::compare::Bodies;
+use tropix::geometry::{SampleOptions, VertexRequest, Zonotope, principal_plane, zonotope_polygon};
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
 use tropix::report::svg::zonotope_svg;
-use tropix::report::{
-    MembershipReport, Memory, SupportReport, VertexRequest, principal_plane, zonotope_report, zonotope_table,
-};
+use tropix::report::{MembershipReport, Memory, SupportReport, zonotope_report, zonotope_table};
 
 use crate::args::{Globals, ZonotopeArgs};
 use crate::body::{self, Rows};

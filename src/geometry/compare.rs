@@ -3,13 +3,14 @@
 use ndarray::Array2;
 use serde::Serialize;
 
-use super::bodies::{HausdorffInterval, IntervalOptions, hull_interval};
-use super::points::{DirectedHausdorff, directed_hausdorff};
-use super::polygons::{PolygonHausdorff, polygon_hausdorff};
+use super::hausdorff::{
+    DirectedHausdorff, HausdorffInterval, IntervalOptions, PolygonHausdorff, directed_hausdorff, hull_interval,
+    polygon_hausdorff,
+};
+use super::orientation::{RotatedHausdorff, normalised_hausdorff, orientation_distance, rotated_hausdorff};
+use super::{ConvexPolygon, Interval, Zonotope, zonotope_polygon};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::geometry::orientation::{RotatedHausdorff, normalised_hausdorff, orientation_distance, rotated_hausdorff};
-use crate::geometry::{ConvexPolygon, Interval, Zonotope, zonotope_polygon};
 
 /// What is compared.
 #[derive(Debug, Clone)]
