@@ -9,6 +9,7 @@
 //     const TILE_COLUMNS: u32;  columns of the register tile, a multiple of 4
 //     const LANE_ROWS: u32;     lanes along the rows
 //     const GROUP_PANELS: u32;  lanes along the panels; LANES is the product
+//     const SHARED: u32;        1 where workgroups take shares of the inner range
 //     alias Stored;             a vector of four entries as operands hold them: vec4<f32>, or vec4<f16>
 //     rows_workgroup.wgsl, or rows_registers.wgsl with rows_direct.wgsl or rows_broadcast.wgsl: `contract`
 //     fold_memory.wgsl or fold_subgroups.wgsl: what lanes with the same rows do with what they folded
@@ -39,6 +40,15 @@ struct Shape {
     offset: u32,      // the first of them that takes part
     share: u32,       // vectors in a share of the inner range
     shares: u32,      // shares that workgroups take of it, of which each stores its own sums
+}
+
+// The first vector of the inner range in a panel that takes part, of each column. Where all take part, the two sizes that
+// are not needed cost registers that a wave more has use for.
+fn start_of(panel: u32, shape: Shape) -> u32 {
+    if SHARED == 1u {
+        return panel * shape.depth + shape.offset;
+    }
+    return panel * shape.inner;
 }
 
 // One share of the inner range. Workgroups beyond the last share repeat it; they store nothing.

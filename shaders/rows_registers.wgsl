@@ -8,7 +8,7 @@ fn contract(tile: ptr<function, Tile>, shape: Shape, row: u32, panel: u32, lane:
     for (var h = 0u; h < HELD; h++) {
         x_at[h] = min(row + held_row(h, lane), shape.end_row - 1u) * shape.stride + shape.first;
     }
-    var y_at = (min(panel, shape.end_panel - 1u) * shape.depth + shape.offset) * TILE_COLUMNS;
+    var y_at = start_of(min(panel, shape.end_panel - 1u), shape) * TILE_COLUMNS;
     for (var k = 0u; k < shape.inner; k++) {
         var y_now: array<array<vec4<f32>, TILE_VECTORS>, 4>;
         for (var s = 0u; s < 4u; s++) {

@@ -38,7 +38,7 @@ fn contract(tile: ptr<function, Tile>, shape: Shape, row: u32, panel: u32, lane:
         let own = (i * GROUP_LANES + lane) / (STEPS * TILE_VECTORS);
         let vector = (i * GROUP_LANES + lane) % (STEPS * TILE_VECTORS);
         let from_panel = min(group_panel + own, shape.end_panel - 1u);
-        y_from[i] = (from_panel * shape.depth + shape.offset) * TILE_COLUMNS + vector;
+        y_from[i] = start_of(from_panel, shape) * TILE_COLUMNS + vector;
         y_to[i] = vector / TILE_VECTORS * STEP_COLUMNS + own * TILE_VECTORS + vector % TILE_VECTORS;
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct Loop {
     pub(crate) scalar: usize,
     pub(crate) local: usize,
     pub(crate) global: usize,
+    /// Accesses of these that take 16 bytes for each lane.
+    pub(crate) wide: usize,
     pub(crate) waits: usize,
 }
 
@@ -117,6 +119,7 @@ fn count<'a>(instructions: impl Iterator<Item = &'a &'a str>) -> Loop {
             &mut found.global
         };
         *kind += 1;
+        found.wide += usize::from(line.contains("dwordx4") && !line.starts_with("s_"));
     }
     found
 }

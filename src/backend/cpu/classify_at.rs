@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use super::affine::{padded, store_rows};
 use super::classify::{class, rank};
+use super::contraction::Sum;
 use super::matrix::HostMatrix;
 use super::nested::{Finish, Nested, Stretch, TILE};
 use super::operand::{Columns, Lines, Order, Packed, View};
@@ -220,7 +221,13 @@ struct Signal {
 impl Signal {
     fn view(&self) -> View<'_> {
         let order = if self.rows { Order::RowMajor } else { Order::ColumnMajor };
-        View { values: &self.lines.values()[..TILE * self.width], rows: TILE, inner: self.width, order }
+        View {
+            values: &self.lines.values()[..TILE * self.width],
+            rows: TILE,
+            inner: self.width,
+            order,
+            stride: self.width,
+        }
     }
 }
 
@@ -249,7 +256,7 @@ impl Scratch {
             let [m, d] = layer.nested.shape();
             if let Some(packed) = packed {
                 let out = self.next.at_least(m * TILE);
-                store_rows(self.signal.view(), Columns::Packed(packed), &layer.bias, layer.floor, out);
+                store_rows::<Sum>(self.signal.view(), Columns::Packed(packed), &layer.bias, layer.floor, out);
             } else {
                 if self.signal.rows {
                     self.turn();

@@ -102,8 +102,12 @@ impl HostMatrix {
     pub(super) fn view(&self, transpose: Transpose) -> View<'_> {
         let [rows, columns] = self.shape;
         match transpose {
-            Transpose::No => View { values: self.values(), rows, inner: columns, order: Order::RowMajor },
-            Transpose::Yes => View { values: self.values(), rows: columns, inner: rows, order: Order::ColumnMajor },
+            Transpose::No => {
+                View { values: self.values(), rows, inner: columns, order: Order::RowMajor, stride: columns }
+            }
+            Transpose::Yes => {
+                View { values: self.values(), rows: columns, inner: rows, order: Order::ColumnMajor, stride: 0 }
+            }
         }
     }
 

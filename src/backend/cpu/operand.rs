@@ -27,6 +27,8 @@ pub(super) struct View<'a> {
     pub(super) rows: usize,
     pub(super) inner: usize,
     pub(super) order: Order,
+    /// Entries from one row to the next, where rows are contiguous: more than `inner` for a part of the inner index.
+    pub(super) stride: usize,
 }
 
 impl<'a> View<'a> {
@@ -38,6 +40,15 @@ impl<'a> View<'a> {
         self.inner
     }
 
+    /// The same rows, a part of the inner index alone.
+    pub(super) fn part(&self, inner: Range<usize>) -> Self {
+        let values = match self.order {
+            Order::RowMajor => &self.values[inner.start..],
+            Order::ColumnMajor => &self.values[inner.start * self.rows..inner.end * self.rows],
+        };
+        Self { values, inner: inner.len(), ..*self }
+    }
+
     /// Whether the entries of a row are contiguous.
     pub(super) fn is_row_major(&self) -> bool {
         self.order == Order::RowMajor
@@ -46,10 +57,10 @@ impl<'a> View<'a> {
     /// One row of a row-major operand.
     #[inline(always)]
     pub(super) fn row(&self, row: usize) -> &'a [f32] {
-        self.rows_from(row, 1)
+        &self.values[row * self.stride..][..self.inner]
     }
 
-    /// The entries of `count` rows of a row-major operand.
+    /// The entries of `count` whole rows of a row-major operand.
     #[inline(always)]
     pub(super) fn rows_from(&self, first: usize, count: usize) -> &'a [f32] {
         &self.values[first * self.inner..(first + count) * self.inner]
@@ -124,7 +135,7 @@ impl<'a> View<'a> {
         let length = out.len().div_ceil(stride);
         let rows: [&[f32]; W] = from_fn(|row| {
             let row = (first + row).min(self.rows - 1);
-            &self.values[row * self.inner + start..][..length]
+            &self.values[row * self.stride + start..][..length]
         });
         for (k, out) in out.chunks_mut(stride).enumerate().take(length) {
             if let Some((out, _)) = out.split_first_chunk_mut::<W>() {
@@ -152,6 +163,15 @@ impl Columns<'_> {
     /// Whether each tile packs its columns anew.
     pub(super) fn is_loose(&self) -> bool {
         matches!(self, Self::Loose(_))
+    }
+
+    /// The same columns, a part of the inner index alone, where that costs nothing.
+    pub(super) fn part(&self, inner: Range<usize>) -> Option<Self> {
+        match self {
+            Self::Loose(view) => Some(Self::Loose(view.part(inner))),
+            Self::Direct(view) => Some(Self::Direct(view.part(inner))),
+            Self::Packed(_) | Self::Patches(_) => None,
+        }
     }
 
     pub(super) fn count(&self) -> usize {

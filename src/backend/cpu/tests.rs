@@ -37,6 +37,9 @@ const SHAPES: &[[usize; 3]] = &[
     [77, 131, 11],
 ];
 
+/// Few rows and columns with a long inner index, which threads share.
+const LONG: &[[usize; 3]] = &[[3, 20_000, 40], [1, 9000, 5]];
+
 struct Both {
     cpu: Cpu,
     reference: Reference,
@@ -90,7 +93,7 @@ fn a_perturbed_entry_is_seen() {
 #[test]
 fn products_stay_within_the_bound_on_every_shape() {
     let both = Both::new();
-    for &[n, d, m] in SHAPES {
+    for &[n, d, m] in SHAPES.iter().chain(LONG) {
         let (x, w, b) = (random("x", n, d), random("w", m, d), random("b", 1, m));
         let size = x.mapv(f32::abs).dot(&w.t().mapv(f32::abs)) + b.mapv(f32::abs);
         let size = size.mapv(f64::from);

@@ -178,7 +178,6 @@ impl Gpu {
 #[doc(hidden)]
 #[must_use]
 pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
-    let tiles: Vec<_> = tile::samples().map(|(name, tile)| (name, tile.constants())).collect();
     let panels = |half| {
         let mut constants = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
         constants.store_packed(half);
@@ -219,9 +218,14 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
     ];
     contractions
         .iter()
-        .flat_map(|source| tiles.iter().map(|(name, constants)| (*source, *name, constants)))
-        .chain(others.map(|(source, constants)| (source, "", constants)))
-        .map(|(source, variant, constants)| (source.stem, variant, source.module(constants)))
+        .flat_map(|source| {
+            let shared = ["affine", "matmul"].contains(&source.stem);
+            tile::samples().map(move |(name, tile)| {
+                let constants = tile::Tile { shared, ..tile }.constants();
+                (source.stem, name, source.module(&constants))
+            })
+        })
+        .chain(others.map(|(source, constants)| (source.stem, "", source.module(constants))))
         .collect()
 }
 

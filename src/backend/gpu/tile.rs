@@ -35,13 +35,15 @@ pub(super) struct Tile {
     pub(super) subgroups: bool,
     /// Whether operands are stored in f16.
     pub(super) half: bool,
+    /// Whether workgroups may take shares of the inner range.
+    pub(super) shared: bool,
 }
 
 /// A tile, and the least rows and columns of a contraction that it is made for.
 struct Choice(usize, usize, Tile);
 
 const fn tile(variant: Variant, [rows, columns]: [u32; 2], [lane_rows, lane_panels]: [u32; 2]) -> Tile {
-    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 4, subgroups: false, half: false }
+    Tile { variant, rows, columns, lane_rows, lane_panels, staged: 4, subgroups: false, half: false, shared: false }
 }
 
 /// The first that fits is taken. Large tiles load less for each product; small ones waste less on short edges. The
@@ -143,6 +145,7 @@ impl Tile {
             ("TILE_COLUMNS", self.columns),
             ("LANE_ROWS", self.lane_rows),
             ("GROUP_PANELS", self.lane_panels),
+            ("SHARED", u32::from(self.shared)),
         ];
         let mut libraries = vec![if self.half { "alias Stored = vec4<f16>;" } else { "alias Stored = vec4<f32>;" }];
         libraries.push(if self.subgroups {
