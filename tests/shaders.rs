@@ -98,7 +98,10 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
     assert_eq!(operations(), stems("src/backend/gpu", &infrastructure));
     assert_eq!(
         operations(),
-        stems("tests/backends", &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "images"])
+        stems(
+            "tests/backends",
+            &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "lloyd", "images"]
+        )
     );
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {
         let cpu = stems("src/backend/cpu", &["mod"]);

@@ -166,6 +166,52 @@ def faiss_hausdorff(shape, threads):
     return run, lambda r: float(np.linalg.norm((x.astype(np.float64) - y[r[1][:, 0]]), axis=1).max())
 
 
+def clustered(n, d):
+    """The points of `bench::kmeans`."""
+    corners, spread = 256, 4
+    z, directions = values(1, (n, spread)).astype(np.float64), values(2, (spread, d)).astype(np.float64)
+    x = values(3, (corners, d)).astype(np.float64)[np.arange(n) % corners]
+    for l in range(spread):
+        x += z[:, l : l + 1] * directions[l]
+    return (x + 0.1 * values(4, (n, d)).astype(np.float64)).astype(np.float32)
+
+
+def faiss_kmeans(iterations):
+    """Lloyd's method from the same centres; the check computes the inertia of the last assignment to the last centres."""
+
+    def prepare(shape, threads):
+        import faiss
+
+        faiss.omp_set_num_threads(threads)
+        n, d, k = shape
+        x = clustered(n, d)
+        half = np.flatnonzero(np.arange(n) % 256 < 128)
+        seeds = x[half[7919 * np.arange(max(1, min(k, n // 4))) % len(half)]]
+        k = len(seeds)
+
+        def run():
+            method = faiss.Kmeans(d, k, niter=iterations, min_points_per_centroid=1, max_points_per_centroid=n)
+            method.train(x, init_centroids=seeds)
+            return method.centroids
+
+        def check(centres):
+            # The labels of the last iteration: those of the centres one iteration before.
+            earlier = seeds
+            if iterations > 1:
+                method = faiss.Kmeans(d, k, niter=iterations - 1, min_points_per_centroid=1, max_points_per_centroid=n)
+                method.train(x, init_centroids=seeds)
+                earlier = method.centroids
+            index = faiss.IndexFlatL2(d)
+            index.add(earlier)
+            labels = index.search(x, 1)[1][:, 0]
+            gaps = x.astype(np.float64) - centres[labels]
+            return np.einsum("ij,ij->", gaps, gaps) / n
+
+        return run, check
+
+    return prepare
+
+
 def numpy_vertices(shape, _):
     """Sign vectors at the rays of all (d - 1)-subsets, made unique; in the plane a sort by angle and running sums."""
     from itertools import combinations
@@ -208,6 +254,8 @@ WORK = {
     ("W3d", "ckdtree"): ckdtree_hausdorff,
     ("W3e", "ckdtree"): ckdtree_hausdorff,
     ("W3f", "faiss"): faiss_hausdorff,
+    ("W6a", "faiss"): faiss_kmeans(1),
+    ("W6b", "faiss"): faiss_kmeans(10),
     ("W7a", "numpy"): numpy_vertices,
     ("W7b", "numpy"): numpy_vertices,
     ("W7c", "numpy"): numpy_vertices,

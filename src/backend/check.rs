@@ -54,6 +54,23 @@ pub(crate) fn nearest(x: Shape, y: Shape) -> Result<usize> {
     Ok(x[0])
 }
 
+/// Returns the shape of the centres.
+pub(crate) fn cluster_means(points: Shape, labels: usize, previous: Shape) -> Result<Shape> {
+    same("cluster_means", "labels", [labels, 1], [points[0], 1])?;
+    same("cluster_means", "previous", previous, [previous[0], points[1]])?;
+    Ok(previous)
+}
+
+/// Fails unless there are centres, and iterations to make.
+pub(crate) fn lloyd(points: Shape, centres: Shape, iterations: usize) -> Result<()> {
+    same("lloyd", "centres", centres, [centres[0], points[1]])?;
+    rule("lloyd", "centres", centres, centres[0] > 0, || "at least one row".to_owned())?;
+    if iterations > 0 {
+        return Ok(());
+    }
+    Err(Error::Argument { argument: "iterations", problem: "there is none to make".to_owned() })
+}
+
 /// Returns the number of points.
 pub(crate) fn tropical_eval(points: Shape, exponents: Shape, coefficients: Shape) -> Result<usize> {
     same("tropical_eval", "exponents", exponents, [exponents[0], points[1]])?;

@@ -7,6 +7,7 @@ mod check;
 mod cpu;
 mod cuts;
 mod gpu;
+mod lloyd;
 mod normal;
 mod reference;
 mod rows;
@@ -25,6 +26,7 @@ pub use gpu::shader_modules;
 pub use gpu::{
     AdapterSummary, DeviceSpan, DeviceTrace, Gpu, GpuOptions, StartUp, Tuning, Variant, adapters, cache_folder,
 };
+pub use lloyd::Lloyd;
 pub use reference::Reference;
 pub(crate) use rows::vectorised;
 pub use rows::{RowSource, SharedValues};
@@ -109,6 +111,19 @@ pub struct Minima<M, I> {
     pub values: M,
     /// `n`: the lowest index that attains each value.
     pub arguments: I,
+}
+
+/// Means of clusters.
+#[derive(Debug)]
+pub struct ClusterMeans<M, I> {
+    /// `k x d`: the means.
+    pub centres: M,
+    /// `k`: points of each cluster.
+    pub counts: I,
+    /// `1 x k`: squared distances from the earlier centres.
+    pub moved: M,
+    /// `1 x k`: `-|c|^2 / 2` of each mean.
+    pub offsets: M,
 }
 
 /// One-pass scores of problem (2).
@@ -215,6 +230,34 @@ pub trait Backend: Sync {
     /// `|x|^2 + |y|^2 - 2 <x, y>`: each lies within `gamma_(d+2)` times itself of the exact one, and near copies keep
     /// their digits. The index is the lowest that attains the minimum of the computed values.
     fn nearest(&self, x: &Self::Matrix, y: &Self::Matrix) -> Result<Minima<Self::Matrix, Self::Indices>>;
+
+    /// Means of the points of each cluster, the second half of Lloyd's iteration: `c_k = sum over labels_i = k of x_i / n_k`.
+    ///
+    /// `points`: `n x d`; `labels`: `n`, where a label that is no cluster's belongs to none; `previous`: `k x d`, the earlier
+    /// centres, which clusters without points keep. Members are added up in an order that the labels fix: each entry
+    /// lies within `gamma_(n_k + 4)` times the mean of the absolute values of the exact one.
+    fn cluster_means(
+        &self,
+        points: &Self::Matrix,
+        labels: &Self::Indices,
+        previous: &Self::Matrix,
+    ) -> Result<ClusterMeans<Self::Matrix, Self::Indices>>;
+
+    /// Makes `iterations` of Lloyd's method from given centres, without a look at what is on the device: each point goes
+    /// to the centre with the largest computed `<x, c> - |c|^2 / 2` ([`Backend::tropical_eval`], the lowest of
+    /// equal ones), which is the nearest one, then each centre to the mean of its points ([`Backend::cluster_means`]).
+    ///
+    /// `points`: `n x d`; `centres`: `k x d`, `k >= 1`; `iterations >= 1`. Where centres do not move any more, further iterations
+    /// change nothing: a backend may leave them out, and may skip pairs whose computed values cannot win. Points
+    /// far from the origin for their distances lose digits; centre them first.
+    fn lloyd(
+        &self,
+        points: &Self::Matrix,
+        centres: &Self::Matrix,
+        iterations: usize,
+    ) -> Result<Lloyd<Self::Matrix, Self::Indices>> {
+        lloyd::plain(self, points, centres, iterations)
+    }
 
     /// Evaluates the tropical polynomial `f(x) = max_i c_i + <a_i, x>` at each row of `points`.
     ///

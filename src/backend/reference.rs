@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
-    RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
+    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling,
+    ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
 };
 use crate::error::Result;
 
@@ -135,6 +135,32 @@ impl Backend for Reference {
             values: Array2::from_shape_fn((n, 1), |(i, _)| 0.0 - minima[i].1),
             arguments: minima.iter().map(|best| index(best.0)).collect(),
         })
+    }
+
+    fn cluster_means(
+        &self,
+        points: &Array2<f64>,
+        labels: &Vec<u32>,
+        previous: &Array2<f64>,
+    ) -> Result<ClusterMeans<Array2<f64>, Vec<u32>>> {
+        let [k, _] = check::cluster_means(shape(points), labels.len(), shape(previous))?;
+        let (mut centres, mut counts) = (Array2::zeros(previous.raw_dim()), vec![0_u32; k]);
+        for (point, label) in points.rows().into_iter().zip(labels) {
+            if let Some(count) = counts.get_mut(*label as usize) {
+                *count += 1;
+                let mut sum = centres.row_mut(*label as usize);
+                sum += &point;
+            }
+        }
+        for (cluster, count) in counts.iter().enumerate() {
+            let mut centre = centres.row_mut(cluster);
+            if *count > 0 { centre /= f64::from(*count) } else { centre.assign(&previous.row(cluster)) }
+        }
+        let change = &centres - previous;
+        let squares = |rows: &Array2<f64>, factor: f64| {
+            Array2::from_shape_fn((1, k), |(_, cluster)| factor * dot(rows.row(cluster), rows.row(cluster)))
+        };
+        Ok(ClusterMeans { moved: squares(&change, 1.0), offsets: squares(&centres, -0.5), centres, counts })
     }
 
     fn tropical_eval(

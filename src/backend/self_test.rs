@@ -30,11 +30,12 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 21] = [
+const OPERATIONS: [(&str, usize); 22] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
     ("nearest", 133),
+    ("cluster_means", 37 + 4),
     ("tropical_eval", 132 * 12),
     ("generators", 1),
     ("support_function", 200 * 12),
@@ -94,6 +95,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let product = backend.matmul(&w, Transpose::Yes, &classes, Transpose::Yes)?;
     let longest = backend.max_plus_matmul(&x, &data("v", d, m)?)?;
     let nearest = backend.nearest(&x, &w)?;
+    let thirds: Vec<u32> = (0..3).cycle().take(n).collect();
+    let means = backend.cluster_means(&x, &backend.upload_indices(&thirds)?, &w)?;
     let maxima = backend.tropical_eval(&x, &w, &b)?;
     let generators = backend.generators(&classes, &w, Some(&b))?;
     let support = backend.support_function(&w, None, &x)?;
@@ -126,6 +129,7 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&product)?,
         backend.download(&longest)?,
         backend.download(&nearest.values)?,
+        backend.download(&means.centres)?,
         backend.download(&maxima.values)?,
         backend.download(&generators)?,
         backend.download(&support)?,

@@ -135,7 +135,8 @@ fn side<B: Backend>(
         Unit::AddMax => Peaks { add_max_gops: peak, ..Peaks::default() },
         Unit::Bytes => Peaks { read_gbytes: peak, ..Peaks::default() },
     };
-    let measured = Measured { stats, rate, peak_share: peak.map(|peak| rate / peak), check: check(&results) };
+    let peak_share = peak.map(|peak| rate / peak);
+    let measured = Measured { stats, rate, peak_share, check: check(&results), iterations: results.iterations };
     let upload = Transfer { seconds: upload.0, bytes: upload.1 };
     Ok(Side { measured, transfers: Transfers { upload, download: fetched }, peaks, unit, work })
 }

@@ -9,6 +9,7 @@ mod compare;
 mod curve;
 mod data;
 mod geometry;
+mod kmeans;
 mod measure;
 mod peak;
 mod report;

@@ -47,6 +47,9 @@ pub struct Measured {
     pub peak_share: Option<f64>,
     /// The check value.
     pub check: f64,
+    /// Iterations that were made, of a method that iterates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iterations: Option<usize>,
 }
 
 /// A transfer.

@@ -45,7 +45,8 @@ pub fn workloads_table(workloads: &[WorkloadReport], gpu: Option<&Device>) -> St
             row.push(format!("{:.2}", gpu.stats.median_s / workload.cpu.stats.median_s));
         }
         let differs = if workload.checks_equal == Some(false) { " DIFFERS" } else { "" };
-        row.push(format!("{:.6e}{differs}", workload.check));
+        let iterations = workload.cpu.iterations.map(|made| format!(", iterations: {made}")).unwrap_or_default();
+        row.push(format!("{:.6e}{iterations}{differs}", workload.check));
         row
     });
     let table = rows_table(&header, rows);

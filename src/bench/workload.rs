@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::curve;
 use super::data::array;
 use super::geometry;
+use super::kmeans;
 use crate::backend::{Activation, Backend, Cutoff, HalfStep, Transpose};
 use crate::error::{Error, Result};
 
@@ -76,6 +77,11 @@ pub enum Operation {
     /// `[p, d, 1]`: all vertices of a zonotope, on the host whatever the device; the rate counts the sign vectors of all
     /// (d - 1)-subsets, in the plane what is read and written. Checked by the mean length of the vertices.
     ZonotopeVertices,
+    /// `[n, d, k]`: one iteration of k-means, which computes every pair, on n clustered points from k of them. Checked by the
+    /// mean squared distance to the new centres.
+    KMeansOnce,
+    /// `[n, d, k]`: ten iterations of the same; the rate counts all pairs in each. Checked likewise.
+    KMeans,
     /// `[samples, widths...]`: a pruning curve by magnitude over all layers at the rates 0, 0.02, ... 0.98. Checked by
     /// the mean agreement with the whole network.
     Curve,
@@ -108,6 +114,8 @@ pub const WORKLOADS: &[Workload] = &[
     row("W3f", "Hausdorff, near copies", Operation::HausdorffNear, &[5000, 256, 5000]),
     row("W4", "support difference", Operation::SupportDifference, &[100_000, 64, 2048]),
     row("W5", "scores and update", Operation::ScoresAndUpdate, &[4096, 25_088, 1000]),
+    row("W6a", "k-means, one iteration", Operation::KMeansOnce, &[4096, 4096, 1024]),
+    row("W6b", "k-means, ten iterations", Operation::KMeans, &[4096, 4096, 1024]),
     row("W7a", "zonotope vertices", Operation::ZonotopeVertices, &[12, 3, 1]),
     row("W7b", "zonotope vertices", Operation::ZonotopeVertices, &[20, 3, 1]),
     row("W7c", "zonotope vertices", Operation::ZonotopeVertices, &[16, 4, 1]),
@@ -129,11 +137,13 @@ pub struct Results {
     pub matrices: Vec<Array2<f64>>,
     /// Lists of indices.
     pub indices: Vec<Vec<u32>>,
+    /// Iterations that changed something, and the one that found nothing to change, of a method that iterates.
+    pub iterations: Option<usize>,
 }
 
 impl Results {
     pub(super) fn of(matrix: Array2<f64>) -> Self {
-        Self { matrices: vec![matrix], indices: Vec::new() }
+        Self { matrices: vec![matrix], ..Self::default() }
     }
 
     /// Bytes that came from the device, four for each entry.
@@ -193,6 +203,8 @@ impl Operation {
         match self {
             Self::HausdorffIndependent => return geometry::hausdorff(backend, [n, d, m], false, seed),
             Self::HausdorffNear => return geometry::hausdorff(backend, [n, d, m], true, seed),
+            Self::KMeansOnce => return kmeans::prepare(backend, [n, d, m], 1, seed),
+            Self::KMeans => return kmeans::prepare(backend, [n, d, m], 10, seed),
             Self::ZonotopeVertices => return geometry::vertices([n, d], seed),
             _ => {}
         }
@@ -289,7 +301,7 @@ impl Operation {
             (Self::ActivationPatterns, [directions, generators, constants]) => {
                 let patterns = backend.activation_patterns(generators, Some(constants), directions)?;
                 return Ok(Box::new(move || {
-                    Ok(Results { matrices: Vec::new(), indices: vec![backend.download_indices(&patterns)?] })
+                    Ok(Results { indices: vec![backend.download_indices(&patterns)?], ..Results::default() })
                 }));
             }
             (Self::RowScores, [rows, constants, coefficients]) => {

@@ -43,6 +43,7 @@ fn arguments_that_do_not_fit_a_structured_run_exit_2() {
         ("--keep 0.5 --round-to 0", "round-to"),
         ("--keep 0.5 --method greedy-gaussian --refit none", "greedy-gaussian"),
         ("--keep 0.5 --method thinet", "calibration"),
+        ("--keep 0.5 --method sm", "calibration"),
         ("--keep 0.5 --prior moments", "--calib"),
         ("--keep 0.5 --ridge many", "many"),
     ] {
@@ -106,4 +107,42 @@ fn moments_that_are_no_covariance_are_projected_with_a_warning_or_refused() {
     tropix(folder.path(), &format!("{prune} m.safetensors")).expect(0, &["-1.000e0", "projected"]);
     tropix(folder.path(), &format!("{prune} w.safetensors")).expect(65, &["3 values for inputs of 2"]);
     tropix(folder.path(), &format!("{prune} net.safetensors")).expect(65, &["no tensor `mean`"]);
+}
+
+#[test]
+fn inputs_that_are_no_numbers_or_of_another_width_exit_65_and_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    write_model(&at("net.safetensors"), &[("a.weight", &[4, 2], vec![0.5; 8]), ("b.weight", &[2, 4], vec![0.2; 8])]);
+    write_model(&at("c.safetensors"), &[("features", &[5, 3], vec![1.0; 15])]);
+    for (name, mean, spread) in [("nan", f32::NAN, 1.0), ("inf", 0.0, f32::INFINITY)] {
+        let covariance = vec![spread, 0.0, 0.0, 1.0];
+        let file = at(&format!("{name}.safetensors"));
+        write_model(&file, &[("mean", &[2], vec![mean, 0.0]), ("covariance", &[2, 2], covariance)]);
+    }
+    let before = files(folder.path());
+    for (arguments, part) in [
+        ("--moments nan.safetensors", "mean"),
+        ("--moments inf.safetensors", "covariance"),
+        ("--refit data --calib c.safetensors", "3 values"),
+        ("--method thinet --calib c.safetensors", "3 values"),
+        ("--method sm --calib c.safetensors", "3 values"),
+    ] {
+        let prune = format!("prune net.safetensors -o out.safetensors --keep 0.5 --device cpu {arguments}");
+        tropix(folder.path(), &prune).expect(65, &[part]);
+    }
+    assert_eq!(files(folder.path()), before);
+}
+
+#[test]
+fn a_layer_of_one_neuron_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let layers = [("a.weight", &[1, 2][..], vec![0.5; 2]), ("b.weight", &[2, 1][..], vec![0.2; 2])];
+    write_model(&at("one.safetensors"), &layers);
+    for method in ["tropnnc", "tropnnc-threshold", "path-l2", "greedy-gaussian", "cup"] {
+        let prune = format!("prune one.safetensors --dry-run --keep 0.1 --method {method} --device cpu --json");
+        let report = tropix(folder.path(), &prune).expect(0, &[]).json();
+        assert_eq!(report["neurons"], serde_json::json!({ "before": 1, "after": 1 }), "{method}");
+    }
 }

@@ -227,6 +227,7 @@ impl Signal {
             inner: self.width,
             order,
             stride: self.width,
+            picked: None,
         }
     }
 }

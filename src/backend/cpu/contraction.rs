@@ -28,6 +28,12 @@ pub(super) const ROWS: usize = 6;
 /// Entries of the inner index between two joins.
 const INNER: usize = 256;
 
+/// Roundings of a sum of `inner` terms as the contraction takes it: those of one block, and one for each join.
+pub(super) fn unit_roundings(inner: usize) -> f64 {
+    let blocks = inner.div_ceil(INNER).max(1);
+    (inner.div_ceil(blocks) + blocks) as f64
+}
+
 /// Rows of a tile at most: one block of them takes half a megabyte of cache at most.
 const BAND: usize = 384;
 

@@ -58,7 +58,7 @@ pub(super) fn convolution(
     for (group, tiles) in tiles.iter_mut().enumerate() {
         let inner = inputs * window.entries();
         let weights = &weights.values()[group * outputs * inner..(group + 1) * outputs * inner];
-        let rows = View { values: weights, rows: outputs, inner, order: Order::RowMajor, stride: inner };
+        let rows = View { values: weights, rows: outputs, inner, order: Order::RowMajor, stride: inner, picked: None };
         let first_channel = group * inputs;
         let patches = Patches { images: images.values(), window, positions, first_channel, count: n * plane };
         contract::<Sum, _>(rows, Columns::Patches(patches), tiles);

@@ -102,12 +102,22 @@ impl HostMatrix {
     pub(super) fn view(&self, transpose: Transpose) -> View<'_> {
         let [rows, columns] = self.shape;
         match transpose {
-            Transpose::No => {
-                View { values: self.values(), rows, inner: columns, order: Order::RowMajor, stride: columns }
-            }
-            Transpose::Yes => {
-                View { values: self.values(), rows: columns, inner: rows, order: Order::ColumnMajor, stride: 0 }
-            }
+            Transpose::No => View {
+                values: self.values(),
+                rows,
+                inner: columns,
+                order: Order::RowMajor,
+                stride: columns,
+                picked: None,
+            },
+            Transpose::Yes => View {
+                values: self.values(),
+                rows: columns,
+                inner: rows,
+                order: Order::ColumnMajor,
+                stride: 0,
+                picked: None,
+            },
         }
     }
 

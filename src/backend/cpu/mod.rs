@@ -7,12 +7,14 @@ mod buffers;
 mod class_supports;
 mod classify;
 mod classify_at;
+mod cluster_means;
 mod column_sums;
 mod concatenate;
 mod contraction;
 mod convolution;
 mod direct;
 mod generators;
+mod lloyd;
 mod matmul;
 mod matrix;
 mod max_plus_matmul;
@@ -41,8 +43,8 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
-    RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
+    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Lloyd, Maxima, Minima,
+    Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
 };
 use crate::error::Result;
 
@@ -146,6 +148,24 @@ impl Backend for Cpu {
 
     fn nearest(&self, x: &HostMatrix, y: &HostMatrix) -> Result<Minima<HostMatrix, Vec<u32>>> {
         nearest::nearest(x, y)
+    }
+
+    fn cluster_means(
+        &self,
+        points: &HostMatrix,
+        labels: &Vec<u32>,
+        previous: &HostMatrix,
+    ) -> Result<ClusterMeans<HostMatrix, Vec<u32>>> {
+        cluster_means::cluster_means(points, labels, previous)
+    }
+
+    fn lloyd(
+        &self,
+        points: &HostMatrix,
+        centres: &HostMatrix,
+        iterations: usize,
+    ) -> Result<Lloyd<HostMatrix, Vec<u32>>> {
+        lloyd::lloyd(self, points, centres, iterations)
     }
 
     fn tropical_eval(

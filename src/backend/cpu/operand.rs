@@ -29,9 +29,21 @@ pub(super) struct View<'a> {
     pub(super) order: Order,
     /// Entries from one row to the next, where rows are contiguous: more than `inner` for a part of the inner index.
     pub(super) stride: usize,
+    /// The row of the matrix that each row of a row-major operand is, where they are not the same.
+    pub(super) picked: Option<&'a [u32]>,
 }
 
 impl<'a> View<'a> {
+    /// Some rows of a row-major operand, in that order.
+    pub(super) fn pick(self, picked: &'a [u32]) -> Self {
+        Self { rows: picked.len(), picked: Some(picked), ..self }
+    }
+
+    #[inline(always)]
+    fn place(&self, row: usize) -> usize {
+        self.picked.map_or(row, |picked| picked[row] as usize)
+    }
+
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -57,10 +69,10 @@ impl<'a> View<'a> {
     /// One row of a row-major operand.
     #[inline(always)]
     pub(super) fn row(&self, row: usize) -> &'a [f32] {
-        &self.values[row * self.stride..][..self.inner]
+        &self.values[self.place(row) * self.stride..][..self.inner]
     }
 
-    /// The entries of `count` whole rows of a row-major operand.
+    /// The entries of `count` whole rows of a row-major operand, none of them picked.
     #[inline(always)]
     pub(super) fn rows_from(&self, first: usize, count: usize) -> &'a [f32] {
         &self.values[first * self.inner..(first + count) * self.inner]
@@ -134,7 +146,7 @@ impl<'a> View<'a> {
     fn interleave<const W: usize>(&self, (first, start, stride): (usize, usize, usize), out: &mut [f32]) -> usize {
         let length = out.len().div_ceil(stride);
         let rows: [&[f32]; W] = from_fn(|row| {
-            let row = (first + row).min(self.rows - 1);
+            let row = self.place((first + row).min(self.rows - 1));
             &self.values[row * self.stride + start..][..length]
         });
         for (k, out) in out.chunks_mut(stride).enumerate().take(length) {

@@ -10,6 +10,7 @@ mod ball_step;
 mod cache;
 mod class_supports;
 mod classify;
+mod cluster_means;
 mod concatenate;
 mod context;
 mod contraction;
@@ -48,8 +49,8 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::{
-    Activation, Backend, Classified, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling, ReluMoments,
-    RowScores, RowSource, RowUpdate, Transpose, Window,
+    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling,
+    ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -201,6 +202,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (pack::SOURCE, &panels(false)),
         (pack::SOURCE, &panels(true)),
         (generators::SOURCE, &rows),
+        (cluster_means::SUMS, &rows),
         (relu_covariance::MEANS, &rows),
         (row_scores::NORMS, by_memory),
         (row_scores::NORMS, by_subgroups),
@@ -279,6 +281,15 @@ impl Backend for Gpu {
 
     fn nearest(&self, x: &Matrix, y: &Matrix) -> Result<Minima<Matrix, Indices>> {
         nearest::nearest(&self.context, x, y)
+    }
+
+    fn cluster_means(
+        &self,
+        points: &Matrix,
+        labels: &Indices,
+        previous: &Matrix,
+    ) -> Result<ClusterMeans<Matrix, Indices>> {
+        cluster_means::cluster_means(&self.context, points, labels, previous)
     }
 
     fn tropical_eval(

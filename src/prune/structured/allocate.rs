@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::UnitOptions;
-use super::linkage::Tree;
+use super::linkage::{Linkage, Tree};
 use super::merge::{Gauge, Generators};
 use super::moments::number;
 use crate::error::{Error, Result};
@@ -81,13 +81,18 @@ pub(super) fn keeps(sites: &[Site], options: &UnitOptions) -> Result<Vec<usize>>
 
 /// As many units in all as `keeps`, so divided that the trees of all layers are cut at one distance, in units of the
 /// root-mean-square norm of the layer's paths.
-pub(super) fn one_threshold(network: &Network, sites: &[Site], keeps: &[usize]) -> Result<Vec<usize>> {
+pub(super) fn one_threshold(
+    network: &Network,
+    sites: &[Site],
+    keeps: &[usize],
+    linkage: Linkage,
+) -> Result<Vec<usize>> {
     let mut merges: Vec<(f64, usize)> = Vec::new();
     for (layer, site) in sites.iter().enumerate() {
         let paths = Generators::new(&Pair::read(network, site)?, Gauge::Balanced).paths()?;
         let square: f64 = paths.iter().map(|value| value * value).sum();
         let size = (square / number(site.units().max(1))).sqrt().max(f64::MIN_POSITIVE);
-        merges.extend(Tree::ward(&paths).distances().map(|distance| (distance / size, layer)));
+        merges.extend(Tree::new(&paths, linkage).distances().map(|distance| (distance / size, layer)));
     }
     merges.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     let mut units: Vec<usize> = sites.iter().map(Site::units).collect();

@@ -6,12 +6,12 @@
 //! arXiv 2409.03945; the algorithms are reconstructed from its statements. Misiakos et al., *Neural network approximation
 //! based on Hausdorff distance of tropical zonotopes*, ICLR 2022.)
 
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array1, Array2, Axis, s};
 use serde::Serialize;
 
 use super::kmeans::{KMeansOptions, kmeans};
 use super::select::{incoming_norms, outgoing_norms};
-use super::{linkage, refine};
+use super::{linkage, outer, refine};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::{Pair, Reduced};
@@ -93,27 +93,50 @@ pub enum Representative {
     Split,
 }
 
-/// Clusters the neural paths by k-means and merges each cluster.
+/// Clusters the neural paths by k-means and merges each cluster, after the `outer` loop of refinement if there is one.
 pub(super) fn merge_paths<B: Backend>(
     backend: &B,
     pair: &Pair,
     keep: usize,
     gauge: Gauge,
     representative: Representative,
+    outer: bool,
     seed: u64,
 ) -> Result<Reduced> {
     let generators = Generators::new(pair, gauge);
     let options = KMeansOptions::new(keep, seed);
     let found = kmeans(backend, &super::signal::narrow(&generators.paths()?), &options)?;
     tracing::info!(layer = pair.site.layer, iterations = found.iterations, inertia = found.inertia, "k-means");
-    Ok(merge(pair, &generators, &members(&found.assignment), representative))
+    let mut clusters = members(&found.assignment);
+    if outer {
+        clusters = outer::reassigned(&generators, clusters, |units| fit(&generators, units, representative));
+    }
+    Ok(merge(pair, &generators, &clusters, representative))
 }
 
-/// Clusters the neural paths by Ward's linkage and merges each of `keep` clusters.
-pub(super) fn merge_tree(pair: &Pair, keep: usize, representative: Representative) -> Result<Reduced> {
+/// Clusters the neural paths by a linkage and merges each of `keep` clusters.
+pub(super) fn merge_tree(
+    pair: &Pair,
+    keep: usize,
+    linkage: linkage::Linkage,
+    representative: Representative,
+) -> Result<Reduced> {
     let generators = Generators::new(pair, Gauge::Balanced);
-    let tree = linkage::Tree::ward(&generators.paths()?);
+    let tree = linkage::Tree::new(&generators.paths()?, linkage);
     Ok(merge(pair, &generators, &members(&tree.cut_into(keep)), representative))
+}
+
+/// The incoming and the outgoing weights of the unit that stands for a cluster.
+fn fit(generators: &Generators, units: &[usize], representative: Representative) -> (Array1<f64>, Array1<f64>) {
+    let (w, c) = (generators.incoming.select(Axis(0), units), generators.outgoing.select(Axis(0), units));
+    let count = super::moments::number(units.len());
+    let (mean, sum) = (w.sum_axis(Axis(0)) / count, c.sum_axis(Axis(0)));
+    match representative {
+        Representative::Sum => (mean, sum),
+        Representative::Mean => (mean, sum / count),
+        Representative::Net => refine::net(&w, &c, mean, sum),
+        Representative::Split => refine::split(&w, &c, mean, sum),
+    }
 }
 
 /// Merges clusters of units.
@@ -128,15 +151,7 @@ pub(super) fn merge(
         outgoing: Array2::zeros((clusters.len(), generators.outgoing.ncols())),
     };
     for (k, units) in clusters.iter().enumerate() {
-        let (w, c) = (generators.incoming.select(Axis(0), units), generators.outgoing.select(Axis(0), units));
-        let count = super::moments::number(units.len());
-        let (mean, sum) = (w.sum_axis(Axis(0)) / count, c.sum_axis(Axis(0)));
-        let (incoming, outgoing) = match representative {
-            Representative::Sum => (mean, sum),
-            Representative::Mean => (mean, sum / count),
-            Representative::Net => refine::net(&w, &c, mean, sum),
-            Representative::Split => refine::split(&w, &c, mean, sum),
-        };
+        let (incoming, outgoing) = fit(generators, units, representative);
         merged.incoming.row_mut(k).assign(&incoming);
         merged.outgoing.row_mut(k).assign(&outgoing);
     }

@@ -14,11 +14,13 @@ mod lossless;
 mod merge;
 mod moments;
 mod options;
+mod outer;
 mod prior;
 mod refine;
 mod run;
 mod select;
 mod signal;
+mod sm;
 mod sweep;
 mod thinet;
 mod walk;
@@ -26,6 +28,7 @@ mod walk;
 use serde::Serialize;
 
 use crate::network::{Network, Op};
+use linkage::Linkage;
 
 pub use allocate::{Keep, LayerKeep};
 pub use budget::{reduce_to_error, reduce_to_parameters};
@@ -53,11 +56,22 @@ pub enum UnitMethod {
     TropnncRaw,
     /// The clusters of [`UnitMethod::Tropnnc`], each refined in net form.
     TropnncNet,
+    /// The clusters of [`UnitMethod::TropnncRaw`], each refined in net form.
+    TropnncNetRaw,
+    /// [`UnitMethod::TropnncNet`] with the outer loop: units go to the cluster whose refined unit fits them best, and
+    /// clusters are refined again, as long as the error falls.
+    TropnncNetOuter,
     /// The clusters of [`UnitMethod::Tropnnc`], each refined in split form.
     TropnncSplit,
+    /// The clusters of [`UnitMethod::TropnncRaw`], each refined in split form.
+    TropnncSplitRaw,
+    /// [`UnitMethod::TropnncSplit`] with the same outer loop.
+    TropnncSplitOuter,
     /// The non-uniform form: trees of clusters by Ward's linkage, all cut at one distance that meets the budget, each
     /// cluster refined in split form.
     TropnncThreshold,
+    /// The non-uniform form with trees by average linkage.
+    TropnncAverage,
     /// Clusters of neural paths, mean in and mean out (Misiakos et al., 2022).
     MisiakosPath,
     /// Clusters of the zonotopes' generators of both signs, and their means, for one output (Misiakos et al., 2022).
@@ -66,6 +80,11 @@ pub enum UnitMethod {
     Cup,
     /// The units whose removal changes the next layer least on calibration samples (Luo et al., 2017).
     Thinet,
+    /// Vertices of the zonotopes of each class of the last hidden layer that calibration samples reach, less earlier ones
+    /// (Smyrnis and Maragos, 2020).
+    Sm,
+    /// The same with disjoint sets of units.
+    SmStable,
     /// The units with the largest `||(a_i, b_i)|| ||c_i||`: incoming times outgoing norm, the same for every scaling of a
     /// unit.
     PathL2,
@@ -84,18 +103,25 @@ pub enum UnitMethod {
 
 impl UnitMethod {
     /// All methods, in the order of tables.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::GreedyGaussian,
         Self::SynthRefit,
         Self::Tropnnc,
         Self::TropnncRaw,
         Self::TropnncNet,
+        Self::TropnncNetRaw,
+        Self::TropnncNetOuter,
         Self::TropnncSplit,
+        Self::TropnncSplitRaw,
+        Self::TropnncSplitOuter,
         Self::TropnncThreshold,
+        Self::TropnncAverage,
         Self::MisiakosPath,
         Self::MisiakosZonotope,
         Self::Cup,
         Self::Thinet,
+        Self::Sm,
+        Self::SmStable,
         Self::PathL2,
         Self::L1,
         Self::TropicalRows,
@@ -110,8 +136,15 @@ impl UnitMethod {
             Self::Tropnnc => "tropnnc",
             Self::TropnncRaw => "tropnnc-raw",
             Self::TropnncNet => "tropnnc-net",
+            Self::TropnncNetRaw => "tropnnc-net-raw",
+            Self::TropnncNetOuter => "tropnnc-net-outer",
             Self::TropnncSplit => "tropnnc-split",
+            Self::TropnncSplitRaw => "tropnnc-split-raw",
+            Self::TropnncSplitOuter => "tropnnc-split-outer",
             Self::TropnncThreshold => "tropnnc-threshold",
+            Self::TropnncAverage => "tropnnc-average",
+            Self::Sm => "sm",
+            Self::SmStable => "sm-stable",
             Self::MisiakosPath => "misiakos-path",
             Self::MisiakosZonotope => "misiakos-zonotope",
             Self::Cup => "cup",
@@ -163,7 +196,21 @@ impl UnitMethod {
     /// Whether it works on calibration samples only.
     #[must_use]
     pub fn needs_data(self) -> bool {
-        self == Self::Thinet
+        matches!(self, Self::Thinet | Self::Sm | Self::SmStable)
+    }
+
+    /// Whether it is made for the layer before the outputs alone.
+    pub(super) fn last_layer_only(self) -> bool {
+        matches!(self, Self::Sm | Self::SmStable)
+    }
+
+    /// The linkage of a method that cuts all layers at one distance.
+    fn threshold(self) -> Option<Linkage> {
+        match self {
+            Self::TropnncThreshold => Some(Linkage::Ward),
+            Self::TropnncAverage => Some(Linkage::Average),
+            _ => None,
+        }
     }
 
     /// Whether the seed changes the result.
@@ -174,7 +221,12 @@ impl UnitMethod {
             Self::Tropnnc
                 | Self::TropnncRaw
                 | Self::TropnncNet
+                | Self::TropnncNetRaw
+                | Self::TropnncNetOuter
                 | Self::TropnncSplit
+                | Self::TropnncSplitRaw
+                | Self::TropnncSplitOuter
+                | Self::Sm
                 | Self::MisiakosPath
                 | Self::MisiakosZonotope
                 | Self::RandomNeurons

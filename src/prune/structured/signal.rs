@@ -90,6 +90,14 @@ impl<B: Backend> Signal<B> {
         }
     }
 
+    /// What units give on each sample in the current network.
+    pub(super) fn features(&self, backend: &B, (rows, bias): Units<'_>) -> Result<Array2<f64>> {
+        match self {
+            Self::Samples { current, .. } => backend.download(&units(backend, current, rows, bias)?),
+            Self::Normal { .. } => Err(Error::Internal { what: "samples of a distribution".to_owned() }),
+        }
+    }
+
     /// The input of the next layer, behind the units of `reduced`, of which `moments` are known.
     pub(super) fn advance(self, backend: &B, original: &Pair, reduced: Units<'_>, moments: &Moments) -> Result<Self> {
         match self {

@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
+use super::linkage::Linkage;
 use super::lossless::{Lossless, lossless};
 use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotopes};
 use super::moments::Moments;
 use super::options::Refit;
 use super::signal::{Signal, kept_units, narrow};
-use super::{UnitMethod, UnitOptions, allocate, cup, greedy, select, thinet};
+use super::{UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
@@ -80,8 +81,12 @@ pub fn reduce_units<B: Backend>(
         return Err(Error::Unsupported { problem });
     }
     let mut keeps = allocate::keeps(&sites, options)?;
-    if options.method == UnitMethod::TropnncThreshold {
-        keeps = allocate::one_threshold(network, &sites, &keeps)?;
+    if let Some(linkage) = options.method.threshold() {
+        keeps = allocate::one_threshold(network, &sites, &keeps, linkage)?;
+    }
+    if options.method.last_layer_only() {
+        // The layers before it stay as they are.
+        keeps.iter_mut().zip(&sites).rev().skip(1).for_each(|(keep, site)| *keep = site.units());
     }
     let mut walk = Walk {
         backend,
@@ -194,7 +199,11 @@ impl<B: Backend> Walk<'_, B> {
                 layer.refit = Some(done);
                 reduced
             }
-            None => reduce(self.backend, &pair, keep, moments.as_ref(), self.options)?,
+            None => {
+                let seen =
+                    Seen { signal: signal.as_ref(), moments: moments.as_ref(), kernel: self.kernel(&site.layer)? };
+                reduce(self.backend, &pair, keep, &seen, self.options)?
+            }
         };
         layer.after = reduced.units();
         if let (Some(signal), Some(moments)) = (signal, moments) {
@@ -222,6 +231,14 @@ impl<B: Backend> Walk<'_, B> {
         }
         let loss = known.loss(&reduced.next.mapv(f64::from));
         Ok(if known.target_variance > 0.0 { loss / known.target_variance } else { 0.0 })
+    }
+
+    /// Weights of a unit for each input channel, one of a neuron for each input.
+    fn kernel(&self, name: &str) -> Result<usize> {
+        Ok(match &self.original.node(name)?.op {
+            Op::Conv { weight, .. } => weight.dimensions().iter().skip(2).product(),
+            _ => 1,
+        })
     }
 
     fn is_linear(&self, name: &str) -> Result<bool> {
@@ -269,16 +286,27 @@ fn largest_norm(pair: &Pair, radius: f64) -> f64 {
     reach.sum::<f64>().sqrt()
 }
 
+/// What a method may look at beside the weights.
+struct Seen<'a, B: Backend> {
+    signal: Option<&'a Signal<B>>,
+    moments: Option<&'a Moments>,
+    kernel: usize,
+}
+
 /// One pair with `keep` units.
 fn reduce<B: Backend>(
     backend: &B,
     pair: &Pair,
     keep: usize,
-    moments: Option<&Moments>,
+    seen: &Seen<'_, B>,
     options: &UnitOptions,
 ) -> Result<Reduced> {
     let missing = || Error::Internal { what: "a method that looks at what flows, without moments".to_owned() };
-    let paths = |gauge, representative| merge_paths(backend, pair, keep, gauge, representative, options.seed);
+    let moments = || seen.moments.ok_or_else(missing);
+    let refined =
+        |gauge, representative, outer| merge_paths(backend, pair, keep, gauge, representative, outer, options.seed);
+    let paths = |gauge, representative| refined(gauge, representative, false);
+    let vertices = |version| sm::sm(backend, pair, seen.signal.ok_or_else(missing)?, keep, version, options.seed);
     let one_output = pair.next.nrows() * pair.block() == 1;
     let scores = match options.method {
         UnitMethod::Tropnnc | UnitMethod::TropnncRaw if one_output => {
@@ -287,16 +315,25 @@ fn reduce<B: Backend>(
         UnitMethod::Tropnnc => return paths(Gauge::Balanced, Representative::Sum),
         UnitMethod::TropnncRaw => return paths(Gauge::Raw, Representative::Sum),
         UnitMethod::TropnncNet => return paths(Gauge::Balanced, Representative::Net),
+        UnitMethod::TropnncNetRaw => return paths(Gauge::Raw, Representative::Net),
+        UnitMethod::TropnncNetOuter => return refined(Gauge::Balanced, Representative::Net, true),
         UnitMethod::TropnncSplit => return paths(Gauge::Balanced, Representative::Split),
-        UnitMethod::TropnncThreshold => return merge_tree(pair, keep, Representative::Split),
+        UnitMethod::TropnncSplitRaw => return paths(Gauge::Raw, Representative::Split),
+        UnitMethod::TropnncSplitOuter => return refined(Gauge::Balanced, Representative::Split, true),
+        UnitMethod::TropnncThreshold | UnitMethod::TropnncAverage => {
+            let linkage = if options.method == UnitMethod::TropnncAverage { Linkage::Average } else { Linkage::Ward };
+            return merge_tree(pair, keep, linkage, Representative::Split);
+        }
+        UnitMethod::Sm => return vertices(sm::Version::Heuristic),
+        UnitMethod::SmStable => return vertices(sm::Version::Stable),
         UnitMethod::MisiakosPath => return paths(Gauge::Raw, Representative::Mean),
         UnitMethod::MisiakosZonotope => {
             return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
         }
-        UnitMethod::Cup => return Ok(cup::cup(pair, keep)),
-        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments.ok_or_else(missing)?, keep)),
+        UnitMethod::Cup => return Ok(cup::cup(pair, keep, seen.kernel)),
+        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments()?, keep)),
         UnitMethod::GreedyGaussian => {
-            let mut chosen = greedy::select_greedily(moments.ok_or_else(missing)?, keep).order;
+            let mut chosen = greedy::select_greedily(moments()?, keep).order;
             chosen.sort_unstable();
             return Ok(pair.select(&chosen));
         }

@@ -34,8 +34,15 @@ fn multiples_of_a_unit_are_merged_exactly_and_by_means_they_are_not() {
     let large = with_copies(&small, 4);
     let x = inputs(50, 5, 21);
     let want = logits(&small, &x);
-    for method in [UnitMethod::Tropnnc, UnitMethod::TropnncNet, UnitMethod::TropnncSplit, UnitMethod::TropnncThreshold]
-    {
+    for method in [
+        UnitMethod::Tropnnc,
+        UnitMethod::TropnncNet,
+        UnitMethod::TropnncNetOuter,
+        UnitMethod::TropnncSplit,
+        UnitMethod::TropnncSplitOuter,
+        UnitMethod::TropnncThreshold,
+        UnitMethod::TropnncAverage,
+    ] {
         let walked = reduce(&large, &raw(method, 0.25));
         assert_eq!(walked.layers[0].after, 6);
         assert!(distance(&logits(&walked.network, &x), &want) < 1e-4, "{}", method.name());
@@ -84,13 +91,21 @@ fn scaling_units_changes_no_cluster_of_the_balanced_gauge() {
         let walked = reduce(net, &raw(method, 0.3));
         (walked.plan.steps[0].reduced.assignment.clone(), logits(&walked.network, &x))
     };
-    for method in [UnitMethod::Tropnnc, UnitMethod::TropnncNet, UnitMethod::TropnncSplit] {
+    for method in [
+        UnitMethod::Tropnnc,
+        UnitMethod::TropnncNet,
+        UnitMethod::TropnncNetOuter,
+        UnitMethod::TropnncSplit,
+        UnitMethod::TropnncSplitOuter,
+    ] {
         let (a, b) = (clusters(&net, method), clusters(&scaled, method));
         assert_eq!(a.0, b.0, "{}", method.name());
         assert!(distance(&a.1, &b.1) < 1e-3, "{}", method.name());
     }
-    let differs = clusters(&net, UnitMethod::TropnncRaw).0 != clusters(&scaled, UnitMethod::TropnncRaw).0;
-    assert!(differs, "the raw gauge does change");
+    for method in [UnitMethod::TropnncRaw, UnitMethod::TropnncNetRaw, UnitMethod::TropnncSplitRaw] {
+        let differs = clusters(&net, method).0 != clusters(&scaled, method).0;
+        assert!(differs, "the raw gauge does change: {}", method.name());
+    }
 }
 
 #[test]
@@ -114,12 +129,14 @@ fn the_order_of_units_does_not_matter() {
 #[test]
 fn one_threshold_meets_the_budget() {
     let net = random(&[6, 40, 30, 4], true, 25);
-    let mut last = usize::MAX;
-    for (keep, want) in [(0.9, 63), (0.6, 42), (0.3, 21), (0.1, 7)] {
-        let walked = reduce(&net, &raw(UnitMethod::TropnncThreshold, keep));
-        let units: usize = walked.layers.iter().map(|layer| layer.after).sum();
-        assert!(units.abs_diff(want) <= 1_usize && units < last, "{units}, wanted {want}");
-        last = units;
+    for method in [UnitMethod::TropnncThreshold, UnitMethod::TropnncAverage] {
+        let mut last = usize::MAX;
+        for (keep, want) in [(0.9, 63), (0.6, 42), (0.3, 21), (0.1, 7)] {
+            let walked = reduce(&net, &raw(method, keep));
+            let units: usize = walked.layers.iter().map(|layer| layer.after).sum();
+            assert!(units.abs_diff(want) <= 1_usize && units < last, "{units}, wanted {want}");
+            last = units;
+        }
     }
 }
 
@@ -168,4 +185,16 @@ fn as_many_clusters_as_points_cost_nothing_and_copies_fill_empty_clusters() {
     let found = kmeans(&Cpu::new(), &copies, &KMeansOptions::new(5, 0)).unwrap();
     assert_eq!(found.inertia, 0.0);
     assert_eq!((0..5).filter(|k| found.assignment.contains(k)).count(), 5, "no cluster is empty");
+}
+
+/// As many points as there are kinds, and more clusters than kinds: some stay empty on the device, whatever the rounds.
+#[test]
+fn seeds_that_leave_clusters_empty_end_without_one() {
+    let kinds = inputs(40, 30, 29);
+    let points = Array2::from_shape_fn((120, 30), |(i, j)| kinds[[i % 40, j]]);
+    for clusters in [39, 40, 45] {
+        let found = kmeans(&Cpu::new(), &points, &KMeansOptions::new(clusters, 3)).unwrap();
+        assert_eq!((0..clusters).filter(|k| found.assignment.contains(k)).count(), clusters);
+        assert_eq!(found.inertia == 0.0, clusters >= 40, "{clusters}: {}", found.inertia);
+    }
 }

@@ -5,3 +5,4 @@ mod exact;
 mod gaussian;
 mod merging;
 mod plans;
+mod sm;
