@@ -1,6 +1,6 @@
 //! The shape rules of the contracts, one function per operation, shared by the backends.
 
-use super::{HalfStep, Transpose, Window};
+use super::{Adam, HalfStep, Transpose, Window};
 use crate::error::{Error, Result};
 
 type Shape = [usize; 2];
@@ -182,6 +182,45 @@ pub(crate) fn ball_step(x: Shape, gradient: Shape, step: f32, radius: f32) -> Re
         }
     }
     Ok(x)
+}
+
+/// Returns the shape of the logits. That labels are below the number of classes is checked where labels are read.
+pub(crate) fn cross_entropy(logits: Shape, labels: usize) -> Result<Shape> {
+    rule("cross_entropy", "logits", logits, logits[1] > 0, || "at least one class".to_owned())?;
+    same("cross_entropy", "labels", [labels, 1], [logits[0], 1])?;
+    Ok(logits)
+}
+
+/// Returns the shape of the result.
+pub(crate) fn adam_step(weights: Shape, gradient: Shape, moments: [Shape; 2], adam: Adam) -> Result<Shape> {
+    same("adam_step", "gradient", gradient, weights)?;
+    moments.iter().try_for_each(|moment| same("adam_step", "moments", *moment, weights))?;
+    let wrong =
+        |argument, value: f32, legal| Err(Error::Argument { argument, problem: format!("{value} is not {legal}") });
+    if !(adam.rate >= 0.0 && adam.rate.is_finite()) {
+        return wrong("rate", adam.rate, "a finite non-negative number");
+    }
+    if let Some(decay) = adam.decays.iter().find(|decay| !(0.0..1.0).contains(*decay)) {
+        return wrong("decays", *decay, "at least 0 and below 1");
+    }
+    if !(adam.epsilon > 0.0 && adam.epsilon.is_finite()) {
+        return wrong("epsilon", adam.epsilon, "a finite positive number");
+    }
+    if adam.step == 0 {
+        return wrong("step", 0.0, "at least 1");
+    }
+    Ok(weights)
+}
+
+/// Fails unless each of the labels is one of `classes`.
+pub(crate) fn labels(labels: &[u32], classes: usize) -> Result<()> {
+    match labels.iter().find(|label| **label as usize >= classes) {
+        None => Ok(()),
+        Some(label) => {
+            let problem = format!("label {label} for {classes} classes");
+            Err(Error::Argument { argument: "labels", problem })
+        }
+    }
 }
 
 /// Returns the number of samples. That labels are below the number of classes is checked where labels are read.

@@ -155,6 +155,46 @@ pub struct ReluMoments<M> {
     pub covariance: M,
 }
 
+/// The cross-entropy of a batch and its slope.
+#[derive(Debug)]
+pub struct CrossEntropy<M> {
+    /// `n x 1`: the loss of each sample.
+    pub losses: M,
+    /// `n x k`: the gradient of the mean loss by the logits.
+    pub gradient: M,
+}
+
+/// Settings of one step of Adam.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adam {
+    /// Learning rate, at least 0.
+    pub rate: f32,
+    /// How much of the running mean and of the running mean square stays in each step, from 0 to below 1.
+    pub decays: [f32; 2],
+    /// Added to the root of the mean square, above 0.
+    pub epsilon: f32,
+    /// The number of this step, from 1.
+    pub step: u32,
+}
+
+impl Adam {
+    /// `1 - decay^step`: by what running means that began at zero are too small.
+    pub(crate) fn corrections(self) -> [f64; 2] {
+        self.decays.map(|decay| 1.0 - f64::from(decay).powf(f64::from(self.step)))
+    }
+}
+
+/// Weights after a step of Adam, and what the next step needs.
+#[derive(Debug)]
+pub struct AdamState<M> {
+    /// The new weights.
+    pub weights: M,
+    /// The running mean of the gradients.
+    pub mean: M,
+    /// The running mean of their squares.
+    pub square: M,
+}
+
 /// What a classifier says of each sample.
 #[derive(Debug)]
 pub struct Classified<I> {
@@ -388,6 +428,29 @@ pub trait Backend: Sync {
     /// `x`, `gradient`: `n x d`; `step` and `radius` finite and at least 0; returns `n x d`. A row whose gradient is zero is
     /// only projected. Entries lie within `gamma_(2 d + 24) (|x_i| + step)` of the exact ones.
     fn ball_step(&self, x: &Self::Matrix, gradient: &Self::Matrix, step: f32, radius: f32) -> Result<Self::Matrix>;
+
+    /// Cross-entropy of the softmax, and the gradient of its mean: for row `z_i` of `logits` with label `y_i`
+    ///
+    /// `losses_i = log sum_j exp(z_ij) - z_i(y_i)`, `gradient_ij = (exp(z_ij) / sum_l exp(z_il) - [j = y_i]) / n`.
+    ///
+    /// `logits`: `n x k`, `k >= 1`; `labels`: `n`, each below `k`. Exponentials are of `z_ij - max_l z_il`, so that none
+    /// overflows. Losses lie within `gamma_(k + 32) (1 + max_j |z_ij|)`, entries of the gradient within
+    /// `gamma_(k + 32) (1 + max_j |z_ij|) / n` of the exact ones.
+    fn cross_entropy(&self, logits: &Self::Matrix, labels: &Self::Indices) -> Result<CrossEntropy<Self::Matrix>>;
+
+    /// One step of Adam, entry by entry (Kingma and Ba, *Adam*, ICLR 2015, algorithm 1): with `t = adam.step`,
+    ///
+    /// `m' = b1 m + (1 - b1) g`, `v' = b2 v + (1 - b2) g^2`,
+    /// `w' = w - rate (m' / (1 - b1^t)) / (sqrt(v' / (1 - b2^t)) + epsilon)`.
+    ///
+    /// `weights`, `gradient`, `moments = [m, v]`: `n x m`. Where `g` and `m` are zero the weight stays as it is.
+    fn adam_step(
+        &self,
+        weights: &Self::Matrix,
+        gradient: &Self::Matrix,
+        moments: [&Self::Matrix; 2],
+        adam: Adam,
+    ) -> Result<AdamState<Self::Matrix>>;
 
     /// Class and rank of the label for each row of `logits`.
     ///

@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling,
-    ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
+    Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
 };
 use crate::error::Result;
 
@@ -373,6 +373,38 @@ impl Backend for Reference {
             }
         }
         Ok(out)
+    }
+
+    fn cross_entropy(&self, logits: &Array2<f64>, labels: &Vec<u32>) -> Result<CrossEntropy<Array2<f64>>> {
+        let [n, k] = check::cross_entropy(shape(logits), labels.len())?;
+        check::labels(labels, k)?;
+        let (mut losses, mut gradient) = (Array2::zeros((n, 1)), Array2::zeros((n, k)));
+        for (i, (row, label)) in logits.rows().into_iter().zip(labels).enumerate() {
+            let largest = arg_max(row.iter().copied()).1;
+            let sum: f64 = row.iter().map(|z| (z - largest).exp()).sum();
+            losses[[i, 0]] = largest + sum.ln() - row[*label as usize];
+            for (j, z) in row.iter().enumerate() {
+                let wanted = if j == *label as usize { 1.0 } else { 0.0 };
+                gradient[[i, j]] = ((z - largest).exp() / sum - wanted) / n as f64;
+            }
+        }
+        Ok(CrossEntropy { losses, gradient })
+    }
+
+    fn adam_step(
+        &self,
+        weights: &Array2<f64>,
+        gradient: &Array2<f64>,
+        [mean, square]: [&Array2<f64>; 2],
+        adam: Adam,
+    ) -> Result<AdamState<Array2<f64>>> {
+        check::adam_step(shape(weights), shape(gradient), [shape(mean), shape(square)], adam)?;
+        let ([b1, b2], [c1, c2]) = (adam.decays.map(f64::from), adam.corrections());
+        let mean = mean * b1 + gradient * (1.0 - b1);
+        let square = square * b2 + &(gradient * gradient * (1.0 - b2));
+        let root = square.mapv(|v| (v / c2).sqrt() + f64::from(adam.epsilon));
+        let weights = weights - &(&mean * (f64::from(adam.rate) / c1) / root);
+        Ok(AdamState { weights, mean, square })
     }
 
     fn classify(&self, logits: &Array2<f64>, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{Activation, Backend, Cutoff, HalfStep, Pooling, Reference, Transpose, Window};
+use super::{Activation, Adam, Backend, Cutoff, HalfStep, Pooling, Reference, Transpose, Window};
 use crate::error::Result;
 
 /// Rows, columns and inner length: odd, so that every tile has an edge, and past one tile of every kernel.
@@ -30,7 +30,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 22] = [
+const OPERATIONS: [(&str, usize); 24] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -53,6 +53,8 @@ const OPERATIONS: [(&str, usize); 22] = [
     ("weighted_sum", 3),
     ("concatenate", 0),
     ("ball_step", 2 * 131 + 24),
+    ("cross_entropy", 163 * 12),
+    ("adam_step", 200),
 ];
 
 /// Runs every operation on small seeded data and compares it with [`Reference`].
@@ -124,6 +126,10 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     // Copies of the data themselves, which nothing rounds.
     let joined = backend.concatenate(&[&x, &images])?;
     let stepped = backend.ball_step(&x, &data("y", n, d)?, 0.5, 6.0)?;
+    let entropy = backend.cross_entropy(&x, &backend.upload_indices(&labels)?)?;
+    let adam = Adam { rate: 0.1, decays: [0.9, 0.999], epsilon: 1e-3, step: 3 };
+    let moments = [&data("mean", n, d)?, &positive("square", n, d)?];
+    let tuned = backend.adam_step(&x, &data("y", n, d)?, moments, adam)?;
     Ok(vec![
         backend.download(&layer)?,
         backend.download(&product)?,
@@ -147,6 +153,8 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&sum)?,
         backend.download(&joined)?,
         backend.download(&stepped)?,
+        backend.download(&entropy.gradient)?,
+        backend.download(&tuned.weights)?,
     ])
 }
 

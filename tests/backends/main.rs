@@ -9,6 +9,7 @@ mod harness;
 mod tolerance;
 
 mod activation_patterns;
+mod adam_step;
 mod affine;
 mod ball_step;
 mod class_supports;
@@ -16,6 +17,7 @@ mod classify;
 mod cluster_means;
 mod concatenate;
 mod convolution;
+mod cross_entropy;
 mod generators;
 mod matmul;
 mod max_plus_matmul;

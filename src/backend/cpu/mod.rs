@@ -1,6 +1,7 @@
 //! The host path: rayon over tiles, SIMD chosen at run time, one contraction.
 
 mod activation_patterns;
+mod adam_step;
 mod affine;
 mod ball_step;
 mod buffers;
@@ -12,6 +13,7 @@ mod column_sums;
 mod concatenate;
 mod contraction;
 mod convolution;
+mod cross_entropy;
 mod direct;
 mod generators;
 mod lloyd;
@@ -43,8 +45,8 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Lloyd, Maxima, Minima,
-    Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
+    Lloyd, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
 };
 use crate::error::Result;
 
@@ -253,6 +255,20 @@ impl Backend for Cpu {
 
     fn ball_step(&self, x: &HostMatrix, gradient: &HostMatrix, step: f32, radius: f32) -> Result<HostMatrix> {
         ball_step::ball_step(x, gradient, step, radius)
+    }
+
+    fn cross_entropy(&self, logits: &HostMatrix, labels: &Vec<u32>) -> Result<CrossEntropy<HostMatrix>> {
+        cross_entropy::cross_entropy(logits, labels)
+    }
+
+    fn adam_step(
+        &self,
+        weights: &HostMatrix,
+        gradient: &HostMatrix,
+        moments: [&HostMatrix; 2],
+        adam: Adam,
+    ) -> Result<AdamState<HostMatrix>> {
+        adam_step::adam_step(weights, gradient, moments, adam)
     }
 
     fn classify(&self, logits: &HostMatrix, labels: Option<&Vec<u32>>) -> Result<Classified<Vec<u32>>> {

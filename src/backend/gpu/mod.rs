@@ -4,6 +4,7 @@
 //! see [`Matrix`]. Work is submitted as it is found and nothing waits for it but a download.
 
 mod activation_patterns;
+mod adam_step;
 mod adapter;
 mod affine;
 mod ball_step;
@@ -15,6 +16,7 @@ mod concatenate;
 mod context;
 mod contraction;
 mod convolution;
+mod cross_entropy;
 mod generators;
 mod grid;
 mod kernel;
@@ -49,8 +51,8 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::{
-    Activation, Backend, Classified, ClusterMeans, Cutoff, Device, DeviceKind, HalfStep, Maxima, Minima, Pooling,
-    ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
+    Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -211,6 +213,8 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (path_norms::FORWARD, by_subgroups),
         (threshold_mask::ROWS, &rows),
         (ball_step::SOURCE, &rows),
+        (cross_entropy::SOURCE, &rows),
+        (adam_step::SOURCE, &rows),
         (classify::SOURCE, &rows),
         (unfold::SOURCE, &rows),
         (convolution::GROUPED, &rows),
@@ -362,6 +366,20 @@ impl Backend for Gpu {
 
     fn ball_step(&self, x: &Matrix, gradient: &Matrix, step: f32, radius: f32) -> Result<Matrix> {
         ball_step::ball_step(&self.context, x, gradient, step, radius)
+    }
+
+    fn cross_entropy(&self, logits: &Matrix, labels: &Indices) -> Result<CrossEntropy<Matrix>> {
+        cross_entropy::cross_entropy(&self.context, logits, labels)
+    }
+
+    fn adam_step(
+        &self,
+        weights: &Matrix,
+        gradient: &Matrix,
+        moments: [&Matrix; 2],
+        adam: Adam,
+    ) -> Result<AdamState<Matrix>> {
+        adam_step::adam_step(&self.context, weights, gradient, moments, adam)
     }
 
     fn classify(&self, logits: &Matrix, labels: Option<&Indices>) -> Result<Classified<Indices>> {
