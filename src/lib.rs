@@ -12,6 +12,7 @@
 //!   -> prune::<method>: scores per element or row -> cut-offs for a rate -> Plan
 //!   -> network::apply -> pruned Network -> network::format -> pruned file
 //!   -> evaluate: accuracy and agreement before and after -> report
+//!   -> train::finetune: gradients of the head on labelled data, pruned weights stay zero
 //!
 //! network::Blocks -> pairs of a layer and its reader -> prune::structured (clusters, selection, refit), prune::synth
 //!   -> units to keep or merge, new weights -> smaller Network -> certify: bounds of the change, proved -> report
@@ -48,6 +49,7 @@ pub mod network;
 pub mod prune;
 pub mod report;
 pub mod rng;
+pub mod train;
 pub mod tropical;
 
 pub use error::{Error, Result};

@@ -73,6 +73,32 @@ impl Head {
         Ok(Self { layers, whole })
     }
 
+    /// The node of `network` whose output the head takes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the head is not of this network.
+    pub fn input<'a>(&self, network: &'a Network) -> Result<&'a str> {
+        let first = self.layers.first().map_or("", |layer| layer.name.as_str());
+        let inputs = &network.node(first)?.inputs;
+        inputs.first().map(String::as_str).ok_or_else(|| Error::Internal { what: format!("`{first}` reads nothing") })
+    }
+
+    /// `network` with the weights and biases of this head in place of those of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the head is not of this network.
+    pub fn install(&self, network: &Network) -> Result<Network> {
+        let mut network = network.clone();
+        for layer in &self.layers {
+            let node = network.nodes.iter_mut().find(|node| node.name == layer.name);
+            let node = node.ok_or_else(|| Error::Internal { what: format!("no node `{}`", layer.name) })?;
+            node.op = Op::Linear { weight: layer.weight.clone(), bias: layer.bias.clone() };
+        }
+        Ok(network)
+    }
+
     /// Weights of all layers, biases not counted.
     #[must_use]
     pub fn weights(&self) -> u64 {

@@ -12,6 +12,7 @@ mod head;
 mod mapping;
 mod mask;
 mod plan;
+mod prefix;
 mod random;
 mod runtime;
 mod shallow;
@@ -25,13 +26,14 @@ pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
 pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
 pub use element::Element;
 pub use forward::{
-    Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_for,
+    Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_features, head_for,
 };
 pub(crate) use forward::{Signals, Slice};
 pub use graph::{Network, Node, Normalize, Op, Origin, Window};
 pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
+pub use prefix::same_before_head;
 pub use random::random_network;
 pub use runtime::Runtime;
 pub use shallow::ShallowNetwork;

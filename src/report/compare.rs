@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::{Change, Heading, Memory, rows_table};
+use crate::certify::NetworkBound;
 use crate::prune::{Comparison, Latency, Timing};
 
 /// Two networks side by side.
@@ -17,6 +18,8 @@ pub struct CompareReport {
     pub data: String,
     /// Accuracy, agreement and difference of outputs.
     pub comparison: Comparison,
+    /// How far outputs can be apart on the ball that holds the data, or why nothing is proved of it.
+    pub certificate: NetworkBound,
     /// Bytes of the files.
     pub file_bytes: Change,
     /// Elements of all tensors.
@@ -47,6 +50,15 @@ pub fn compare_table(report: &CompareReport) -> String {
     let (largest, mean) = (comparison.difference, comparison.mean_difference);
     let place = format!("sample {}, output {}; mean {mean:.3e}", largest.sample, largest.output);
     row("largest difference of an output".to_owned(), String::new(), format!("{:.3e}", largest.value), place);
+    match &report.certificate {
+        NetworkBound::Certified { radius, error, output } => {
+            let place = format!("output {output}, inputs of norm up to {radius:.3}");
+            row("certified: no difference beyond".to_owned(), String::new(), format!("{error:.3e}"), place);
+        }
+        NetworkBound::NotCertified { reason } => {
+            row("certified".to_owned(), String::new(), "no".to_owned(), reason.clone());
+        }
+    }
     let mut change = |name: &str, change: Change| {
         row(name.to_owned(), change.before.to_string(), change.after.to_string(), times(change.before, change.after));
     };

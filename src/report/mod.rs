@@ -11,6 +11,7 @@ mod polynomial;
 pub mod svg;
 mod table;
 mod trace;
+mod tuning;
 mod units;
 mod zonotope;
 
@@ -19,6 +20,7 @@ use serde::Serialize;
 use crate::backend::Device;
 use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
+use crate::train::TuningReport;
 
 pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewReport, boundary_text, class_shares};
 pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table};
@@ -33,6 +35,7 @@ pub use polynomial::{
 pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
+pub use tuning::tuning_table;
 pub use units::{
     UnitCertificate, UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table,
 };
@@ -160,6 +163,9 @@ pub struct PruneReport {
     pub file_bytes: Change,
     /// Accuracy, if data were given.
     pub accuracy: Option<Accuracy>,
+    /// Fine-tuning after pruning, if asked for; `accuracy` is that after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<TuningReport>,
     /// Layers of the head.
     pub layers: Vec<LayerReport>,
     /// What was not pruned, and why.

@@ -7,6 +7,7 @@ use super::{Change, Declined, Files, Heading, Memory};
 use crate::network::Network;
 use crate::prune::structured::{PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
 use crate::prune::{Accuracy, LogitCheck, Timing};
+use crate::train::TuningReport;
 
 /// A quick certificate of a structured plan; `certify` finds tighter ones.
 #[derive(Debug, Clone, Serialize)]
@@ -45,6 +46,9 @@ pub struct UnitReport {
     pub file_bytes: Change,
     /// Accuracy, if data were given.
     pub accuracy: Option<Accuracy>,
+    /// Fine-tuning after pruning, if asked for; `accuracy` and `certificate` are those after it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<TuningReport>,
     /// The prunable layers.
     pub layers: Vec<UnitLayer>,
     /// What was not pruned, and why.

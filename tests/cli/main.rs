@@ -7,6 +7,7 @@ mod boundary;
 mod certify;
 mod commands;
 mod convolutions;
+mod finetune;
 mod geometry;
 mod gpu;
 mod onnx;

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use serde_json::Value;
 use tropix::Error;
+use tropix::backend::Cpu;
 use tropix::network::format::{self, ModelFile};
-use tropix::network::{ApplyOptions, Blocks, Head, LayerPlan, Layout, Mask, Network, Op, Origin, Plan, Runtime, apply};
+use tropix::network::{
+    ApplyOptions, Blocks, Head, LayerPlan, Layout, Mask, Network, Op, Origin, Plan, Runtime, apply, head_features,
+};
 
 use crate::files::{folder, load};
 
@@ -75,6 +78,26 @@ fn every_graph_computes_what_onnxruntime_computed() {
         wrong[0] += 1e-3 * (1.0 + wrong[0].abs());
         assert!(deviation(&found, &wrong) > 1e-5);
     }
+}
+
+#[test]
+fn features_of_the_head_are_those_of_rten_in_every_layout() {
+    let mut compared = 0;
+    for case in cases() {
+        let (network, head) = (&case.model.network, Head::of(&case.model.network).unwrap());
+        if head.whole {
+            continue;
+        }
+        let source = case.model.onnx.as_deref();
+        let found = head_features(&Cpu::new(), network, source, &head, &case.inputs).unwrap();
+        let input = head.input(network).unwrap();
+        let (expected, width) = Runtime::new(network, source).unwrap().values(&case.inputs, input).unwrap();
+        assert_eq!(found.ncols(), width, "{}", case.name);
+        let found: Vec<f32> = found.into_iter().collect();
+        assert!(deviation(&found, &expected) < 1e-5, "{}: {found:?}, expected {expected:?}", case.name);
+        compared += 1;
+    }
+    assert!(compared >= 6, "{compared}");
 }
 
 #[test]

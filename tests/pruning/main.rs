@@ -6,6 +6,7 @@ mod certify_bounds;
 mod certify_golden;
 mod certify_heads;
 mod curves;
+mod finetune;
 mod networks;
 mod rates;
 mod rewrites;

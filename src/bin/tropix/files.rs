@@ -33,7 +33,8 @@ impl Command {
             Self::Doctor(_) | Self::Bench(_) => Vec::new(),
             Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
             Self::Prune(args) => {
-                [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.output.clone()]].concat()
+                let training = args.tuning.train.as_ref().map(PathBuf::from);
+                [of_model(&args.model).to_vec(), vec![of_data(&args.data), training, args.output.clone()]].concat()
             }
             Self::Sweep(args) => {
                 [of_model(&args.model).to_vec(), vec![of_data(&args.data), args.csv.clone(), args.svg.clone()]].concat()

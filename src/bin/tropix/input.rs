@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use ndarray::Array2;
 use tropix::Result;
-use tropix::backend::RowSource;
+use tropix::backend::{Backend, RowSource};
 use tropix::network::dataset::{self, DataOptions, Dataset};
 use tropix::network::format::{self, ModelFile};
-use tropix::network::{Head, Network, Node, Op, head_for};
+use tropix::network::{Head, Network, Node, Op, head_features, head_for};
 use tropix::prune::Data;
 use tropix::report::Declined;
 
@@ -63,6 +64,20 @@ pub(crate) fn data_for(args: &DataArgs, network: &Network) -> Result<Option<Data
             Ok(Some(found))
         }
     }
+}
+
+/// What the layers before the head make of data that are inputs of the whole network; nothing for other data.
+pub(crate) fn features<B: Backend>(backend: &B, model: &ModelFile, data: &Dataset) -> Result<Option<Array2<f32>>> {
+    if head_for(&model.network, data.inputs.shape()[1]).is_some() {
+        return Ok(None);
+    }
+    let head = Head::of(&model.network)?;
+    head_features(backend, &model.network, model.onnx.as_deref(), &head, &data.inputs).map(Some)
+}
+
+/// Data for the head: their features where there are any, and the labels.
+pub(crate) fn for_head<'a>(data: &'a Dataset, features: Option<&'a Array2<f32>>) -> Data<'a> {
+    features.map_or_else(|| borrowed(data), |features| Data { inputs: features, labels: data.labels.as_deref() })
 }
 
 pub(crate) fn borrowed(data: &Dataset) -> Data<'_> {

@@ -13,9 +13,12 @@ mod tensors;
 
 use std::path::{Path, PathBuf};
 
+use rand::RngExt;
+
 use super::Normalize;
 use crate::backend::RowSource;
 use crate::error::{Error, Result};
+use crate::rng;
 use rows::Raw;
 
 pub use moments::load_moments;
@@ -121,6 +124,50 @@ impl Dataset {
             return Err(Error::Data { problem });
         }
         Ok(())
+    }
+}
+
+impl Dataset {
+    /// Two parts without a common sample, the second with the nearest number to `share` of the samples, chosen by the
+    /// stream `held-out` of the seed; both keep the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] if a part would be empty.
+    pub fn split(&self, share: f64, seed: u64) -> Result<[Self; 2]> {
+        let count = self.inputs.shape()[0];
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a share of a number of samples, which is far below 2^53"
+        )]
+        let held_out = (share.clamp(0.0, 1.0) * count as f64).round() as usize;
+        if held_out == 0 || held_out >= count {
+            let problem =
+                format!("{held_out} of {count} samples held out leave nothing to measure, or nothing to train on");
+            return Err(Error::Data { problem });
+        }
+        let mut order: Vec<usize> = (0..count).collect();
+        shuffle(&mut order, &mut rng::stream(seed, "held-out"));
+        let mut rest = order.split_off(held_out);
+        order.sort_unstable();
+        rest.sort_unstable();
+        let part = |rows: &[usize], what: &str| Self {
+            inputs: self.inputs.pick(rows),
+            labels: self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row]).collect()),
+            sample: self.sample.clone(),
+            applied: format!("{}; {} of {count} samples, {what}", self.applied, rows.len()),
+            paths: self.paths.clone(),
+        };
+        Ok([part(&rest, "trained on"), part(&order, "held out from training")])
+    }
+}
+
+/// A random order of items, each as likely (Fisher and Yates).
+pub(crate) fn shuffle<T>(items: &mut [T], stream: &mut impl RngExt) {
+    for last in (1..items.len()).rev() {
+        items.swap(last, stream.random_range(0..=last));
     }
 }
 

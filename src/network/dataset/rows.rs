@@ -89,7 +89,9 @@ pub(super) struct Raw {
 /// Samples as a matrix, one row each; they are scaled as they are read.
 #[derive(Debug)]
 pub struct Inputs {
-    raw: Raw,
+    raw: Arc<Raw>,
+    /// Which of the raw samples are rows, in order; all of them if absent.
+    picked: Option<Vec<usize>>,
     samples: usize,
     width: usize,
     /// Values of one channel, which stand together.
@@ -127,7 +129,8 @@ impl Inputs {
         let std = one(std, "std", 1.0, |value| value.is_finite() && value > 0.0)?;
         let count = mean.len().max(std.len());
         let channels = mean.iter().cycle().zip(std.iter().cycle()).take(count).map(|(m, s)| (*m, *s)).collect();
-        Ok(Self { raw, samples, width, plane: width / count, scale: *scale, channels })
+        let raw = Arc::new(raw);
+        Ok(Self { raw, picked: None, samples, width, plane: width / count, scale: *scale, channels })
     }
 
     /// The flat index of the first value that is not finite in f32, and the number of them.
@@ -144,6 +147,18 @@ impl Inputs {
         Ok(found.next().map(|(first, count)| (first, count + found.map(|(_, more)| more).sum::<usize>())))
     }
 
+    /// Some of the rows, in this order.
+    pub(super) fn pick(&self, rows: &[usize]) -> Self {
+        let of = |row: &usize| self.picked.as_ref().map_or(*row, |picked| picked[*row]);
+        Self {
+            raw: Arc::clone(&self.raw),
+            picked: Some(rows.iter().map(of).collect()),
+            samples: rows.len(),
+            channels: self.channels.clone(),
+            ..*self
+        }
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "f64 is rounded to the f32 that backends compute in")]
     fn apply(&self, value: f64, channel: (f64, f64)) -> f32 {
         ((value * self.scale - channel.0) / channel.1) as f32
@@ -156,6 +171,15 @@ impl RowSource for Inputs {
     }
 
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let Some(picked) = &self.picked else { return self.read(first, out) };
+        let rows = picked.get(first..).unwrap_or_default();
+        out.chunks_mut(self.width.max(1)).zip(rows).try_for_each(|(out, row)| self.read(*row, out))
+    }
+}
+
+impl Inputs {
+    /// Fills `out` with the raw samples from `first` on, scaled.
+    fn read(&self, first: usize, out: &mut [f32]) -> Result<()> {
         let size = self.raw.kind.size();
         let start = first * self.width * size;
         let bytes = self.raw.bytes.get(start..start + out.len() * size);

@@ -42,8 +42,16 @@ pub(super) struct Lowered {
 #[derive(Debug)]
 pub(super) struct Lowering {
     pub(super) steps: Vec<Lowered>,
-    pub(super) values: HashMap<String, usize>,
+    pub(super) values: HashMap<String, Given>,
     pub(super) output: usize,
+}
+
+/// What a node gives: a value, whose columns may be in another order.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) value: usize,
+    /// Column `j` of the node's output is column `order[j]` of the value.
+    pub(super) order: Option<Vec<usize>>,
 }
 
 /// The place of a node's output: a value, whose columns may be in another order.
@@ -85,7 +93,8 @@ pub(super) fn lower(network: &Network) -> Result<Lowering> {
         return Err(Error::Unsupported { problem });
     }
     let output = output.value;
-    let values = builder.places.into_iter().map(|(name, place)| (name.to_owned(), place.value)).collect();
+    let given = |(name, place): (&str, Place)| (name.to_owned(), Given { value: place.value, order: place.order });
+    let values = builder.places.into_iter().map(given).collect();
     Ok(Lowering { steps: builder.steps, values, output })
 }
 

@@ -2,6 +2,7 @@
 
 mod bound;
 mod classifier;
+mod features;
 mod lower;
 mod whole;
 
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::network::{Head, Tensor};
 
 pub use classifier::{Classifier, DeviceClassifier, head_for};
+pub use features::head_features;
 pub use whole::DeviceNetwork;
 pub(crate) use whole::Signals;
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2, Axis};
 
-use super::lower::{Kernel, Lowered, Lowering, Weight, lower};
+use super::lower::{Given, Kernel, Lowered, Lowering, Weight, lower};
 use super::{Classifier, upload_and_release};
 use crate::backend::{Activation, Backend, Pooling, Window};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use crate::network::{Network, Tensor};
 /// The weights of a network on a device.
 pub struct DeviceNetwork<B: Backend> {
     steps: Vec<Step<B>>,
-    values: HashMap<String, usize>,
+    values: HashMap<String, Given>,
     output: usize,
     /// Entries of one sample.
     pub inputs: usize,
@@ -73,7 +73,19 @@ impl<B: Backend> DeviceNetwork<B> {
     /// The value that a node gives, for [`DeviceNetwork::advance`].
     pub(crate) fn value(&self, node: &str) -> Result<usize> {
         let missing = || Error::Internal { what: format!("no value of a node `{node}`") };
-        self.values.get(node).copied().ok_or_else(missing)
+        self.values.get(node).map(|given| given.value).ok_or_else(missing)
+    }
+
+    /// What a node gives for a batch, its columns in the order of the network.
+    pub(super) fn node(&self, backend: &B, inputs: &B::Matrix, node: &str) -> Result<Array2<f64>> {
+        let (value, mut signals) = (self.value(node)?, self.signals());
+        self.advance(backend, inputs, &mut signals, value, false)?;
+        let found = backend.download(signals.get(inputs, value)?)?;
+        let order = self.values.get(node).and_then(|given| given.order.as_ref());
+        Ok(match order {
+            Some(order) => found.select(Axis(1), order),
+            None => found,
+        })
     }
 
     /// No value of a batch yet.

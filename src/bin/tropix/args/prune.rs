@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
+use super::{DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
@@ -54,6 +54,8 @@ pub(crate) struct PruneArgs {
     pub(crate) data: DataArgs,
     #[command(flatten)]
     pub(crate) synth: SynthArgs,
+    #[command(flatten)]
+    pub(crate) tuning: FinetuneArgs,
     #[command(flatten)]
     pub(crate) protocol: ProtocolArgs,
     /// Neurons of a hidden layer that stay in any case

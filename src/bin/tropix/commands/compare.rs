@@ -1,10 +1,12 @@
 //! `tropix compare`.
 
+use ndarray::Array2;
 use tropix::Error;
 use tropix::backend::{Backend as _, Cpu};
+use tropix::certify::{data_radius, network_bound};
 use tropix::network::dataset::{self, DataOptions};
 use tropix::network::format::ModelFile;
-use tropix::network::{Network, Runtime};
+use tropix::network::{Head, Network, Runtime};
 use tropix::prune::{Timing, compare_outputs, latency};
 use tropix::report::{Change, CompareReport, Heading, Memory, compare_table};
 
@@ -35,6 +37,15 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
     let (first, second) = timing.phase("start", || Ok::<_, Error>((start(&a)?, start(&b)?)))?;
     let samples = input::borrowed(&data);
     let comparison = timing.phase("evaluate", || compare_outputs([&first, &second], samples))?;
+    let radius = |head: &Head| {
+        if head.whole {
+            return data_radius(samples.inputs);
+        }
+        let (values, width) = first.values(samples.inputs, head.input(&a.network)?)?;
+        let features = Array2::from_shape_vec((comparison.samples, width), values);
+        data_radius(&features.map_err(|error| Error::Internal { what: error.to_string() })?)
+    };
+    let certificate = timing.phase("certify", || network_bound(&a.network, &b.network, radius))?;
     let mut latencies = Vec::new();
     for batch in BATCHES.map(|batch| batch.min(comparison.samples)) {
         let measure = || latency([&first, &second], samples.inputs, batch, usize::from(args.runs));
@@ -52,6 +63,7 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
         models: [args.a.display().to_string(), args.b.display().to_string()],
         data: data.applied.clone(),
         comparison,
+        certificate,
         file_bytes: change(&bytes),
         parameters: change(&|model| model.network.parameters()),
         multiply_adds: cost(&a.network).zip(cost(&b.network)).map(|(before, after)| Change { before, after }),

@@ -6,9 +6,11 @@ use tropix::Error;
 use tropix::network::ApplyOptions;
 use tropix::network::format;
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
-use tropix::report::{Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_table, weights};
+use tropix::report::{
+    Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_table, tuning_table, weights,
+};
 
-use super::{Prepared, protocol, written};
+use super::{Prepared, finetune, protocol, written};
 use crate::args::{Globals, PruneArgs};
 use crate::device::with_backend;
 use crate::{input, output};
@@ -21,7 +23,7 @@ pub(super) fn run(
     target: Target,
     timing: &mut Timing,
 ) -> anyhow::Result<()> {
-    let Prepared { model, declined, data, backend } = prepared;
+    let Prepared { model, declined, data, backend, .. } = prepared;
     let options = PruneOptions {
         method,
         seed: globals.seed,
@@ -30,16 +32,24 @@ pub(super) fn run(
         apply: ApplyOptions { compact: !args.no_compact, min_keep: usize::try_from(args.min_keep)? },
         verify: globals.verify,
     };
-    let samples = data.as_ref().map(input::borrowed);
-    let outcome = with_backend!(backend, backend => prune(backend, &model.network, samples, &options, timing))?;
+    let (outcome, tuned) = with_backend!(backend, backend => {
+        let read = || data.as_ref().map(|data| input::features(backend, model, data)).transpose();
+        let features = timing.phase("features", read)?.flatten();
+        let samples = data.as_ref().map(|data| input::for_head(data, features.as_ref()));
+        let outcome = prune(backend, &model.network, samples, &options, timing)?;
+        let tuned = finetune::run(globals, args, prepared, backend, &outcome.applied.network, timing)?;
+        (outcome, tuned)
+    });
+    let network = tuned.as_ref().map_or(&outcome.applied.network, |tuned| &tuned.network);
 
     let layers = layers(&outcome.applied, &outcome.kept);
     let method = options.method.name();
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
-            let note = serde_json::json!({ "method": method, "rate": outcome.rate, "seed": globals.seed });
+            let note = serde_json::json!({ "method": method, "rate": outcome.rate, "seed": globals.seed,
+                "finetune": tuned.as_ref().map(|tuned| tuned.report.scope) });
             let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
-            let save = || format::save(model, &outcome.applied.network, output, globals.force, &extra);
+            let save = || format::save(model, network, output, globals.force, &extra);
             Some(timing.phase("write", save)?.bytes)
         }
         None => None,
@@ -56,8 +66,9 @@ pub(super) fn run(
         data: data.as_ref().map(|data| data.applied.clone()),
         weights: weights(&outcome),
         neurons: hidden_neurons(&layers),
-        file_bytes: prepared.file_bytes(args, saved, &outcome.applied.network),
-        accuracy: outcome.accuracy.clone(),
+        file_bytes: prepared.file_bytes(args, saved, network),
+        accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
+        finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers,
         declined: declined.clone(),
         alternation: outcome.alternation.clone(),
@@ -106,6 +117,9 @@ fn text(report: &PruneReport) -> String {
             block.killed_early,
             objective.join(" ")
         ));
+    }
+    if let Some(tuned) = &report.finetune {
+        text.push_str(&format!("\n{}", tuning_table(tuned)));
     }
     if let Some(applied) = &report.data {
         text.push_str(&format!("\ndata: {applied}"));

@@ -1,6 +1,7 @@
 //! `tropix prune`: reads what both families of methods need, and hands over to one of them.
 
 mod elements;
+mod finetune;
 mod units;
 
 pub(crate) use units::note;
@@ -32,6 +33,8 @@ struct Prepared {
     model: ModelFile,
     declined: Vec<Declined>,
     data: Option<Dataset>,
+    /// Samples for fine-tuning, none of them in `data`.
+    training: Option<Dataset>,
     backend: AnyBackend,
 }
 
@@ -69,18 +72,19 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
         let problem = format!("`{}` ({}) cannot be pruned: {}", first.name, first.op, first.reason);
         return Err(Error::Unsupported { problem }.into());
     }
-    let data = timing.phase("load", || match family {
-        Family::Elements(..) => input::data(&args.data, &model.network, &Head::of(&model.network)?),
-        Family::Units(_) => input::data_for(&args.data, &model.network),
-    })?;
+    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let tuning = args.tuning.options(globals.seed)?;
+    let read = || finetune::samples(args, &model.network, data, tuning.as_ref());
+    let (data, training) = timing.phase("load", read)?;
     if let Some(output) = &args.output {
-        let inputs = input::paths(&model, data.as_ref());
+        let mut inputs = input::paths(&model, data.as_ref());
+        inputs.extend(training.iter().flat_map(|training| training.paths.clone()));
         for output in format::outputs(&model, output)? {
             check_output(&output, &inputs, globals.force)?;
         }
     }
     let backend = timing.phase("start device", || choose(globals))?;
-    let prepared = Prepared { model, declined, data, backend };
+    let prepared = Prepared { model, declined, data, training, backend };
     match family {
         Family::Elements(method, target) => elements::run(globals, args, &prepared, method, target, timing),
         Family::Units(method) => units::run(globals, args, &prepared, method, timing),

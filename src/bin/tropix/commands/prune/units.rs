@@ -7,10 +7,11 @@ use tropix::certify::{data_radius, plan_bound};
 use tropix::network::{Head, Network, UnitStep, format};
 use tropix::prune::Timing;
 use tropix::prune::structured::{UnitMethod, UnitOptions, Walked, prune_units};
-use tropix::report::{Declined, Files, Heading, Memory, UnitCertificate, UnitReport, units_table};
+use tropix::report::{Declined, Files, Heading, Memory, UnitCertificate, UnitReport, tuning_table, units_table};
+use tropix::train::Scope;
 use tropix::{Error, Result};
 
-use super::{Prepared, written};
+use super::{Prepared, finetune, written};
 use crate::args::{Globals, PruneArgs};
 use crate::calibration::{Calibration, check, check_prior};
 use crate::device::with_backend;
@@ -52,19 +53,26 @@ pub(super) fn run(
     let rows = calibration.rows();
     let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let progress = output::Progress::new(globals);
-    let outcome = with_backend!(backend, backend => {
-        prune_units(backend, &model.network, samples, rows, &options, args.target_params, globals.verify, timing, &progress)
-    })?;
-    let network = &outcome.walked.network;
+    let (outcome, tuned) = with_backend!(backend, backend => {
+        let (parameters, verify) = (args.target_params, globals.verify);
+        let outcome =
+            prune_units(backend, &model.network, samples, rows, &options, parameters, verify, timing, &progress)?;
+        let tuned = finetune::run(globals, args, prepared, backend, &outcome.walked.network, timing)?;
+        (outcome, tuned)
+    });
+    let network = tuned.as_ref().map_or(&outcome.walked.network, |tuned| &tuned.network);
+    let scope = tuned.as_ref().map(|tuned| tuned.report.scope);
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
-            let save = || format::save(model, network, output, globals.force, &note(&options));
+            let save = || format::save(model, network, output, globals.force, &note(&options, scope));
             Some(timing.phase("write", save)?.bytes)
         }
         None => None,
     };
     let certificate = match data {
-        Some(data) => timing.phase("certify", || certificate(&model.network, &outcome.walked, &data.inputs))?,
+        Some(data) => {
+            timing.phase("certify", || certificate(&model.network, &outcome.walked, network, &data.inputs))?
+        }
         None => None,
     };
     let report = UnitReport {
@@ -78,7 +86,8 @@ pub(super) fn run(
         parameters: UnitReport::parameters(&model.network, network),
         neurons: UnitReport::neurons(&outcome.walked),
         file_bytes: prepared.file_bytes(args, saved, network),
-        accuracy: outcome.accuracy.clone(),
+        accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
+        finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers: outcome.walked.layers.clone(),
         declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
         certificate,
@@ -98,15 +107,20 @@ pub(super) fn run(
 }
 
 /// What the written file says of the run.
-pub(crate) fn note(options: &UnitOptions) -> BTreeMap<String, String> {
+pub(crate) fn note(options: &UnitOptions, finetune: Option<Scope>) -> BTreeMap<String, String> {
     let (method, refit) = (options.method.name(), options.refit.name());
-    let note = serde_json::json!({ "method": method, "refit": refit, "seed": options.seed });
+    let note = serde_json::json!({ "method": method, "refit": refit, "seed": options.seed, "finetune": finetune });
     BTreeMap::from([("tropix.report".to_owned(), note.to_string())])
 }
 
 /// The certificate of the linear layers, where they begin at the input and the plan touches nothing else.
-fn certificate(network: &Network, walked: &Walked, samples: &dyn RowSource) -> Result<Option<UnitCertificate>> {
-    let (original, reduced) = (Head::of(network)?, Head::of(&walked.network)?);
+fn certificate(
+    network: &Network,
+    walked: &Walked,
+    reduced: &Network,
+    samples: &dyn RowSource,
+) -> Result<Option<UnitCertificate>> {
+    let (original, reduced) = (Head::of(network)?, Head::of(reduced)?);
     let inside = |step: &UnitStep| original.layers.iter().any(|layer| layer.name == step.site.layer);
     if !original.whole || !reduced.whole || !walked.plan.steps.iter().all(inside) {
         return Ok(None);
@@ -140,6 +154,9 @@ fn text(report: &UnitReport) -> String {
         text.push_str(&format!(
             "\ncertified: no logit moves by more than {error:.4} for inputs of norm up to {radius:.4}"
         ));
+    }
+    if let Some(tuned) = &report.finetune {
+        text.push_str(&format!("\n{}", tuning_table(tuned)));
     }
     if let Some(applied) = &report.data {
         text.push_str(&format!("\ndata: {applied}"));

@@ -18,10 +18,7 @@ use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let data = timing.phase("load", || match args.keep.is_empty() {
-        true => input::data(&args.data, &model.network, &Head::of(&model.network)?),
-        false => input::data_for(&args.data, &model.network),
-    })?;
+    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
     let Some(data) = data else {
         return Err(Error::Argument { argument: "data", problem: "a sweep needs data".to_owned() }.into());
     };
@@ -69,10 +66,12 @@ fn elements(
     let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
     let backend = timing.phase("start device", || choose(globals))?;
     let (accuracy, curves) = with_backend!(&backend, backend => {
-        let accuracy = evaluate(backend, &head, None, input::borrowed(data), &mut Timing::default())?;
+        // The layers before the head stay: what they make of the data serves every method, seed and rate.
+        let features = timing.phase("features", || input::features(backend, model, data))?;
+        let samples = input::for_head(data, features.as_ref());
+        let accuracy = evaluate(backend, &head, None, samples, &mut Timing::default())?;
         let progress = output::Progress::new(globals);
         let options = protocol(&args.protocol);
-        let samples = input::borrowed(data);
         let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, timing, &progress)?;
         (accuracy, curves)
     });
