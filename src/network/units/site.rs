@@ -20,6 +20,9 @@ pub struct Site {
     pub next_norm: Option<String>,
     /// Which columns of the next layer read which unit.
     pub columns: Columns,
+    /// Whether the activation is leaky: positively homogeneous and convex as ReLU is, so that units merge alike, but never
+    /// constant, so that what counts on ReLU does not hold.
+    pub leaky: bool,
     /// Whether a max pooling lies between: certificates use its Lipschitz constant.
     pub max_pool: bool,
 }
@@ -84,6 +87,7 @@ fn site(network: &Network, block: &Block) -> std::result::Result<Site, String> {
         next: consumer.node.clone(),
         next_norm: norm.filter(|_| alone).map(|node| node.name.clone()),
         columns: consumer.columns,
+        leaky: block.slope != 0.0,
         max_pool: block.max_pool,
     })
 }

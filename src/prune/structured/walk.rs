@@ -161,12 +161,14 @@ impl<B: Backend> Walk<'_, B> {
         let follows = before.is_none_or(|before| before.next == site.layer);
         // Constants reach every place of a linear layer alike; padding keeps them from that in a convolution.
         let linear = self.is_linear(&site.layer)? && self.is_linear(&site.next)?;
-        let radius = self.radius.filter(|_| follows && linear);
+        let radius = self.radius.filter(|_| follows && linear && !site.leaky);
         self.radius = radius.map(|radius| largest_norm(&pair, radius));
         let mut free = Lossless::default();
         if self.options.lossless
             && self.refitter.is_none()
             && site.norm.is_none()
+            // A leaky unit is never off and never constant.
+            && !site.leaky
             && let Some((reduced, found)) = lossless(&pair, radius, linear)
         {
             free = found;
@@ -251,6 +253,13 @@ impl<B: Backend> Walk<'_, B> {
             let problem = format!(
                 "`{}` or `{}` is a convolution, the moments of this method are of neurons; use `synth-refit`",
                 pair.site.layer, pair.site.next
+            );
+            return Err(Error::Unsupported { problem });
+        }
+        if pair.site.leaky {
+            let layer = &pair.site.layer;
+            let problem = format!(
+                "`{layer}` has a leaky ReLU, the moments of this method are of ReLU; use `synth-refit` or `tropnnc`"
             );
             return Err(Error::Unsupported { problem });
         }

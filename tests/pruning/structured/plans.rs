@@ -73,7 +73,7 @@ fn columns_in_the_order_of_positions_come_back_in_that_order() {
     let net = random(&[4, 3, 6, 2], true, 4);
     let columns = Columns { units: 3, per_unit: 2, layout: Layout::Strided };
     let (layer, next) = ("fc0".into(), "fc2".into());
-    let site = Site { layer, norm: None, next, next_norm: None, columns, max_pool: false };
+    let site = Site { layer, norm: None, next, next_norm: None, columns, leaky: false, max_pool: false };
     let pair = Pair::read(&net, &site).unwrap();
     let old = weight(&net, 2);
     assert_eq!(pair.outgoing(1).column(1), old.column(4), "position 1 of unit 1 is column 1 * 3 + 1");
