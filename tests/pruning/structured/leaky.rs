@@ -7,10 +7,10 @@ use tropix::prune::structured::{Refit, UnitMethod, UnitOptions, reduce_units};
 
 use crate::networks::{inputs, network};
 
-/// Five hidden units: the second a multiple of the first, the fourth without weights and with a negative bias.
+/// Five hidden units: the second twice the first and read half as much, the fourth without weights and with a negative bias.
 fn leaky() -> Network {
     let first = array![[1.0_f32, -2.0, 0.5], [2.0, -4.0, 1.0], [0.25, 1.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.5, 2.0]];
-    let last = array![[1.0_f32, 0.5, -1.0, 2.0, 0.75], [-0.5, 1.0, 0.25, -1.0, 1.5]];
+    let last = array![[1.0_f32, 0.5, -1.0, 2.0, 0.75], [-0.5, -0.25, 0.25, -1.0, 1.5]];
     let mut found =
         network(vec![(first, Some(vec![0.5, 1.0, -0.25, -2.0, 0.125])), (last, Some(vec![0.1, -0.2]))]);
     found.nodes[1].op = Op::LeakyRelu { slope: 0.125 };

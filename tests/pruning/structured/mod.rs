@@ -3,6 +3,7 @@
 mod convolutions;
 mod exact;
 mod gaussian;
+mod leaky;
 mod merging;
 mod plans;
 mod sm;
