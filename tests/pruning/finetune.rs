@@ -43,14 +43,19 @@ fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
     Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the numbers have few bits, or came from f32")]
+fn single(value: &f64) -> f32 {
+    *value as f32
+}
+
 fn narrow(values: &Array2<f64>) -> Array2<f32> {
-    values.mapv(|value| value as f32)
+    values.map(single)
 }
 
 impl Golden {
     fn network(&self) -> Network {
         let layer = |layer: &Layer| {
-            let bias = layer.bias.iter().map(|b| *b as f32).collect();
+            let bias = layer.bias.iter().map(single).collect();
             (narrow(&matrix(&layer.weight)), Some(bias))
         };
         network(self.layers.iter().map(layer).collect())
@@ -192,9 +197,7 @@ fn gradients_are_the_slopes_of_the_loss() {
 fn tuned(scope: Scope, optimiser: Optimiser, seed: u64) -> (Network, Network) {
     let mut layers: Vec<_> = parameters(&random(&[8, 12, 10, 4], true, 1))
         .into_iter()
-        .map(|layer| {
-            (narrow(&layer.weight), layer.bias.map(|bias| bias.mapv(|b| b as f32).into_iter().collect::<Vec<_>>()))
-        })
+        .map(|layer| (narrow(&layer.weight), layer.bias.map(|bias| bias.iter().map(single).collect::<Vec<_>>())))
         .collect();
     layers[0].0.row_mut(3).fill(0.0);
     layers[0].0.column_mut(2).fill(0.0);

@@ -11,8 +11,7 @@ use crate::networks::{inputs, network};
 fn leaky() -> Network {
     let first = array![[1.0_f32, -2.0, 0.5], [2.0, -4.0, 1.0], [0.25, 1.0, -1.0], [0.0, 0.0, 0.0], [-1.0, 0.5, 2.0]];
     let last = array![[1.0_f32, 0.5, -1.0, 2.0, 0.75], [-0.5, -0.25, 0.25, -1.0, 1.5]];
-    let mut found =
-        network(vec![(first, Some(vec![0.5, 1.0, -0.25, -2.0, 0.125])), (last, Some(vec![0.1, -0.2]))]);
+    let mut found = network(vec![(first, Some(vec![0.5, 1.0, -0.25, -2.0, 0.125])), (last, Some(vec![0.1, -0.2]))]);
     found.nodes[1].op = Op::LeakyRelu { slope: 0.125 };
     found
 }
