@@ -11,7 +11,7 @@ pub(crate) struct FinetuneArgs {
     /// Layers before the linear ones stay as they are, their features are computed once. A fifth of `--data` is held out
     /// and measured, or all of it where `--train` gives other samples to train on.
     ///
-    /// Fine-tuning of a whole network, convolutions and all, belongs in your framework. In PyTorch, with layers of the
+    /// Fine-tuning of a whole network, convolutions and all, belongs in your framework. In `PyTorch`, with layers of the
     /// new widths:
     ///
     ///     state = safetensors.torch.load_file("small.safetensors")
