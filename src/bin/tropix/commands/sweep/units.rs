@@ -51,7 +51,7 @@ pub(super) fn run(
         let seconds =
             original.as_ref().map(|(runs, original)| latency([original, &start(network)?], &data.inputs, 1, *runs));
         Ok(UnitCost {
-            file_bytes: written_bytes(model, network, &args.model.model, &note(options))?,
+            file_bytes: written_bytes(model, network, &args.model.model, &note(options, None))?,
             multiply_adds: network.multiply_adds(),
             latency: seconds.transpose()?,
         })
