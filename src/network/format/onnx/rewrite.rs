@@ -51,6 +51,10 @@ pub(super) fn rewrite(source: &Source, network: &Network) -> Result<Rewritten> {
     }
     remove_dead_nodes(&mut graph);
     drop_stale_shapes(&mut graph, source, network, &shapes);
+    // Up to version 3 every initialiser is an input of the graph, too.
+    if model.ir_version.is_some_and(|version| version < 4) {
+        declare_initialisers(&mut graph);
+    }
     model.graph = Some(graph);
     Ok(Rewritten { model, data })
 }
@@ -107,7 +111,10 @@ impl Work<'_> {
         };
         node.attribute.iter_mut().filter(|attribute| attribute.name() == factor).for_each(|a| a.f = Some(1.0));
         let (name, label) = (node.input[slot.input].clone(), node.label().to_owned());
-        if let (Some(at), Some(1)) = (slot.initializer, self.uses.get(&name)) {
+        // An initialiser that is read through other nodes has another name, and they stay as they are.
+        if let (Some(at), Some(1)) = (slot.initializer, self.uses.get(&name))
+            && self.graph.initializer[at].name() == name
+        {
             let message = message(&name, &stored, Some(&self.graph.initializer[at]));
             let dims = message.dims.clone();
             self.graph.initializer[at] = message;
@@ -217,6 +224,21 @@ fn set_dims(info: &mut proto::ValueInfo, dims: &[i64]) {
             axis.dim_value = Some(*value);
         }
     }
+}
+
+/// Lists initialisers that were added among the inputs.
+fn declare_initialisers(graph: &mut proto::Graph) {
+    let known: HashSet<&str> = graph.input.iter().map(proto::ValueInfo::name).collect();
+    let added = graph.initializer.iter().filter(|tensor| !known.contains(tensor.name()));
+    let input = |tensor: &proto::Tensor| {
+        let dim = |axis: &i64| proto::Dimension { dim_value: Some(*axis), ..proto::Dimension::default() };
+        let shape = proto::Shape { dim: tensor.dims.iter().map(dim).collect() };
+        let tensor_type = Some(proto::TensorType { elem_type: tensor.data_type, shape: Some(shape) });
+        let kind = Some(proto::Type { tensor_type, ..proto::Type::default() });
+        proto::ValueInfo { name: tensor.name.clone(), kind, ..proto::ValueInfo::default() }
+    };
+    let added: Vec<proto::ValueInfo> = added.map(input).collect();
+    graph.input.extend(added);
 }
 
 /// Removes nodes and added constants that no longer lead anywhere, such as a shape that was computed.
