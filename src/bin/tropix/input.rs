@@ -7,7 +7,7 @@ use tropix::Result;
 use tropix::backend::{Backend, RowSource};
 use tropix::network::dataset::{self, DataOptions, Dataset};
 use tropix::network::format::{self, ModelFile};
-use tropix::network::{Head, Network, Node, Op, head_features, head_for};
+use tropix::network::{Head, Network, Node, Normalize, Op, head_features, head_for};
 use tropix::prune::Data;
 use tropix::report::Declined;
 
@@ -23,6 +23,18 @@ pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
         output::note(globals, &format!("warning: {warning}"));
     }
     Ok(model)
+}
+
+/// The network with what is said of its data, where it does not say itself how images are normalised: synthetic images
+/// have to be alike.
+pub(crate) fn normalised(network: &Network, args: &DataArgs) -> Network {
+    let mut network = network.clone();
+    let said = args.scale.is_some() || !args.mean.is_empty() || !args.std.is_empty();
+    if network.normalize.is_none() && network.input.len() == 3 && said {
+        let (scale, mean, std) = (args.scale.unwrap_or(1.0), args.mean.clone(), args.std.clone());
+        network.normalize = Some(Normalize { scale, mean, std });
+    }
+    network
 }
 
 /// The files of a model and its data, none of which may be written over.

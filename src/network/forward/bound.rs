@@ -32,7 +32,7 @@ impl DeviceNetwork<Reference> {
             }
             let exact: Vec<&Array2<f64>> = operands.iter().map(|[value, _]| value).collect();
             let value = step.run(reference, &exact)?;
-            values.push([value, error(reference, &step.operation, &operands)?]);
+            values.push([value, error(reference, step.operation()?, &operands)?]);
         }
         Ok(values.swap_remove(self.output()))
     }

@@ -25,7 +25,9 @@ pub struct DeviceNetwork<B: Backend> {
 
 /// One operation with its weights.
 pub(super) struct Step<B: Backend> {
-    pub(super) operation: Operation<B>,
+    /// What is to be copied to the device; absent where it never leaves it again.
+    kernel: Option<Kernel>,
+    operation: Option<Operation<B>>,
     pub(super) inputs: Vec<usize>,
     length: usize,
 }
@@ -52,13 +54,27 @@ impl<B: Backend> DeviceNetwork<B> {
     ///
     /// [`Error::Unsupported`] with the node that is not computed; what [`Backend::upload`] returns.
     pub fn upload(backend: &B, network: &Network) -> Result<Self> {
+        let mut prepared = Self::prepare(network)?;
+        for step in &mut prepared.steps {
+            step.load(backend)?;
+            step.kernel = None;
+        }
+        Ok(prepared)
+    }
+
+    /// A network of which nothing is on the device yet, see [`DeviceNetwork::load`].
+    pub(crate) fn prepare(network: &Network) -> Result<Self> {
         let Lowering { steps, values, output } = lower(network)?;
         let inputs = network.input.iter().product();
         let lengths: Vec<usize> = std::iter::once(inputs).chain(steps.iter().map(|step| step.length)).collect();
         let width = |step: &Lowered| step.length + step.inputs.iter().map(|input| lengths[*input]).sum::<usize>();
         let widest = steps.iter().map(width).max().unwrap_or(inputs);
         let classes = lengths.get(output).copied().unwrap_or(0);
-        let steps = steps.into_iter().map(|step| Step::upload(backend, step)).collect::<Result<_>>()?;
+        let prepared = |step: Lowered| {
+            let Lowered { kernel, inputs, length } = step;
+            Step { kernel: Some(kernel), operation: None, inputs, length }
+        };
+        let steps = steps.into_iter().map(prepared).collect();
         Ok(Self { steps, values, output, inputs, classes, widest })
     }
 
@@ -79,7 +95,7 @@ impl<B: Backend> DeviceNetwork<B> {
     /// What a node gives for a batch, its columns in the order of the network.
     pub(super) fn node(&self, backend: &B, inputs: &B::Matrix, node: &str) -> Result<Array2<f64>> {
         let (value, mut signals) = (self.value(node)?, self.signals());
-        self.advance(backend, inputs, &mut signals, value, false)?;
+        self.advance(backend, inputs, &mut signals, value, &[])?;
         let found = backend.download(signals.get(inputs, value)?)?;
         let order = self.values.get(node).and_then(|given| given.order.as_ref());
         Ok(match order {
@@ -99,21 +115,14 @@ impl<B: Backend> DeviceNetwork<B> {
         later.copied().filter(|value| *value < frontier).collect()
     }
 
-    /// Entries of all values of one sample.
-    pub(crate) fn volume(&self) -> usize {
-        self.inputs + self.steps.iter().map(|step| step.length).sum::<usize>()
+    /// Entries of some values of one sample, the input not counted.
+    pub(crate) fn entries(&self, values: &[usize]) -> usize {
+        let length = |value: &usize| value.checked_sub(1).and_then(|step| self.steps.get(step));
+        values.iter().filter_map(length).map(|step| step.length).sum()
     }
 
-    /// Computes one value of a batch from those that are there; without `keep` the others go as soon as they are read.
-    pub(crate) fn advance(
-        &self,
-        backend: &B,
-        inputs: &B::Matrix,
-        signals: &mut Signals<B>,
-        target: usize,
-        keep: bool,
-    ) -> Result<()> {
-        // What is needed, and the step that reads it last.
+    /// What is needed for one value of a batch, and the step that reads it last.
+    fn needed(&self, signals: &Signals<B>, target: usize) -> (Vec<bool>, Vec<Option<usize>>) {
         let mut last = vec![None; self.steps.len() + 1];
         let mut needed = vec![false; self.steps.len() + 1];
         needed[target] = true;
@@ -125,6 +134,33 @@ impl<B: Backend> DeviceNetwork<B> {
                 }
             }
         }
+        (needed, last)
+    }
+
+    /// Copies the weights to the device that one value of a batch takes, and lets go of the others.
+    pub(crate) fn load(&mut self, backend: &B, signals: &Signals<B>, target: usize) -> Result<()> {
+        let (needed, _) = self.needed(signals, target);
+        for (value, step) in (1..).zip(&mut self.steps) {
+            if needed[value] && signals.0[value].is_none() {
+                step.load(backend)?;
+            } else if step.kernel.is_some() {
+                step.operation = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes one value of a batch from those that are there; all others but those in `retained` go as soon as they are
+    /// read for the last time.
+    pub(crate) fn advance(
+        &self,
+        backend: &B,
+        inputs: &B::Matrix,
+        signals: &mut Signals<B>,
+        target: usize,
+        retained: &[usize],
+    ) -> Result<()> {
+        let (needed, last) = self.needed(signals, target);
         for (step, value) in self.steps.iter().zip(1..=target) {
             if !needed[value] || signals.0[value].is_some() {
                 continue;
@@ -132,11 +168,8 @@ impl<B: Backend> DeviceNetwork<B> {
             let operands = step.inputs.iter().map(|input| signals.get(inputs, *input)).collect::<Result<Vec<_>>>()?;
             let result = step.run(backend, &operands)?;
             signals.0[value] = Some(result);
-            if !keep {
-                step.inputs.iter().filter(|input| last[**input] == Some(value)).for_each(|input| {
-                    signals.0[*input] = None;
-                });
-            }
+            let read = step.inputs.iter().filter(|input| last[**input] == Some(value) && !retained.contains(input));
+            read.for_each(|input| signals.0[*input] = None);
         }
         Ok(())
     }
@@ -145,7 +178,7 @@ impl<B: Backend> DeviceNetwork<B> {
 impl<B: Backend> Classifier<B> for DeviceNetwork<B> {
     fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix> {
         let mut signals = self.signals();
-        self.advance(backend, inputs, &mut signals, self.output, false)?;
+        self.advance(backend, inputs, &mut signals, self.output, &[])?;
         let output = signals.0.get_mut(self.output).and_then(Option::take);
         output.map_or_else(|| backend.concatenate(&[inputs]), Ok)
     }
@@ -174,30 +207,36 @@ impl<B: Backend> Signals<B> {
 }
 
 impl<B: Backend> Step<B> {
-    fn upload(backend: &B, step: Lowered) -> Result<Self> {
-        let operation = match step.kernel {
+    /// Copies the weights to the device, if they are not there.
+    fn load(&mut self, backend: &B) -> Result<()> {
+        let (None, Some(kernel)) = (&self.operation, &self.kernel) else { return Ok(()) };
+        self.operation = Some(match kernel {
             Kernel::Linear { weight, activation } => {
-                let (weight, bias) = upload(backend, &weight)?;
-                Operation::Linear { weight, bias, activation }
+                let (weight, bias) = upload(backend, weight)?;
+                Operation::Linear { weight, bias, activation: *activation }
             }
             Kernel::Conv { weight, window, groups, activation } => {
-                let (weight, bias) = upload(backend, &weight)?;
-                Operation::Conv { weight, bias, window, groups, activation }
+                let (weight, bias) = upload(backend, weight)?;
+                Operation::Conv { weight, bias, window: *window, groups: *groups, activation: *activation }
             }
             Kernel::Activate => Operation::Activate,
-            Kernel::Leaky { slope } => Operation::Leaky { slope },
-            Kernel::Pool { window, pooling } => Operation::Pool { window, pooling },
-            Kernel::Add { activation } => Operation::Add { activation },
+            Kernel::Leaky { slope } => Operation::Leaky { slope: *slope },
+            Kernel::Pool { window, pooling } => Operation::Pool { window: *window, pooling: *pooling },
+            Kernel::Add { activation } => Operation::Add { activation: *activation },
             Kernel::Concat => Operation::Concat,
-        };
-        Ok(Self { operation, inputs: step.inputs, length: step.length })
+        });
+        Ok(())
+    }
+
+    pub(super) fn operation(&self) -> Result<&Operation<B>> {
+        self.operation.as_ref().ok_or_else(|| Error::Internal { what: "a step that is not on the device".to_owned() })
     }
 
     pub(super) fn run(&self, backend: &B, operands: &[&B::Matrix]) -> Result<B::Matrix> {
         let Some((first, rest)) = operands.split_first() else {
             return Err(Error::Internal { what: "a step without operands".to_owned() });
         };
-        match &self.operation {
+        match self.operation()? {
             Operation::Linear { weight, bias, activation } => backend.affine(first, weight, bias.as_ref(), *activation),
             Operation::Conv { weight, bias, window, groups, activation } => {
                 backend.convolution(first, weight, bias.as_ref(), window, *groups, *activation)

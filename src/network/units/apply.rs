@@ -1,6 +1,8 @@
 //! Carries out plans for units.
 
-use ndarray::Array2;
+use std::borrow::Cow;
+
+use ndarray::{Array2, Axis};
 
 use super::pair::Pair;
 use super::write::{Layer, write};
@@ -48,9 +50,9 @@ pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
     let new = Columns { units, ..site.columns };
     let back: Vec<usize> = inverse((0..units).flat_map(|unit| (0..block).map(move |at| new.index(unit, at))));
     let columns: Vec<Option<usize>> = back.iter().map(|column| columns[*column]).collect();
-    let next = Array2::from_shape_fn(reduced.next.raw_dim(), |(j, column)| reduced.next[[j, back[column]]]);
+    let next = permuted(&reduced.next, &back);
     let old_back = inverse((0..old.units()).flat_map(|unit| (0..block).map(move |at| order(unit, at))));
-    let old_next = Array2::from_shape_fn(old.next.raw_dim(), |(j, column)| old.next[[j, old_back[column]]]);
+    let old_next = permuted(&old.next, &old_back);
     let layer = Layer {
         name: &site.next,
         norm: site.next_norm.as_deref(),
@@ -66,6 +68,14 @@ pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Column `j` is column `order[j]` of a matrix; no copy where all stay in place.
+fn permuted<'a>(matrix: &'a Array2<f32>, order: &[usize]) -> Cow<'a, Array2<f32>> {
+    if order.iter().enumerate().all(|(to, from)| to == *from) {
+        return Cow::Borrowed(matrix);
+    }
+    Cow::Owned(matrix.select(Axis(1), order))
 }
 
 /// `to` with `to[order[i]] = i`.

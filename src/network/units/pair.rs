@@ -87,10 +87,21 @@ impl Pair {
     /// [`Error::Internal`] for a site of another network.
     pub fn read(network: &Network, site: &Site) -> Result<Self> {
         let (rows, bias) = folded(network, &site.layer, site.norm.as_deref())?;
+        let (next, next_bias) = Self::read_next(network, site)?;
+        if rows.nrows() != site.units() {
+            let what = format!("`{}` has {} units, not {}", site.layer, rows.nrows(), site.units());
+            return Err(Error::Internal { what });
+        }
+        Ok(Self { site: site.clone(), rows, bias, next, next_bias })
+    }
+
+    /// The map that reads the units of a pair, `C` and `beta`.
+    pub(crate) fn read_next(network: &Network, site: &Site) -> Result<(Array2<f32>, Vec<f32>)> {
         let (next, next_bias) = folded(network, &site.next, site.next_norm.as_deref())?;
         let columns = site.columns;
-        if rows.nrows() != columns.units || next.ncols() != columns.units * columns.per_unit {
-            let what = format!("`{}` has {} units, `{}` {} columns", site.layer, rows.nrows(), site.next, next.ncols());
+        if next.ncols() != columns.units * columns.per_unit {
+            let what =
+                format!("`{}` has {} units, `{}` {} columns", site.layer, columns.units, site.next, next.ncols());
             return Err(Error::Internal { what });
         }
         let next = match columns.layout {
@@ -100,7 +111,19 @@ impl Pair {
                 next.select(Axis(1), &order)
             }
         };
-        Ok(Self { site: site.clone(), rows, bias, next, next_bias })
+        Ok((next, next_bias))
+    }
+
+    /// Whether what reads the units of `site` is the same in two networks.
+    pub(crate) fn same_next(a: &Network, b: &Network, site: &Site) -> bool {
+        let same = |name: &str| match (a.node(name), b.node(name)) {
+            (Ok(a), Ok(b)) => {
+                let (a, b) = (a.op.tensors(), b.op.tensors());
+                a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.is(b))
+            }
+            _ => false,
+        };
+        std::iter::once(&site.next).chain(&site.next_norm).all(|name| same(name))
     }
 
     /// `n`.

@@ -54,7 +54,8 @@ pub(super) fn write(network: &mut Network, layer: &Layer<'_>) -> Result<()> {
         }
     };
     let (weight, _) = parameters(network, layer.name)?;
-    let values = new_weight.as_standard_layout().iter().copied().collect();
+    let values = if new_weight.is_standard_layout() { new_weight } else { new_weight.as_standard_layout().to_owned() };
+    let (values, _) = values.into_raw_vec_and_offset();
     let new_weight = Tensor::owned(weight.name(), weight.element(), shape, values)?;
     let mut op = network.node(layer.name)?.op.clone();
     match &mut op {

@@ -2,6 +2,7 @@
 
 use nalgebra::{Cholesky, DMatrix, Dyn};
 use ndarray::{Array1, Array2, Axis, s};
+use rand::RngExt;
 
 use crate::error::{Error, Result};
 
@@ -31,6 +32,21 @@ impl Moments {
             target_mean: self.target_mean.clone(),
             target_variance: self.target_variance,
         }
+    }
+
+    /// The same for at most `most` random mixtures of the values: `E |S y|^2 = |y|^2` for random signs over
+    /// `sqrt(most)`, with a relative spread of at most `sqrt(2 / most)` (Achlioptas, *Database-friendly random projections*,
+    /// 2003).
+    #[must_use]
+    pub fn sketched(&self, most: usize, seed: u64) -> Self {
+        let m = self.target.nrows();
+        if m <= most {
+            return self.clone();
+        }
+        let mut random = crate::rng::stream(seed, "sketch");
+        let scale = 1.0 / number(most).sqrt();
+        let mix = Array2::from_shape_simple_fn((most, m), || if random.random::<bool>() { scale } else { -scale });
+        Self { target: mix.dot(&self.target), target_mean: mix.dot(&self.target_mean), ..self.clone() }
     }
 
     /// The moments of the last `count` features.
@@ -94,4 +110,28 @@ fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Result<Choles
 #[expect(clippy::cast_precision_loss, reason = "numbers of units are far below 2^53")]
 pub(super) fn number(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sketches_keep_sizes() {
+        let (m, n) = (2000, 3);
+        let moments = Moments {
+            mean: Array1::zeros(n),
+            covariance: Array2::eye(n),
+            target: Array2::from_shape_fn((m, n), |(j, i)| number((j * (i + 1)) % 7) - 3.0),
+            target_mean: Array1::ones(m),
+            target_variance: 1.0,
+        };
+        let sketch = moments.sketched(500, 1);
+        assert_eq!(sketch.target.dim(), (500, n));
+        for (mixed, whole) in sketch.target.columns().into_iter().zip(moments.target.columns()) {
+            let ratio = mixed.dot(&mixed) / whole.dot(&whole);
+            assert!((ratio - 1.0).abs() < 0.25 && ratio != 1.0, "four times the spread of {ratio}");
+        }
+        assert_eq!(moments.sketched(m, 1).target, moments.target, "no more values than there are");
+    }
 }

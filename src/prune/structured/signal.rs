@@ -1,6 +1,8 @@
 //! What flows into a layer: a normal distribution, or samples. Each gives the moments of the layer's units.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
+use std::borrow::Cow;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 use super::moments::{Moments, number};
 use super::prior::InputMoments;
@@ -59,28 +61,32 @@ impl<B: Backend> Signal<B> {
             let problem = format!("`{}` has {} places; moments are of neurons", pair.site.layer, pair.block());
             return Err(Error::Unsupported { problem });
         }
-        let (mut rows, mut bias) = (pair.rows.clone(), pair.bias.clone());
+        let (mut rows, mut bias) = (Cow::Borrowed(&pair.rows), pair.bias.clone());
         if let Some((more, more_bias)) = extra {
-            rows = stacked(pair.rows.view(), more.view())?;
+            rows = Cow::Owned(stacked(pair.rows.view(), more.view())?);
             bias.extend_from_slice(more_bias);
         }
+        let rows = rows.as_ref();
         match self {
             Self::Normal { mean, covariance } => {
-                let device_rows = backend.upload(&rows)?;
+                let device_rows = backend.upload(rows)?;
                 let through = match covariance {
                     Some(covariance) => Some(backend.matmul(&device_rows, Transpose::No, covariance, Transpose::No)?),
                     None => None,
                 };
                 let product = through.as_ref().unwrap_or(&device_rows);
                 let spread = backend.matmul(product, Transpose::No, &device_rows, Transpose::Yes)?;
-                let centre = rows.mapv(f64::from).dot(mean) + Array1::from_iter(bias.iter().map(|b| f64::from(*b)));
+                let at_mean =
+                    |row: ArrayView1<'_, f32>| row.iter().zip(mean).map(|(a, x)| f64::from(*a) * x).sum::<f64>();
+                let centre = rows.rows().into_iter().zip(&bias).map(|(row, b)| at_mean(row) + f64::from(*b));
+                let centre = Array1::from_iter(centre);
                 let centre = backend.upload(&narrow(&centre.insert_axis(Axis(0))))?;
                 let rectified = backend.relu_covariance(&centre, &spread)?;
                 let mean = backend.download(&rectified.mean)?.row(0).to_owned();
                 Ok(of_pair(pair, mean, backend.download(&rectified.covariance)?))
             }
             Self::Samples { original: x, current } => {
-                let features = backend.download(&units(backend, current, &rows, &bias)?)?;
+                let features = backend.download(&units(backend, current, rows, &bias)?)?;
                 let hidden = units(backend, x, &original.rows, &original.bias)?;
                 let next_bias = backend.upload(&vector(&original.next_bias))?;
                 let next = backend.upload(&original.next)?;

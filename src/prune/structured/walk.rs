@@ -8,14 +8,17 @@ use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotop
 use super::moments::Moments;
 use super::options::Refit;
 use super::signal::{Signal, kept_units, narrow};
-use super::{UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
+use super::{Prior, UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
     Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, sites,
 };
 use crate::prune::Observer;
-use crate::prune::synth::{Refitter, SynthOptions, UnitRefit};
+use crate::prune::synth::{RefitForm, Refitter, SynthOptions, UnitRefit};
+
+/// Outputs of the next layer that greedy selection looks at in closed form; more are mixed to so many.
+const SKETCH: usize = 512;
 
 /// What became of one layer.
 #[derive(Debug, Clone, Serialize)]
@@ -157,7 +160,6 @@ impl<B: Backend> Walk<'_, B> {
 
     fn layer(&mut self, site: &Site, before: Option<&Site>, keep: usize) -> Result<()> {
         let mut pair = Pair::read(&self.walked.network, site)?;
-        let original = Pair::read(self.original, site)?;
         let follows = before.is_none_or(|before| before.next == site.layer);
         // Constants reach every place of a linear layer alike; padding keeps them from that in a convolution.
         let linear = self.is_linear(&site.layer)? && self.is_linear(&site.next)?;
@@ -177,6 +179,12 @@ impl<B: Backend> Walk<'_, B> {
             pair = step.reduced.clone().into_pair(&pair.site);
             self.walked.plan.steps.push(step);
         }
+        if let Some(refitter) = &self.refitter {
+            let scarce =
+                linear && !site.leaky && pair.block() == 1 && keep < pair.units() && refitter.is_scarce(&pair, keep);
+            return self.synth(site, pair, keep, scarce);
+        }
+        let original = Pair::read(self.original, site)?;
         let signal = if self.looks() { Some(self.signal(&pair, before)?) } else { None };
         let moments = signal.as_ref().map(|signal| signal.moments(self.backend, &original, &pair, None)).transpose()?;
         let mut layer = UnitLayer {
@@ -195,18 +203,8 @@ impl<B: Backend> Walk<'_, B> {
             self.walked.layers.push(layer);
             return Ok(());
         }
-        let mut reduced = match &mut self.refitter {
-            Some(refitter) => {
-                let (reduced, done) = refitter.select(&self.walked.network, &pair, keep)?;
-                layer.refit = Some(done);
-                reduced
-            }
-            None => {
-                let seen =
-                    Seen { signal: signal.as_ref(), moments: moments.as_ref(), kernel: self.kernel(&site.layer)? };
-                reduce(self.backend, &pair, keep, &seen, self.options)?
-            }
-        };
+        let seen = Seen { signal: signal.as_ref(), moments: moments.as_ref(), kernel: self.kernel(&site.layer)? };
+        let mut reduced = reduce(self.backend, &pair, keep, &seen, self.options)?;
         layer.after = reduced.units();
         if let (Some(signal), Some(moments)) = (signal, moments) {
             let units = (&reduced.rows, reduced.bias.as_slice());
@@ -222,6 +220,48 @@ impl<B: Backend> Walk<'_, B> {
         self.walked.plan.steps.push(step);
         self.walked.layers.push(layer);
         Ok(())
+    }
+
+    /// One layer by `synth-refit`; in closed form where inputs are too scarce for samples of its neurons.
+    fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
+        let mut layer = UnitLayer {
+            name: site.layer.clone(),
+            next: site.next.clone(),
+            before: pair.units(),
+            lossless: Lossless::default(),
+            after: pair.units(),
+            loss: None,
+            refit: None,
+        };
+        if keep < pair.units() {
+            let (reduced, done) = match &mut self.refitter {
+                _ if scarce => self.closed_form(&pair, keep)?,
+                Some(refitter) => refitter.select(&self.walked.network, &pair, keep)?,
+                None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
+            };
+            (layer.after, layer.refit) = (reduced.units(), Some(done));
+            let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
+            drop(pair);
+            apply_step(&mut self.walked.network, &step)?;
+            self.walked.plan.steps.push(step);
+        }
+        self.walked.layers.push(layer);
+        Ok(())
+    }
+
+    /// Neurons chosen and refitted over `N(0, I)` on the inputs of their layer.
+    fn closed_form(&self, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
+        let inputs = Prior::Iso.moments(self.original, pair.rows.ncols())?;
+        let moments = Signal::normal(self.backend, &inputs)?.moments(self.backend, pair, pair, None)?;
+        let chosen = greedy::select_greedily(&moments.sketched(SKETCH, self.options.seed), keep);
+        let mut kept = chosen.order;
+        kept.sort_unstable();
+        let (mut reduced, known) = (pair.select(&kept), moments.select(&kept));
+        let (next, bias) = known.refit(self.options.synth.ridge)?;
+        reduced.next = narrow(&next);
+        reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+        let (variance, loss) = (moments.target_variance, known.loss(&next));
+        Ok((reduced, UnitRefit { form: RefitForm::Gaussian, inputs: 0, variance, curve: chosen.loss, loss }))
     }
 
     /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.

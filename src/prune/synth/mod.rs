@@ -14,16 +14,20 @@
 //! C~ = T_S (G_SS + epsilon tr(G_SS) / (K q) I)^-1,  beta~ = beta + E z - C~ E p_S
 //! ```
 
+mod channels;
 mod cholesky;
 mod field;
 mod greedy;
 mod leaves;
 mod moments;
 mod normal;
+mod options;
 mod prior;
 mod refit;
 mod refitter;
+mod windows;
 
 pub use greedy::Selection;
+pub use options::{RefitForm, SynthOptions, UnitRefit};
 pub use prior::{Prior, SyntheticInputs};
-pub use refitter::{Refitter, SynthOptions, UnitRefit};
+pub use refitter::Refitter;

@@ -7,7 +7,7 @@ use super::normal::normal;
 use super::{field, leaves};
 use crate::backend::RowSource;
 use crate::error::{Error, Result};
-use crate::network::{Network, Normalize};
+use crate::network::{Network, Node, Normalize, Op};
 use crate::rng;
 
 /// Standard deviation of the noise on images, in units of the network's input.
@@ -47,7 +47,7 @@ impl Prior {
     /// The prior for the inputs of a network.
     #[must_use]
     pub fn of(network: &Network) -> Self {
-        match (network.input.len(), image_shape(&network.input)) {
+        match (network.input.len(), image_shape(network)) {
             (1, Some(_)) => Self::Mixed,
             (_, Some(_)) => Self::Leaves,
             (_, None) => Self::Gaussian,
@@ -55,15 +55,24 @@ impl Prior {
     }
 }
 
-/// The image that an input of this shape is: `channels x height x width`, `height x width`, or the square of a vector.
-fn image_shape(input: &[usize]) -> Option<[usize; 3]> {
-    match *input {
+/// The image that an input of a network is: `channels x height x width`, or the other way round, `height x width`, or the
+/// square of a vector.
+fn image_shape(network: &Network) -> Option<[usize; 3]> {
+    match *network.input.as_slice() {
+        [height, width, channels] if has_channels_last(network) => Some([channels, height, width]),
         [channels, height, width] => Some([channels, height, width]),
         [height, width] => Some([1, height, width]),
         // 8 x 8 digits are the smallest images that people classify.
         [length] if length >= 64 && length.isqrt().pow(2) == length => Some([1, length.isqrt(), length.isqrt()]),
         _ => None,
     }
+}
+
+/// Whether the network itself brings the channels of its images to the front.
+fn has_channels_last(network: &Network) -> bool {
+    let mut readers = network.consumers(Network::INPUT).peekable();
+    let turns = |node: &Node| matches!(&node.op, Op::Transpose { order } if *order == [2, 0, 1]);
+    network.input.len() == 3 && readers.peek().is_some() && readers.all(turns)
 }
 
 /// Synthetic inputs, each from a random stream of its own, so that any of them can be read at any time.
@@ -74,6 +83,8 @@ pub struct SyntheticInputs {
     count: usize,
     length: usize,
     image: [usize; 3],
+    /// Whether the channels of a pixel lie side by side.
+    channels_last: bool,
     /// Mean and standard deviation of each channel.
     channels: Vec<[f32; 2]>,
 }
@@ -94,7 +105,7 @@ impl SyntheticInputs {
             let problem = "synthetic inputs need the shape of the network's input".to_owned();
             return Err(Error::Unsupported { problem });
         }
-        let image = match (image_shape(input), prior) {
+        let image = match (image_shape(network), prior) {
             (Some(image), _) => image,
             (None, Prior::Gaussian) => [1, 1, length],
             (None, _) => {
@@ -103,7 +114,7 @@ impl SyntheticInputs {
             }
         };
         let channels = normalisation(network.normalize.as_ref(), image[0]);
-        Ok(Self { prior, seed, count, length, image, channels })
+        Ok(Self { prior, seed, count, length, image, channels_last: has_channels_last(network), channels })
     }
 
     fn fill(&self, index: usize, out: &mut [f32]) {
@@ -161,7 +172,41 @@ impl RowSource for SyntheticInputs {
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
         for (offset, out) in out.chunks_exact_mut(self.length).enumerate() {
             self.fill(first + offset, out);
+            if self.channels_last {
+                let (planes, [channels, height, width]) = (out.to_vec(), self.image);
+                for (at, value) in out.iter_mut().enumerate() {
+                    *value = planes[at % channels * height * width + at / channels];
+                }
+            }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::network::Origin;
+
+    #[test]
+    fn images_with_their_channels_last_are_the_same_images() {
+        let images = |input: [usize; 3], op: Op| {
+            let nodes = vec![Node { name: "first".to_owned(), op, inputs: vec![Network::INPUT.to_owned()] }];
+            let input = input.to_vec();
+            let network = Network { nodes, input, normalize: None, extra: Vec::new(), origin: Origin::Onnx };
+            let inputs = SyntheticInputs::new(&network, Prior::of(&network), 2, 5).unwrap();
+            let mut values = vec![0.0; 2 * 3 * 8 * 10];
+            inputs.read_rows(0, &mut values).unwrap();
+            values
+        };
+        let first = images([3, 8, 10], Op::Identity);
+        let last = images([8, 10, 3], Op::Transpose { order: vec![2, 0, 1] });
+        for (at, value) in last.iter().enumerate() {
+            let (image, at) = (at / 240, at % 240);
+            assert!(value.to_bits() == first[image * 240 + at % 3 * 80 + at / 3].to_bits());
+        }
+        assert_ne!(first, last);
     }
 }

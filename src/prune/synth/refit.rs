@@ -41,7 +41,7 @@ pub(super) fn refit(moments: &Moments, q: usize, kept: &[usize], epsilon: f64) -
     let shift = shift.collect();
     // |z|^2 - 2 <C~, T_S> + <C~ G_SS, C~>, where C~ (G_SS + ridge I) = T_S.
     let explained = (&next * &target).sum() + ridge * next.iter().map(|value| value * value).sum::<f64>();
-    let loss = (moments.variance - explained).max(0.0);
+    let loss = (moments.variance() - explained).max(0.0);
     Refit { next, shift, loss }
 }
 
@@ -82,7 +82,7 @@ mod tests {
         for case in golden.cases {
             let (gram, target) = (matrix(&case.gram), matrix(&case.target));
             let (mean, target_mean) = (vec![0.5; gram.nrows()], vec![2.0; target.nrows()]);
-            let moments = Moments { gram, target, mean, target_mean, variance: case.variance };
+            let moments = Moments { gram, target, mean, target_mean, variances: vec![case.variance] };
             let selection = choose(&moments, case.q, case.order.len(), golden.epsilon);
             assert_eq!(selection.order, case.order);
             for (got, want) in selection.decreases.iter().zip(&case.decreases) {

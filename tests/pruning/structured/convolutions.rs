@@ -4,10 +4,10 @@ use ndarray::{Array2, s};
 use tropix::backend::{Backend, Cpu, Reference, RowSource};
 use tropix::network::{
     Classifier, DeviceNetwork, Element, Network, Node, Op, Origin, Pair, Reduced, StepKind, Tensor, UnitPlan, UnitStep,
-    Window, apply_units, sites,
+    Window, apply_units, random_network, sites,
 };
 use tropix::prune::structured::{UnitMethod, UnitOptions, Walked, reduce_units};
-use tropix::prune::synth::{Prior, Refitter, SynthOptions, SyntheticInputs};
+use tropix::prune::synth::{Prior, RefitForm, Refitter, SynthOptions, SyntheticInputs};
 use tropix::rng;
 
 use crate::networks::{distance, inputs, normal};
@@ -232,6 +232,53 @@ fn a_refit_of_all_units_is_the_network_and_losses_fall_with_units() {
             assert!(chosen.lambda.iter().all(|lambda| [0.0, 1.0].contains(lambda)));
         }
     }
+}
+
+#[test]
+fn one_map_for_all_places_takes_duplicates_back_from_a_few_inputs() {
+    let reference = Reference::new();
+    {
+        let kind = KINDS[0];
+        let net = network(kind, 8);
+        let large = replaced(&net, StepKind::Lossless, |pair| doubled(pair, 2.0));
+        let site = sites(&large).unwrap().0[1].clone();
+        let pair = Pair::read(&large, &site).unwrap();
+        let x = inputs(20, 144, 8);
+        let want = exact(&large, &x);
+        let size = want.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+        // Five inputs of four places: 20 samples of 12 channels, where a joint fit has 24 unknowns for five samples.
+        let error = |keep: usize, inputs: usize| {
+            // A channel that hardly ever fires has a tiny variance, which a ridge should not hide.
+            let options = SynthOptions { inputs: Some(inputs), ..options(1e-15) };
+            let mut refitter = Refitter::synthetic(&reference, &large, inputs, options).unwrap();
+            let (reduced, report) = refitter.select(&large, &pair, keep).unwrap();
+            assert_eq!((report.form, report.inputs, report.curve.len()), (RefitForm::Channels, inputs, keep));
+            assert!((report.loss - report.curve[keep - 1]).abs() < 1e-5 * report.variance, "{report:?}");
+            let step = UnitStep { site: site.clone(), kind: StepKind::Approximate, reduced };
+            let small = apply_units(&large, &UnitPlan { steps: vec![step] }).unwrap();
+            distance(&exact(&small, &x), &want) / size
+        };
+        let all = error(6, 5);
+        assert!(all < 2e-3, "{kind:?}: {all}");
+        assert!(error(4, 3) > all, "{kind:?}: fewer do not do");
+    }
+}
+
+#[test]
+fn neurons_with_too_few_inputs_are_fitted_in_closed_form() {
+    let net = random_network(&[12, 30, 4], 4).unwrap();
+    let run = |method, inputs| {
+        let base = UnitOptions { lossless: false, ..UnitOptions::new(method, 0.5) };
+        let synth = SynthOptions { inputs: Some(inputs), ..base.synth };
+        reduce_units(&Cpu::new(), &net, None, &UnitOptions { synth, ..base }, &()).unwrap()
+    };
+    let values = |walked: &Walked| walked.network.tensors().flat_map(Tensor::to_vec).collect::<Vec<_>>();
+    let closed = run(UnitMethod::GreedyGaussian, 1);
+    let (few, many) = (run(UnitMethod::SynthRefit, 3), run(UnitMethod::SynthRefit, 100));
+    let form = |walked: &Walked| walked.layers[0].refit.as_ref().unwrap().form;
+    assert_eq!((form(&few), form(&many)), (RefitForm::Gaussian, RefitForm::Joint));
+    assert_eq!(values(&few), values(&closed));
+    assert_ne!(values(&many), values(&closed));
 }
 
 #[test]

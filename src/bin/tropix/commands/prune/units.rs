@@ -6,7 +6,7 @@ use tropix::backend::RowSource;
 use tropix::certify::{data_radius, plan_bound};
 use tropix::network::{Head, Network, UnitStep, format};
 use tropix::prune::Timing;
-use tropix::prune::structured::{UnitMethod, UnitOptions, Walked, prune_units};
+use tropix::prune::structured::{UnitLayer, UnitMethod, UnitOptions, Walked, prune_units};
 use tropix::report::{Declined, Files, Heading, Memory, UnitCertificate, UnitReport, tuning_table, units_table};
 use tropix::train::Scope;
 use tropix::{Error, Result};
@@ -53,10 +53,12 @@ pub(super) fn run(
     let rows = calibration.rows();
     let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let progress = output::Progress::new(globals);
+    let original = input::normalised(&model.network, &args.data);
     let (outcome, tuned) = with_backend!(backend, backend => {
         let (parameters, verify) = (args.target_params, globals.verify);
-        let outcome =
-            prune_units(backend, &model.network, samples, rows, &options, parameters, verify, timing, &progress)?;
+        let mut outcome =
+            prune_units(backend, &original, samples, rows, &options, parameters, verify, timing, &progress)?;
+        outcome.walked.network.normalize.clone_from(&model.network.normalize);
         let tuned = finetune::run(globals, args, prepared, backend, &outcome.walked.network, timing)?;
         (outcome, tuned)
     });
@@ -92,7 +94,7 @@ pub(super) fn run(
         declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
         certificate,
         verification: outcome.verification.clone(),
-        warnings: [model.warnings.clone(), calibration.warnings.clone()].concat(),
+        warnings: [model.warnings.clone(), calibration.warnings.clone(), forms(&outcome.walked)].concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };
@@ -104,6 +106,16 @@ pub(super) fn run(
         }
         _ => Ok(()),
     }
+}
+
+/// The layers whose least squares are not over all units at all places, and what they are over instead.
+fn forms(walked: &Walked) -> Vec<String> {
+    let note = |layer: &UnitLayer| {
+        let refit = layer.refit.as_ref()?;
+        let (name, next) = (&layer.name, &layer.next);
+        Some(format!("`{name}`, read by `{next}`: {}", refit.form.note()?))
+    };
+    walked.layers.iter().filter_map(note).collect()
 }
 
 /// What the written file says of the run.
@@ -149,6 +161,9 @@ fn text(report: &UnitReport) -> String {
     );
     for declined in &report.declined {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
+    }
+    for note in &report.warnings {
+        text.push_str(&format!("\n{note}"));
     }
     if let Some(UnitCertificate { radius, error }) = &report.certificate {
         text.push_str(&format!(

@@ -47,7 +47,9 @@ pub(super) fn run(
     }
     let start = |network: &Network| Runtime::new(network, model.onnx.as_deref());
     let original = timed.map(|runs| Ok::<_, Error>((runs, start(network)?))).transpose()?;
-    let cost = |options: &UnitOptions, network: &Network| -> tropix::Result<UnitCost> {
+    let normalised = input::normalised(network, &args.data);
+    let cost = |options: &UnitOptions, reduced: &Network| -> tropix::Result<UnitCost> {
+        let network = &Network { normalize: network.normalize.clone(), ..reduced.clone() };
         let seconds =
             original.as_ref().map(|(runs, original)| latency([original, &start(network)?], &data.inputs, 1, *runs));
         Ok(UnitCost {
@@ -63,7 +65,7 @@ pub(super) fn run(
         let samples = input::borrowed(data);
         let accuracy = evaluate_network(backend, network, None, samples, &mut Timing::default())?;
         let progress = output::Progress::new(globals);
-        (accuracy, sweep_units(backend, network, samples, rows, &axes, &base, &cost, timing, &progress)?)
+        (accuracy, sweep_units(backend, &normalised, samples, rows, &axes, &base, &cost, timing, &progress)?)
     });
     let summaries = summaries(&runs);
     let title = super::title(args);
