@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, s};
@@ -12,6 +12,7 @@ use tropix::network::dataset::{self, DataOptions};
 use tropix::network::{
     Classifier, DeviceHead, DeviceNetwork, Element, Head, Network, Node, Op, Origin, Tensor, Window, format,
 };
+use tropix::prune::structured::{UnitMethod, UnitOptions, reduce_units};
 use tropix::prune::{AlternatingOptions, Method, Ranking, Target};
 
 fn asset(path: &str) -> PathBuf {
@@ -349,4 +350,54 @@ fn an_adapter_gives_the_logits_of_numpy_too() {
     let gpu = Gpu::new(&GpuOptions { allow_software: true, ..GpuOptions::default() }).unwrap();
     let golden: ConvNet = golden("convnet.json");
     assert!(deviation(&convnet_logits(&gpu, &golden), &matrix(&golden.logits)) < 1e-5);
+}
+
+#[derive(Deserialize)]
+struct Pruned {
+    shapes: Vec<[usize; 2]>,
+    correct: usize,
+    logits: Vec<Vec<f64>>,
+}
+
+/// What `prune --keep` writes gives the same logits in numpy, which reads the file by hand: the file that numpy has read, and
+/// one that is written now.
+#[test]
+fn files_with_fewer_neurons_have_the_logits_that_numpy_finds() {
+    let expected: Pruned = golden("pruned.json");
+    let want = matrix(&expected.logits);
+    let original = format::load(&asset("models/mlp-digits.safetensors"), None).unwrap();
+    let options = DataOptions { scale: Some(0.0625), ..DataOptions::default() };
+    let data = dataset::load(asset("data/digits/digits-test500.safetensors").to_str().unwrap(), &options).unwrap();
+    let labels = data.labels.as_deref().unwrap();
+
+    let folder = tempfile::tempdir().unwrap();
+    let written = folder.path().join("quarter.safetensors");
+    let options = UnitOptions::new(UnitMethod::GreedyGaussian, 0.25);
+    let walked = reduce_units(&Cpu::new(), &original.network, None, &options, &()).unwrap();
+    format::save(&original, &walked.network, &written, false, &BTreeMap::new()).unwrap();
+
+    for (file, tolerance) in [(asset("golden/digits-quarter.safetensors"), 1e-6), (written, 1e-4)] {
+        let network = format::load(&file, None).unwrap().network;
+        let head = Head::of(&network).unwrap();
+        let shapes: Vec<[usize; 2]> = head.layers.iter().map(|layer| layer.weight.matrix_shape()).collect();
+        assert_eq!(shapes, expected.shapes, "{}", file.display());
+        let backend = Reference::new();
+        let device = DeviceHead::upload(&backend, &head).unwrap();
+        let logits = device.logits(&backend, &backend.upload(&data.inputs).unwrap()).unwrap();
+        let found = logits.slice(s![..want.nrows(), ..]).to_owned();
+        let gap = (&found - &want).iter().fold(0.0_f64, |most, gap| most.max(gap.abs()));
+        let size = want.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+        assert!(gap <= tolerance * size, "{}: {gap} beside logits of {size}", file.display());
+        let best = |row: ndarray::ArrayView1<'_, f64>| {
+            row.iter().enumerate().fold((0, f64::MIN), |best, (j, v)| if *v > best.1 { (j, *v) } else { best }).0
+        };
+        let correct = logits.rows().into_iter().zip(labels).filter(|(row, label)| best(row.view()) == **label as usize);
+        assert_eq!(correct.count(), expected.correct, "{}", file.display());
+    }
+    let whole = Head::of(&original.network).unwrap();
+    let backend = Reference::new();
+    let device = DeviceHead::upload(&backend, &whole).unwrap();
+    let logits = device.logits(&backend, &backend.upload(&data.inputs).unwrap()).unwrap();
+    let gap = (&logits.slice(s![..want.nrows(), ..]) - &want).iter().fold(0.0_f64, |most, gap| most.max(gap.abs()));
+    assert!(gap > 0.1, "the whole network has other logits: {gap}");
 }

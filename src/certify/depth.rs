@@ -89,7 +89,7 @@ pub(super) fn spectral_norm_bound(weight: &Array2<f64>) -> Result<f64> {
 }
 
 impl Reach {
-    fn of(weight: &Array2<f64>, bias: &Array1<f64>) -> Result<Self> {
+    pub(super) fn of(weight: &Array2<f64>, bias: &Array1<f64>) -> Result<Self> {
         let positive = bias.mapv(|b| b.max(0.0));
         Ok(Self {
             spectral: spectral_norm_bound(weight)?,
@@ -100,7 +100,7 @@ impl Reach {
     }
 
     /// The largest norm of the activations for inputs of at most `radius`.
-    fn beyond(&self, radius: f64) -> f64 {
+    pub(super) fn beyond(&self, radius: f64) -> f64 {
         let by_norm = self.spectral * radius + self.offset;
         let each = self.norms.iter().zip(&self.bias).map(|(norm, b)| (b + radius * norm).max(0.0).powi(2));
         let by_neuron = each.sum::<f64>().sqrt();

@@ -1,7 +1,7 @@
 //! Theorem 2 and Corollary 3 of `TropNNC`: `|f_j - f~_j| <= rho (H(P_j, P~_j) + H(Q_j, Q~_j)) + |beta_j - beta~_j|`,
 //! `rho = sqrt(r^2 + 1)`, with Hausdorff distances of the zonotopes of positive and of negative outgoing weights.
 
-use ndarray::{Array1, Array2, Axis, concatenate};
+use ndarray::{Array1, Array2, Axis, Zip, concatenate};
 
 use super::block::{Block, Pairing};
 use super::clusters::zonotopes;
@@ -70,23 +70,28 @@ fn sampled<B: Backend>(
         backend.download(&backend.class_supports(&weights, &generators, &on_device)?)
     };
     let differences = (supports(0)? - supports(1)?).mapv(f64::abs);
-    let exactly = |at: usize, j: usize, direction: ndarray::ArrayView1<'_, f64>| -> f64 {
-        let values = generators[at].dot(&direction);
-        weights[at].row(j).iter().zip(&values).map(|(w, z)| w * z.max(0.0)).sum()
+    let better = |best: (usize, f64), next: (usize, &f64)| if *next.1 > best.1 { (next.0, *next.1) } else { best };
+    let farthest = |column: ndarray::ArrayView1<'_, f64>| column.iter().enumerate().fold((0, -1.0), better).0;
+    let chosen: Vec<usize> = differences.columns().into_iter().map(farthest).collect();
+    if directions.is_empty() {
+        return Ok(vec![0.0; chosen.len()]);
+    }
+    let chosen = directions.select(Axis(0), &chosen);
+    let exactly = |at: usize| -> Array1<f64> {
+        let values = chosen.dot(&generators[at].t()).mapv(|z| z.max(0.0));
+        Zip::from(weights[at].rows()).and(values.rows()).map_collect(|weights, values| weights.dot(&values))
     };
+    let (mine, others) = (exactly(0), exactly(1));
+    // The sizes of all terms bound what rounding adds.
+    let size = |at: usize| weights[at].dot(&row_norms(generators[at]));
+    let sizes = size(0) + size(1);
     let terms = generators[0].nrows() + generators[1].nrows() + directions.ncols() + 8;
     let eta = super::radial::Rounding::new(terms).eta;
-    let output = |(j, column): (usize, ndarray::ArrayView1<'_, f64>)| {
-        let better = |best: (usize, f64), next: (usize, &f64)| if *next.1 > best.1 { (next.0, *next.1) } else { best };
-        let (at, _) = column.iter().enumerate().fold((0, -1.0), better);
-        let Some(direction) = directions.rows().into_iter().nth(at) else { return 0.0 };
-        let (mine, others) = (exactly(0, j, direction), exactly(1, j, direction));
-        // The sizes of all terms bound what rounding adds.
-        let size: f64 = (0..2).map(|at| weights[at].row(j).dot(&row_norms(generators[at]))).sum();
+    let lower = |mine: &f64, others: &f64, size: &f64| {
         let value = (mine - others).abs() * (1.0 - eta) - eta * size;
         if value.is_finite() { value.max(0.0) } else { 0.0 }
     };
-    Ok(differences.columns().into_iter().enumerate().map(output).collect())
+    Ok(Zip::from(&mine).and(&others).and(&sizes).map_collect(lower).to_vec())
 }
 
 /// The Hausdorff form of Theorem 2 for every output: sampled directions bound `H` from below (the largest difference of

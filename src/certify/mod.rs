@@ -41,6 +41,7 @@ mod problem;
 mod radial;
 mod run;
 mod sdp;
+mod steps;
 
 pub use ascent::{Ascent, Found, largest_errors};
 pub use block::{Block, Pairing};
@@ -51,7 +52,8 @@ pub use hausdorff::hausdorff_form;
 pub use labels::{Labels, data_radius};
 pub use layer::{Bound, BoundOptions, LayerCertificate, OutputBounds, layer_bound};
 pub use networks::{NetworkBound, network_bound};
-pub use plan::plan_bound;
+pub use plan::{PruneCertificate, plan_bound, prune_certificate};
 pub use radial::Radial;
 pub use run::{BoundSummary, Certificate, CertifyOptions, LayerOutcome, OutputCertificate, certify};
 pub use sdp::absolute_sum_bound;
+pub use steps::steps_certificate;

@@ -198,7 +198,7 @@ fn theorem<B: Backend>(backend: &B, head: &HeadCertificate, options: &CertifyOpt
 }
 
 /// A layer for the report.
-fn summary(step: &LayerStep, lower: Vec<f64>) -> LayerOutcome {
+pub(super) fn summary(step: &LayerStep, lower: Vec<f64>) -> LayerOutcome {
     let certificate = &step.certificate;
     let kinds = certificate.outputs.first().map(|output| output.bounds.iter().map(|(bound, _)| *bound));
     let bounds = kinds.into_iter().flatten().map(|bound| BoundSummary {

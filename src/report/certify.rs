@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::table::{percent, table};
 use super::{Heading, Memory};
-use crate::certify::{Certificate, Labels, LayerOutcome};
+use crate::certify::{Certificate, Labels, LayerOutcome, PruneCertificate};
 use crate::prune::Timing;
 
 /// The two models of a certificate.
@@ -68,7 +68,8 @@ pub fn outputs_table(certificate: &Certificate) -> String {
     table.to_string()
 }
 
-/// The hidden layers, with the mean of every bound over the outputs of the layer.
+/// The hidden layers, with the mean of every bound over the outputs of the layer and, where errors were looked for, the mean
+/// of its ratio to what was found.
 #[must_use]
 pub fn bounds_table(layers: &[LayerOutcome]) -> String {
     let mut header = vec!["layer", "neurons", "radius"];
@@ -87,8 +88,42 @@ pub fn bounds_table(layers: &[LayerOutcome]) -> String {
             row.push(mean(&layer.lower));
         }
         table.add_row(row);
+        let ratio = |values: &[f64]| {
+            let ratios = values.iter().zip(&layer.lower).filter(|(_, lower)| **lower > 0.0);
+            let ratios: Vec<f64> = ratios.map(|(upper, lower)| upper / lower).collect();
+            if ratios.is_empty() {
+                "-".to_owned()
+            } else {
+                format!("{:.2}", ratios.iter().sum::<f64>() / ratios.len() as f64)
+            }
+        };
+        if !layer.lower.is_empty() {
+            let ratios = layer.bounds.iter().map(|bound| ratio(&bound.values));
+            table.add_row([String::new(), String::new(), "ratio".to_owned()].into_iter().chain(ratios));
+        }
     }
     table.to_string()
+}
+
+/// The certified error after pruning and, where there are hidden layers, the mean of every bound of each.
+#[must_use]
+pub fn prune_certificate_text(certificate: &PruneCertificate) -> String {
+    let mut text = format!(
+        "certified: no logit moves by more than {} for inputs of norm up to {}",
+        number(certificate.error),
+        number(certificate.radius)
+    );
+    if !certificate.layers.is_empty() {
+        text.push_str(&format!(
+            "\nmean bounds of the error that a layer makes by itself\n{}",
+            bounds_table(&certificate.layers)
+        ));
+    }
+    if !certificate.left_out.is_empty() {
+        let names = certificate.left_out.join(", ");
+        text.push_str(&format!("\nleft out, as it would take long: {names} (`--bounds` asks for it)"));
+    }
+    text
 }
 
 /// What a certificate says of the classes of a data set.

@@ -18,12 +18,13 @@ mod zonotope;
 use serde::Serialize;
 
 use crate::backend::Device;
+use crate::certify::PruneCertificate;
 use crate::network::{Applied, Network, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 use crate::train::TuningReport;
 
 pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewReport, boundary_text, class_shares};
-pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table};
+pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table, prune_certificate_text};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{HausdorffReport, hausdorff_report, hausdorff_table};
@@ -36,9 +37,7 @@ pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;
 pub use tuning::tuning_table;
-pub use units::{
-    UnitCertificate, UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table,
-};
+pub use units::{UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table};
 pub use zonotope::{MembershipReport, SupportReport, ZonotopeReport, zonotope_report, zonotope_table};
 
 /// The schema of every report.
@@ -173,6 +172,9 @@ pub struct PruneReport {
     /// The alternation on each block, for the row protocol.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub alternation: Vec<BlockTrace>,
+    /// The certified error on a ball of inputs, if a radius or data were given and the network is a head from its input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<PruneCertificate>,
     /// The comparison with the reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<Verification>,

@@ -4,19 +4,11 @@ use serde::Serialize;
 
 use super::table::{bytes, grouped, percent, table};
 use super::{Change, Declined, Files, Heading, Memory};
+use crate::certify::PruneCertificate;
 use crate::network::Network;
 use crate::prune::structured::{PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
 use crate::prune::{Accuracy, LogitCheck, Timing};
 use crate::train::TuningReport;
-
-/// A quick certificate of a structured plan; `certify` finds tighter ones.
-#[derive(Debug, Clone, Serialize)]
-pub struct UnitCertificate {
-    /// Norm of the inputs, that of the longest sample.
-    pub radius: f64,
-    /// No logit moves by more than this on any such input.
-    pub error: f64,
-}
 
 /// The report of `prune` with a structured method.
 #[derive(Debug, Clone, Serialize)]
@@ -31,6 +23,11 @@ pub struct UnitReport {
     pub why: Option<&'static str>,
     /// What followed it.
     pub refit: Refit,
+    /// How the neurons that went were divided among the layers.
+    pub allocation: &'static str,
+    /// The certified error that was allowed, if one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_error: Option<f64>,
     /// The assumed distribution of inputs.
     pub prior: PriorName,
     /// The files.
@@ -53,9 +50,13 @@ pub struct UnitReport {
     pub layers: Vec<UnitLayer>,
     /// What was not pruned, and why.
     pub declined: Vec<Declined>,
-    /// The certified error on the ball that holds the data, if data were given and the network is a head from its input.
+    /// The certified error on a ball of inputs, if a radius or data were given and the layers follow one
+    /// another.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub certificate: Option<UnitCertificate>,
+    pub certificate: Option<PruneCertificate>,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uncertified: Option<String>,
     /// Deviation of logits from the reference before and after, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<[LogitCheck; 2]>,
@@ -230,19 +231,24 @@ fn share(keep: f64) -> f64 {
     (keep * 1e12).round() / 1e10
 }
 
-/// One line per run.
+/// One line per run, with the mean and the spread over the seeds of its method, refit and share.
 #[must_use]
 pub fn unit_runs_csv(runs: &[UnitRun]) -> String {
-    let mut text =
-        String::from("method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement\n");
+    let mut text = String::from("method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement,mean,spread\n");
+    let summaries = summaries(runs);
+    let same = |run: &UnitRun, one: &UnitSummary| {
+        (run.method, run.refit) == (one.method, one.refit) && run.keep.total_cmp(&one.keep).is_eq()
+    };
     for run in runs {
+        let over = summaries.iter().find(|one| same(run, one));
+        let over = over.map_or_else(|| ",".to_owned(), |one| format!("{:.6},{:.6}", one.mean, one.spread));
         let top1 = run.top1.map(|top1| format!("{top1:.6}")).unwrap_or_default();
         let (method, refit) = (run.method.name(), run.refit.name());
         let cost = run.cost;
         let adds = cost.multiply_adds.map(|adds| adds.to_string()).unwrap_or_default();
         let ratio = cost.latency.map(|latency| format!("{:.4}", latency.ratio)).unwrap_or_default();
         text.push_str(&format!(
-            "{method},{refit},{},{},{},{},{},{adds},{ratio},{top1},{:.6}\n",
+            "{method},{refit},{},{},{},{},{},{adds},{ratio},{top1},{:.6},{over}\n",
             run.keep, run.seed, run.units, run.parameters, cost.file_bytes, run.agreement
         ));
     }

@@ -8,7 +8,7 @@ use tropix::backend::Backend;
 use crate::harness::{against_the_reference, down, for_shapes, on_every_backend, random, reference, rows, wide};
 use crate::tolerance::assert_close;
 
-on_every_backend!(values_by_hand, the_closed_form_of_scipy);
+on_every_backend!(values_by_hand, the_closed_form_of_scipy, covariances_are_positive_semi_definite);
 against_the_reference!(any_shape_agrees);
 
 /// `5e-6 s_i s_j`, the contract.
@@ -82,4 +82,15 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
         });
         assert_close("mean", &got[0], &want.mean, &bound);
     });
+}
+
+/// Property 13: the smallest eigenvalue is at least `-1e-5` of the mean variance, for covariances of any rank.
+fn covariances_are_positive_semi_definite<B: Backend>(backend: &B) {
+    for (seed, (n, rank)) in (0..).zip([(1, 1), (24, 3), (24, 24), (40, 60), (65, 8)]) {
+        let (mean, factor) = (random([1, n], seed, "mean"), random([n, rank], seed, "factor"));
+        let [_, found] = run(backend, &mean, &factor.dot(&factor.t()));
+        let matrix = nalgebra::DMatrix::from_fn(n, n, |i, j| 0.5 * (found[[i, j]] + found[[j, i]]));
+        let (smallest, mean) = (matrix.symmetric_eigenvalues().min(), matrix.trace() / n as f64);
+        assert!(mean > 0.0 && smallest >= -1e-5 * mean, "{n} of rank {rank}: {smallest} beside {mean}");
+    }
 }

@@ -46,6 +46,12 @@ fn arguments_that_do_not_fit_a_structured_run_exit_2() {
         ("--keep 0.5 --method sm", "calibration"),
         ("--keep 0.5 --prior moments", "--calib"),
         ("--keep 0.5 --ridge many", "many"),
+        ("--max-error 5", "radius"),
+        ("--max-error 5 --keep 0.5 --radius 1", "--max-error"),
+        ("--max-error -1 --radius 1", "-1"),
+        ("--keep 0.5 --allocate certificate", "radius"),
+        ("--keep 0.5 --allocate evenly", "evenly"),
+        ("--target-params 9000 --allocate loss --method tropnnc-threshold", "by itself"),
     ] {
         tropix(folder.path(), &format!("prune {model} -o out.safetensors --device cpu {arguments}")).expect(2, &[part]);
     }
@@ -85,12 +91,69 @@ fn the_default_method_says_why_and_a_sweep_compares() {
     assert_eq!(sweep["summaries"][1]["mean"], report["accuracy"]["top1"][1], "the same run");
     let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
     assert_eq!(lines.lines().count(), 15);
+    assert!(lines.starts_with("method,refit,keep,seed,units,parameters,top1,agreement,mean,spread\n"));
+    let counted = arguments.replace("--seeds 0,1,2", "--seeds 3 --force");
+    assert_eq!(tropix(folder.path(), &counted).expect(0, &[]).json()["runs"], sweep["runs"], "three seeds from 0 on");
     assert!(fs::read_to_string(folder.path().join("runs.svg")).unwrap().contains("random-neurons + gaussian"));
 
     let arguments = format!("prune {model} -o small.safetensors --target-params 10000 --device cpu --json");
     let report = tropix(folder.path(), &arguments).expect(0, &[]).json();
     let after = report["parameters"]["after"].as_u64().unwrap();
     assert!((9_500..=10_000).contains(&after), "{after}");
+}
+
+#[test]
+fn a_certified_error_is_met_with_as_few_neurons_as_it_takes() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = crate::program::asset("models/mlp-digits.safetensors");
+    let data = crate::program::asset("data/digits/digits-test500.safetensors");
+    let run = |most: f64, more: &str| {
+        let arguments = format!(
+            "prune {model} -o small.safetensors --method path-l2 --max-error {most} --data {data} --scale 0.0625 --device cpu \
+             --force --json {more}"
+        );
+        let report = tropix(folder.path(), &arguments).expect(0, &[]).json();
+        let error = report["certificate"]["error"].as_f64().unwrap();
+        assert!(error <= most, "{error} is certified, {most} was asked for");
+        assert_eq!(report["max_error"], most);
+        report["neurons"]["after"].as_u64().unwrap()
+    };
+    let (few, many) = (run(60.0, ""), run(10.0, ""));
+    assert!(few < many && many < 384, "{few} neurons at 60, {many} at 10");
+    let divided = run(60.0, "--allocate certificate --bounds half");
+    assert!(divided < 384, "{divided}");
+    assert_eq!(run(60.0, "--round-to 16") % 16, 0);
+    // No error at all is more than rounding lets anyone prove.
+    let prune = format!("prune {model} -o none.safetensors --max-error 1e-30 --radius 1 --device cpu");
+    tropix(folder.path(), &prune).expect(65, &["bound is", "every neuron"]);
+    let images = crate::program::asset("models/lenet5-mnist.safetensors");
+    let prune = format!("prune {images} -o none.safetensors --max-error 5 --radius 1 --device cpu");
+    tropix(folder.path(), &prune).expect(65, &["linear layers from its input"]);
+    assert_eq!(files(folder.path()), ["small.safetensors"]);
+}
+
+#[test]
+fn a_budget_is_divided_among_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = crate::program::asset("models/mlp-digits.safetensors");
+    let run = |arguments: &str| {
+        let arguments = format!("prune {model} --dry-run --device cpu --json {arguments}");
+        tropix(folder.path(), &arguments).expect(0, &[]).json()
+    };
+    let uniform = run("--keep 0.25");
+    for arguments in [
+        "--keep 0.25 --allocate loss",
+        "--target-params 6570 --allocate loss",
+        "--keep 0.25 --allocate certificate --radius 4 --bounds half",
+        "--keep 0.25 --allocate loss --round-to 8",
+    ] {
+        let divided = run(arguments);
+        let after = |report: &serde_json::Value| report["parameters"]["after"].as_u64().unwrap();
+        assert!(after(&divided) <= after(&uniform) && after(&divided) > 5_500, "{arguments}: {}", after(&divided));
+        let kept: Vec<u64> = (0..2).map(|at| divided["layers"][at]["after"].as_u64().unwrap()).collect();
+        assert!(kept != [64, 32], "{arguments}: {kept:?} is what every layer's share gives");
+        assert!(!arguments.contains("round-to") || kept.iter().all(|units| units % 8 == 0), "{kept:?}");
+    }
 }
 
 #[test]

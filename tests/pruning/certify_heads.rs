@@ -232,8 +232,30 @@ fn a_trained_network_of_many_neurons_keeps_within_its_certificate() {
         directions: 16,
         layers: false,
     };
-    let other = masked(&original, 0.02);
-    holds("mlp-mnist", &certified(&original, &other, "data/mnist/mnist-test2000.safetensors", &options));
+    for (what, other) in [
+        ("mlp-mnist, masked", masked(&original, 0.02)),
+        ("mlp-mnist, three quarters of the neurons", smaller(&original, UnitMethod::PathL2, 0.75)),
+    ] {
+        holds(what, &certified(&original, &other, "data/mnist/mnist-test2000.safetensors", &options));
+    }
+}
+
+/// The linear layers behind the convolutions, on features.
+#[test]
+fn the_head_of_a_trained_convolutional_network_keeps_within_its_certificate() {
+    let original = format::load(asset("models/lenet5-mnist.safetensors").as_ref(), None).unwrap().network;
+    let options = UnitOptions { head_only: true, ..UnitOptions::new(UnitMethod::PathL2, 0.5) };
+    let other = reduce_units(&Cpu::new(), &original, None, &options, &()).unwrap().network;
+    let options = CertifyOptions {
+        bounds: BoundOptions { crown_steps: 2, sweeps: 6, ..BoundOptions::default() },
+        ascent: Ascent { starts: 8, steps: 30, seed: 0 },
+        directions: 16,
+        layers: false,
+    };
+    let (mine, others) = (head(&original), head(&other));
+    let found = certify(&Cpu::new(), &mine, &others, 10.0, None, None, &options, &mut Timing::default()).unwrap();
+    holds("lenet5-mnist", &found);
+    assert!(found.largest().lower > 0.1, "half of the neurons are missed");
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod allocate;
 mod budget;
 mod cup;
+mod curves;
 mod greedy;
 mod kmeans;
 mod linkage;
@@ -18,6 +19,7 @@ mod outer;
 mod prior;
 mod refine;
 mod run;
+mod schedule;
 mod select;
 mod signal;
 mod sm;
@@ -31,7 +33,7 @@ use crate::network::{Network, Op};
 use linkage::Linkage;
 
 pub use allocate::{Keep, LayerKeep};
-pub use budget::{reduce_to_error, reduce_to_parameters};
+pub use budget::{Allocation, ErrorBound, UnitTarget, reduce_to};
 pub use greedy::{Selection, select_greedily};
 pub use kmeans::{Clustering, KMeansOptions, kmeans};
 pub use lossless::Lossless;

@@ -10,9 +10,20 @@ const ROUNDS: usize = 30;
 /// A ReLU is not odd, so that the pair is turned until `w~` points along the sum of the `w_i`. `w`: `N x (d + 1)`,
 /// `c`: `N x m`; where everything cancels, the mean and the sum stay.
 pub(super) fn net(w: &Array2<f64>, c: &Array2<f64>, mean: Array1<f64>, sum: Array1<f64>) -> (Array1<f64>, Array1<f64>) {
+    net_after(ROUNDS, w, c, mean, sum)
+}
+
+/// The net form after some rounds; its objective never rises with them.
+fn net_after(
+    rounds: usize,
+    w: &Array2<f64>,
+    c: &Array2<f64>,
+    mean: Array1<f64>,
+    sum: Array1<f64>,
+) -> (Array1<f64>, Array1<f64>) {
     let total = &mean * super::moments::number(w.nrows());
     let mut incoming = mean.clone();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let Some(outgoing) = over(c.t().dot(&w.dot(&incoming)), incoming.dot(&incoming)) else { return (mean, sum) };
         let Some(next) = over(w.t().dot(&c.dot(&outgoing)), outgoing.dot(&outgoing)) else { return (mean, sum) };
         incoming = next;
@@ -72,7 +83,9 @@ fn over(vector: Array1<f64>, size: f64) -> Option<Array1<f64>> {
 mod tests {
     use ndarray::{Array2, Axis, array};
 
-    use super::{net, split};
+    use rand::RngExt;
+
+    use super::{net, net_after, split};
 
     fn objective(w: &Array2<f64>, c: &Array2<f64>, fit: &(ndarray::Array1<f64>, ndarray::Array1<f64>)) -> f64 {
         let matrix = c.t().dot(w);
@@ -91,6 +104,37 @@ mod tests {
         let matrix = nalgebra::DMatrix::from_fn(2, 3, |j, k| c.t().dot(&w)[[j, k]]);
         let singular = matrix.singular_values();
         assert!((objective(&w, &c, &fit) - singular[1].powi(2)).abs() < 1e-12);
+    }
+
+    /// Property 9.
+    #[test]
+    fn the_objective_never_rises_over_the_rounds_and_the_unit_points_along_its_cluster() {
+        let generator = &mut crate::rng::stream(0, "refine test");
+        for cluster in 0..40 {
+            let (units, inputs, outputs) = (2 + cluster % 5, 3 + cluster % 4, 1 + cluster % 3);
+            let w = Array2::from_shape_simple_fn((units, inputs), || generator.random_range(-0.5..1.0));
+            let c = Array2::from_shape_simple_fn((units, outputs), || generator.random_range(-1.0..1.0));
+            let (mean, sum) = (w.mean_axis(Axis(0)).unwrap_or_default(), c.sum_axis(Axis(0)));
+            let mut last = f64::INFINITY;
+            let mut least = f64::INFINITY;
+            for rounds in 0..12 {
+                let fit = net_after(rounds, &w, &c, mean.clone(), sum.clone());
+                assert!(fit.0.dot(&w.sum_axis(Axis(0))) >= 0.0, "cluster {cluster}: the unit points away");
+                // Turning the unit changes its sign and nothing else of the linear form.
+                let value = objective(&w, &c, &fit);
+                assert!(
+                    value <= last * (1.0 + 1e-9) + 1e-15,
+                    "cluster {cluster}, round {rounds}: {value} after {last}"
+                );
+                last = value;
+                least = least.min(value);
+            }
+            let matrix = c.t().dot(&w);
+            let matrix = nalgebra::DMatrix::from_fn(outputs, inputs, |j, k| matrix[[j, k]]);
+            let singular = matrix.singular_values();
+            let best: f64 = singular.iter().skip(1).map(|value| value * value).sum();
+            assert!(least >= best * (1.0 - 1e-9) - 1e-12, "cluster {cluster}: {least} is below the least, {best}");
+        }
     }
 
     #[test]

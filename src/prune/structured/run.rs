@@ -1,8 +1,8 @@
 //! A whole structured run: reduce, and measure before and after.
 
 use super::UnitOptions;
-use super::budget::reduce_to_parameters;
-use super::walk::{Walked, reduce_units};
+use super::budget::{Allocation, UnitTarget, reduce_to};
+use super::walk::Walked;
 use crate::backend::{Backend, RowSource};
 use crate::error::Result;
 use crate::network::{Network, head_for};
@@ -19,11 +19,11 @@ pub struct UnitOutcome {
     pub verification: Option<[LogitCheck; 2]>,
 }
 
-/// Reduces the layers of a network, to at most so many `parameters` if they are given, and measures it on data.
+/// Reduces the layers of a network to what a target asks for and measures it on data.
 ///
 /// # Errors
 ///
-/// As [`reduce_units`].
+/// As [`reduce_to`].
 #[expect(clippy::too_many_arguments, reason = "what a run is made of")]
 pub fn prune_units<B: Backend>(
     backend: &B,
@@ -31,7 +31,7 @@ pub fn prune_units<B: Backend>(
     data: Option<Data<'_>>,
     calibration: Option<&dyn RowSource>,
     options: &UnitOptions,
-    parameters: Option<u64>,
+    (target, allocation): (UnitTarget<'_>, Allocation<'_>),
     verify: bool,
     timing: &mut Timing,
     observer: &dyn Observer,
@@ -40,10 +40,8 @@ pub fn prune_units<B: Backend>(
     let head = data.and_then(|data| head_for(network, data.inputs.shape()[1]));
     let features = head.is_some_and(|head| !head.whole);
     let options = UnitOptions { head_only: options.head_only || features, ..options.clone() };
-    let walked = timing.phase("reduce", || match parameters {
-        Some(most) => reduce_to_parameters(backend, network, calibration, &options, most),
-        None => reduce_units(backend, network, calibration, &options, observer),
-    })?;
+    let reduce = || reduce_to(backend, network, calibration, &options, target, allocation, observer);
+    let walked = timing.phase("reduce", reduce)?;
     let accuracy =
         data.map(|data| evaluate_network(backend, &walked.network, Some(network), data, timing)).transpose()?;
     let check = |network: &Network| check_network(backend, network, data, options.seed);

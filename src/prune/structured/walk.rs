@@ -69,20 +69,7 @@ pub fn reduce_units<B: Backend>(
     options: &UnitOptions,
     observer: &dyn Observer,
 ) -> Result<Walked> {
-    let (mut sites, mut refused) = sites(network)?;
-    if options.head_only {
-        let head = Head::of(network)?;
-        let inside = |site: &Site| head.layers.iter().any(|layer| layer.name == site.layer);
-        let outside = sites.iter().filter(|site| !inside(site)).map(|site| site.layer.clone());
-        let reason = "the data are inputs of the head, which other layers would change".to_owned();
-        refused.extend(outside.map(|layer| Refused { layer, reason: reason.clone() }));
-        sites.retain(inside);
-    }
-    if sites.is_empty() {
-        let reasons: Vec<String> = refused.iter().map(|one| format!("`{}`: {}", one.layer, one.reason)).collect();
-        let problem = format!("the network has no hidden ReLU layer whose units could go: {}", reasons.join("; "));
-        return Err(Error::Unsupported { problem });
-    }
+    let (sites, refused) = prunable(network, options)?;
     let mut keeps = allocate::keeps(&sites, options)?;
     if let Some(linkage) = options.method.threshold() {
         keeps = allocate::one_threshold(network, &sites, &keeps, linkage)?;
@@ -113,8 +100,27 @@ pub fn reduce_units<B: Backend>(
     Ok(walk.walked)
 }
 
+/// The layers whose units may go, at least one, and those whose units stay, with the reasons.
+pub(super) fn prunable(network: &Network, options: &UnitOptions) -> Result<(Vec<Site>, Vec<Refused>)> {
+    let (mut sites, mut refused) = sites(network)?;
+    if options.head_only {
+        let head = Head::of(network)?;
+        let inside = |site: &Site| head.layers.iter().any(|layer| layer.name == site.layer);
+        let outside = sites.iter().filter(|site| !inside(site)).map(|site| site.layer.clone());
+        let reason = "the data are inputs of the head, which other layers would change".to_owned();
+        refused.extend(outside.map(|layer| Refused { layer, reason: reason.clone() }));
+        sites.retain(inside);
+    }
+    if sites.is_empty() {
+        let reasons: Vec<String> = refused.iter().map(|one| format!("`{}`: {}", one.layer, one.reason)).collect();
+        let problem = format!("the network has no hidden ReLU layer whose units could go: {}", reasons.join("; "));
+        return Err(Error::Unsupported { problem });
+    }
+    Ok((sites, refused))
+}
+
 /// The networks side by side, on calibration samples or as many synthetic inputs as the layers ask for.
-fn refitter<'a, B: Backend>(
+pub(super) fn refitter<'a, B: Backend>(
     backend: &'a B,
     network: &'a Network,
     sites: &[Site],
@@ -315,9 +321,23 @@ impl<B: Backend> Walk<'_, B> {
                 let problem = format!("calibration samples of {given} values, `{}` takes {width}", pair.site.layer);
                 return Err(Error::Data { problem });
             }
-            return Signal::samples(self.backend, inputs);
         }
-        Signal::normal(self.backend, &self.options.prior.moments(self.original, width)?)
+        samples_or_prior(self.backend, self.original, self.calibration, self.options, width)
+    }
+}
+
+/// The input of a layer of `width` values that follows no other: calibration samples where the options work on them, else
+/// the prior.
+pub(super) fn samples_or_prior<B: Backend>(
+    backend: &B,
+    network: &Network,
+    calibration: Option<&dyn RowSource>,
+    options: &UnitOptions,
+    width: usize,
+) -> Result<Signal<B>> {
+    match calibration {
+        Some(inputs) if options.refit == Refit::Data || options.method.needs_data() => Signal::samples(backend, inputs),
+        _ => Signal::normal(backend, &options.prior.moments(network, width)?),
     }
 }
 

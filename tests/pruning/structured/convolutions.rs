@@ -2,6 +2,7 @@
 
 use ndarray::{Array2, s};
 use tropix::backend::{Backend, Cpu, Reference, RowSource};
+use tropix::certify::steps_certificate;
 use tropix::network::{
     Classifier, DeviceNetwork, Element, Network, Node, Op, Origin, Pair, Reduced, StepKind, Tensor, UnitPlan, UnitStep,
     Window, apply_units, random_network, sites,
@@ -292,6 +293,47 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1), run(2));
+}
+
+/// Steps are certified patch by patch, through batch norms, max pooling and both layouts of a flatten.
+#[test]
+fn certificates_of_convolutions_lie_above_every_error() {
+    let radius = 3.0_f32;
+    let mut x = inputs(400, 144, 8);
+    for mut row in x.rows_mut() {
+        let norm = row.dot(&row).sqrt();
+        row *= radius * (1.0 - 1e-6) / norm;
+    }
+    for kind in KINDS {
+        let net = network(kind, 8);
+        for method in [UnitMethod::L1, UnitMethod::PathL2, UnitMethod::Tropnnc, UnitMethod::SynthRefit] {
+            let what = format!("{kind:?}, {}", method.name());
+            let options = UnitOptions { synth: options(1e-3), ..UnitOptions::new(method, 0.6) };
+            let walked = reduce_units(&Cpu::new(), &net, None, &options, &()).unwrap();
+            let found = steps_certificate(&net, &walked.plan, f64::from(radius), None).unwrap();
+            let gaps = (exact(&net, &x) - exact(&walked.network, &x)).mapv(f64::abs);
+            for (errors, bound) in gaps.columns().into_iter().zip(&found.errors) {
+                let largest = errors.iter().fold(0.0_f64, |most, gap| most.max(*gap));
+                assert!(largest > 1e-3 && largest <= *bound, "{what}: {largest} beside {bound}");
+            }
+            assert_eq!(found.layers.len(), 3, "{what}");
+            for (layer, site) in found.layers.iter().zip(sites(&net).unwrap().0) {
+                let value = |name: &str| {
+                    let bound = layer.bounds.iter().find(|bound| bound.bound == name);
+                    bound.map(|bound| bound.values.iter().sum::<f64>())
+                };
+                assert!(value("pair").unwrap() <= value("triangle").unwrap() * 1.001, "{what}: {layer:?}");
+                assert_eq!(value("half").is_some(), !site.max_pool, "{what}: a max pooling is no linear map");
+            }
+        }
+        // A plan without steps moves nothing, and one step moves no more than all.
+        let still = steps_certificate(&net, &UnitPlan::default(), f64::from(radius), None).unwrap();
+        assert_eq!(still.error, 0.0);
+        let mut carried = net;
+        carried.nodes[1].op = Op::Carried { op: "gelu".into(), tensors: Vec::new(), attributes: toml::Table::new() };
+        let error = steps_certificate(&carried, &UnitPlan::default(), 1.0, None).unwrap_err().to_string();
+        assert!(error.starts_with("no certificate:"), "{error}");
+    }
 }
 
 #[test]

@@ -72,6 +72,26 @@ fn sums_of_one_sign_stay_below_and_differ_evenly() {
     assert!(distance(&sum(&net), &sum(&walked.network)) < 1e-5);
 }
 
+/// Property 4: sums of clusters keep `sum_i c_i w_i`, and `relu(z) - relu(-z) = z`, so that `f - f~` takes one value at an
+/// augmented point and at its opposite. A network without biases, the last input its constant, has augmented points for
+/// inputs.
+#[test]
+fn what_sums_of_clusters_change_is_even() {
+    let net = random(&[5, 20, 1], false, 27);
+    let x = inputs(300, 5, 27);
+    let gap = |method: UnitMethod, x: &Array2<f32>| {
+        let walked = reduce(&net, &raw(method, 0.3));
+        assert_eq!(walked.layers[0].after, 6);
+        logits(&net, x) - logits(&walked.network, x)
+    };
+    let opposite = x.mapv(|value| -value);
+    let largest = gap(UnitMethod::Tropnnc, &x).iter().fold(0.0_f64, |most, gap| most.max(gap.abs()));
+    assert!(largest > 0.05, "something has changed");
+    assert!(distance(&gap(UnitMethod::Tropnnc, &x), &gap(UnitMethod::Tropnnc, &opposite)) < 1e-5 * largest.max(1.0));
+    let means = UnitMethod::MisiakosZonotope;
+    assert!(distance(&gap(means, &x), &gap(means, &opposite)) > 0.1, "means do not keep the sum");
+}
+
 #[test]
 fn scaling_units_changes_no_cluster_of_the_balanced_gauge() {
     let net = random(&[6, 30, 4], true, 23);

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, ValueEnum};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
+use super::{BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
@@ -38,13 +38,31 @@ pub(crate) struct PruneArgs {
     pub(crate) refit: Option<RefitArg>,
     #[command(flatten)]
     pub(crate) moments: MomentArgs,
-    /// Keep as many neurons, the same share in every layer, as give at most this many parameters
+    /// Keep as many neurons as give at most this many parameters
     #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer"])]
     pub(crate) target_params: Option<u64>,
+    /// Keep as few neurons as leave the certified change of every logit at most at this, for inputs of norm up to
+    /// `--radius`, or up to the longest sample of `--data`
+    #[arg(
+        long,
+        value_name = "E",
+        value_parser = non_negative,
+        group = "target",
+        conflicts_with_all = ["rate", "lambda", "keep", "layer", "target_params", "finetune"]
+    )]
+    pub(crate) max_error: Option<f64>,
+    /// How the neurons that go are divided among the layers; `--keep` then gives the number of parameters
+    #[arg(long, value_enum, conflicts_with_all = ["rate", "lambda", "layer"])]
+    pub(crate) allocate: Option<AllocateArg>,
+    /// Upper bounds of the certificate, and of the search of `--max-error`, comma-separated; by default all that take a
+    /// second or two, and `half` and a short `crown` for the search
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) bounds: Vec<BoundArg>,
     /// Do not first remove what changes no output
     #[arg(long)]
     pub(crate) no_lossless: bool,
-    /// Inputs have at most this norm: neurons that are never or always on there are removed exactly
+    /// Inputs have at most this norm: neurons that are never or always on there are removed exactly, and the certificate
+    /// holds there
     #[arg(long, value_parser = non_negative)]
     pub(crate) radius: Option<f64>,
     /// Make numbers of neurons multiples of this
@@ -70,6 +88,27 @@ pub(crate) struct PruneArgs {
     /// Fail if a part of the network cannot be pruned
     #[arg(long)]
     pub(crate) strict: bool,
+}
+
+/// How neurons that go are divided among layers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AllocateArg {
+    /// The same share of every layer
+    Uniform,
+    /// Where the kernel loss rises least for each parameter
+    Loss,
+    /// Where the certified error rises least for each parameter
+    Certificate,
+}
+
+impl AllocateArg {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Uniform => "uniform",
+            Self::Loss => "loss",
+            Self::Certificate => "certificate",
+        }
+    }
 }
 
 pub(super) fn non_negative(text: &str) -> Result<f64, String> {

@@ -34,9 +34,10 @@ pub(crate) struct SweepArgs {
     pub(crate) moments: MomentArgs,
     #[command(flatten)]
     pub(crate) synth: SynthArgs,
-    /// Seeds for methods with a random order, comma-separated; `--seed` by default
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) seeds: Vec<u64>,
+    /// Seeds for methods with a random order: how many, counted from `--seed` on, or a comma-separated list; methods without
+    /// one run once
+    #[arg(long, default_value = "1", value_parser = seeds, value_name = "N|LIST")]
+    pub(crate) seeds: Seeds,
     /// Write the curves as comma-separated values
     #[arg(long, value_name = "FILE")]
     pub(crate) csv: Option<PathBuf>,
@@ -48,6 +49,39 @@ pub(crate) struct SweepArgs {
 /// Rates of a sweep, ascending.
 #[derive(Debug, Clone)]
 pub(crate) struct Rates(pub(crate) Vec<f64>);
+
+/// Seeds of a sweep.
+#[derive(Debug, Clone)]
+pub(crate) enum Seeds {
+    /// So many, from the seed of the run on.
+    Count(u64),
+    /// These.
+    List(Vec<u64>),
+}
+
+impl Seeds {
+    /// The seeds, for a run with the seed `first`.
+    pub(crate) fn from(&self, first: u64) -> Vec<u64> {
+        match self {
+            Self::Count(count) => (0..*count).map(|at| first.wrapping_add(at)).collect(),
+            Self::List(seeds) => seeds.clone(),
+        }
+    }
+}
+
+fn seeds(text: &str) -> Result<Seeds, String> {
+    let number = |text: &str| text.trim().parse::<u64>().map_err(|_| format!("`{text}` is not a number of at least 0"));
+    let mut list = text.split(',').map(number).collect::<Result<Vec<u64>, _>>()?;
+    match *list.as_slice() {
+        [count @ 1..=10_000] => Ok(Seeds::Count(count)),
+        [count] => Err(format!("{count} seeds; expected 1 to 10,000, or a list")),
+        _ => {
+            list.sort_unstable();
+            list.dedup();
+            Ok(Seeds::List(list))
+        }
+    }
+}
 
 /// A number from 0 to 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use tropix::Error;
-use tropix::network::ApplyOptions;
-use tropix::network::format;
+use tropix::certify::Pairing;
+use tropix::network::{ApplyOptions, Head, format};
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
 use tropix::report::{
-    Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_table, tuning_table, weights,
+    Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text, prune_table,
+    tuning_table, weights,
 };
 
-use super::{Prepared, finetune, protocol, written};
+use super::{Prepared, certificate, finetune, protocol, written};
 use crate::args::{Globals, PruneArgs};
 use crate::device::with_backend;
 use crate::{input, output};
@@ -42,6 +43,9 @@ pub(super) fn run(
     });
     let network = tuned.as_ref().map_or(&outcome.applied.network, |tuned| &tuned.network);
 
+    let pairings = |head: &Head| Pairing::of_applied(head, &outcome.applied.layers);
+    let radius = prepared.radius(args)?;
+    let certified = timing.phase("certify", || certificate(&model.network, network, pairings, radius, &args.bounds))?;
     let layers = layers(&outcome.applied, &outcome.kept);
     let method = options.method.name();
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
@@ -71,6 +75,7 @@ pub(super) fn run(
         finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers,
         declined: declined.clone(),
+        certificate: certified,
         alternation: outcome.alternation.clone(),
         verification: outcome.verification.clone(),
         warnings,
@@ -120,6 +125,9 @@ fn text(report: &PruneReport) -> String {
     }
     if let Some(tuned) = &report.finetune {
         text.push_str(&format!("\n{}", tuning_table(tuned)));
+    }
+    if let Some(certificate) = &report.certificate {
+        text.push_str(&format!("\n{}", prune_certificate_text(certificate)));
     }
     if let Some(applied) = &report.data {
         text.push_str(&format!("\ndata: {applied}"));

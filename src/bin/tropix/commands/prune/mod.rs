@@ -6,15 +6,16 @@ mod units;
 
 pub(crate) use units::note;
 
+use tropix::certify::{Pairing, PruneCertificate, data_radius, prune_certificate};
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{self, ModelFile, check_output};
-use tropix::network::{Head, sites};
+use tropix::network::{Head, Network, sites};
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{AlternatingOptions, Method, Target, Timing};
 use tropix::report::{Change, Declined};
 use tropix::{Error, Result};
 
-use crate::args::{Globals, MethodArg, ProtocolArgs, PruneArgs};
+use crate::args::{BoundArg, Globals, MethodArg, ProtocolArgs, PruneArgs};
 use crate::device::{AnyBackend, choose};
 use crate::input;
 
@@ -39,13 +40,38 @@ struct Prepared {
 }
 
 impl Prepared {
+    /// Norm of the inputs for which errors are certified: the one given, or that of the longest sample.
+    fn radius(&self, args: &PruneArgs) -> Result<Option<f64>> {
+        match (args.radius, &self.data) {
+            (Some(radius), _) => Ok(Some(radius)),
+            (None, Some(data)) => data_radius(&data.inputs).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// Bytes of the model's files, and of the pruned ones: those that were written, or those that would be.
-    fn file_bytes(&self, args: &PruneArgs, saved: Option<u64>, network: &tropix::network::Network) -> Change {
+    fn file_bytes(&self, args: &PruneArgs, saved: Option<u64>, network: &Network) -> Change {
         let before = self.model.paths.iter().filter(|path| Some(*path) != args.model.arch.as_ref());
         let before = before.map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum();
         let after = saved.unwrap_or_else(|| network.tensors().map(|tensor| tensor.byte_len() as u64).sum());
         Change { before, after }
     }
+}
+
+/// The certificate of the linear layers, where they begin at the input and there is a ball of inputs.
+fn certificate(
+    network: &Network,
+    pruned: &Network,
+    pairings: impl Fn(&Head) -> Vec<Pairing>,
+    radius: Option<f64>,
+    bounds: &[BoundArg],
+) -> Result<Option<PruneCertificate>> {
+    let (original, reduced) = (Head::of(network)?, Head::of(pruned)?);
+    let Some(radius) = radius.filter(|_| original.whole && reduced.whole) else { return Ok(None) };
+    let chosen = BoundArg::chosen(bounds);
+    let bounds = (!chosen.is_empty()).then_some(chosen.as_slice());
+    let found = prune_certificate(&original, &reduced, &pairings(&original), radius, bounds)?;
+    Ok(found.error.is_finite().then_some(found))
 }
 
 /// The name of the output that is written, if any.

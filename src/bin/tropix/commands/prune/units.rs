@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 
 use tropix::backend::RowSource;
-use tropix::certify::{data_radius, plan_bound};
-use tropix::network::{Head, Network, UnitStep, format};
+use tropix::certify::{BoundOptions, Pairing, PruneCertificate, head_bound, plan_bound, steps_certificate};
+use tropix::network::{Head, Network, UnitPlan, UnitStep, format};
 use tropix::prune::Timing;
-use tropix::prune::structured::{UnitLayer, UnitMethod, UnitOptions, Walked, prune_units};
-use tropix::report::{Declined, Files, Heading, Memory, UnitCertificate, UnitReport, tuning_table, units_table};
+use tropix::prune::structured::{Allocation, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units};
+use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certificate_text, tuning_table, units_table};
 use tropix::train::Scope;
 use tropix::{Error, Result};
 
-use super::{Prepared, finetune, written};
-use crate::args::{Globals, PruneArgs};
+use super::{Prepared, certificate, finetune, written};
+use crate::args::{AllocateArg, BoundArg, Globals, PruneArgs};
 use crate::calibration::{Calibration, check, check_prior};
 use crate::device::with_backend;
 use crate::{input, output};
@@ -54,10 +54,25 @@ pub(super) fn run(
     let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let progress = output::Progress::new(globals);
     let original = input::normalised(&model.network, &args.data);
+    let radius = prepared.radius(args)?;
+    let allocate = args.allocate.unwrap_or(AllocateArg::Uniform);
+    let bounded = args.max_error.is_some() || allocate == AllocateArg::Certificate;
+    let bound = bounded.then(|| error_bound(&model.network, radius, &args.bounds)).transpose()?;
+    let missing = || Error::Internal { what: "a certified error without its bound".to_owned() };
+    let target = match (args.max_error, args.target_params) {
+        (Some(most), _) => UnitTarget::Error { most, bound: bound.as_ref().ok_or_else(missing)? },
+        (None, Some(most)) => UnitTarget::Parameters(most),
+        (None, None) => UnitTarget::Keep,
+    };
+    let allocation = match allocate {
+        AllocateArg::Uniform => Allocation::Uniform,
+        AllocateArg::Loss => Allocation::Loss,
+        AllocateArg::Certificate => Allocation::Error(bound.as_ref().ok_or_else(missing)?),
+    };
+    let budget = (target, allocation);
     let (outcome, tuned) = with_backend!(backend, backend => {
-        let (parameters, verify) = (args.target_params, globals.verify);
-        let mut outcome =
-            prune_units(backend, &original, samples, rows, &options, parameters, verify, timing, &progress)?;
+        let verify = globals.verify;
+        let mut outcome = prune_units(backend, &original, samples, rows, &options, budget, verify, timing, &progress)?;
         outcome.walked.network.normalize.clone_from(&model.network.normalize);
         let tuned = finetune::run(globals, args, prepared, backend, &outcome.walked.network, timing)?;
         (outcome, tuned)
@@ -71,17 +86,25 @@ pub(super) fn run(
         }
         None => None,
     };
-    let certificate = match data {
-        Some(data) => {
-            timing.phase("certify", || certificate(&model.network, &outcome.walked, network, &data.inputs))?
+    let pairings = |head: &Head| Pairing::of_plan(head, &outcome.walked.plan);
+    let certified = timing.phase("certify", || {
+        if touches_only_the_head(&model.network, &outcome.walked)? {
+            return certificate(&model.network, network, pairings, radius, &args.bounds).map(|found| (found, None));
         }
-        None => None,
-    };
+        if tuned.is_some() {
+            // The steps of the plan do not lead to weights that were trained.
+            return Ok((None, Some("no certificate: the network was fine-tuned".to_owned())));
+        }
+        steps(&model.network, &outcome.walked.plan, radius, &args.bounds)
+    });
+    let (certified, uncertified) = certified?;
     let report = UnitReport {
         heading: Heading::new("prune", globals.seed, backend.device()),
         method: options.method.name(),
         why,
         refit,
+        allocation: allocate.name(),
+        max_error: args.max_error,
         prior: options.prior.name(),
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         data: data.as_ref().map(|data| data.applied.clone()),
@@ -92,7 +115,8 @@ pub(super) fn run(
         finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers: outcome.walked.layers.clone(),
         declined: outcome.walked.refused.iter().map(|one| Declined::of(&model.network, one.clone())).collect(),
-        certificate,
+        certificate: certified,
+        uncertified,
         verification: outcome.verification.clone(),
         warnings: [model.warnings.clone(), calibration.warnings.clone(), forms(&outcome.walked)].concat(),
         memory: Memory::now(),
@@ -125,22 +149,54 @@ pub(crate) fn note(options: &UnitOptions, finetune: Option<Scope>) -> BTreeMap<S
     BTreeMap::from([("tropix.report".to_owned(), note.to_string())])
 }
 
-/// The certificate of the linear layers, where they begin at the input and the plan touches nothing else.
-fn certificate(
-    network: &Network,
-    walked: &Walked,
-    reduced: &Network,
-    samples: &dyn RowSource,
-) -> Result<Option<UnitCertificate>> {
-    let (original, reduced) = (Head::of(network)?, Head::of(reduced)?);
-    let inside = |step: &UnitStep| original.layers.iter().any(|layer| layer.name == step.site.layer);
-    if !original.whole || !reduced.whole || !walked.plan.steps.iter().all(inside) {
-        return Ok(None);
+/// A certified bound of the largest change of a logit on the ball of `radius`.
+///
+/// Without bounds that are asked for it is the quick one of [`plan_bound`].
+fn error_bound(network: &Network, radius: Option<f64>, bounds: &[BoundArg]) -> Result<impl Fn(&Walked) -> Result<f64>> {
+    let original = Head::of(network)?;
+    if !original.whole {
+        let problem = "a certified error needs a network of linear layers from its input on".to_owned();
+        return Err(Error::Unsupported { problem });
     }
-    let radius = data_radius(samples)?;
-    let errors = plan_bound(&original, &reduced, &walked.plan, radius)?.errors(radius);
-    let error = errors.into_iter().fold(0.0, f64::max);
-    Ok(error.is_finite().then_some(UnitCertificate { radius, error }))
+    let Some(radius) = radius else {
+        let problem = "a certified error holds on a ball of inputs: give it, or `--data` to take it from".to_owned();
+        return Err(Error::Argument { argument: "radius", problem });
+    };
+    let options = BoundOptions { bounds: BoundArg::chosen(bounds), ..BoundOptions::default() };
+    Ok(move |walked: &Walked| {
+        let reduced = Head::of(&walked.network)?;
+        let found = if options.bounds.is_empty() {
+            plan_bound(&original, &reduced, &walked.plan, radius)?
+        } else {
+            let pairings = Pairing::of_plan(&original, &walked.plan);
+            head_bound(&original, &reduced, radius, Some(&pairings), &options)?
+        };
+        let errors = found.errors(radius);
+        Ok(errors.into_iter().fold(0.0, |most: f64, error| if error.is_nan() { error } else { most.max(error) }))
+    })
+}
+
+/// The certificate of a plan for convolutions, or why there is none.
+fn steps(
+    network: &Network,
+    plan: &UnitPlan,
+    radius: Option<f64>,
+    bounds: &[BoundArg],
+) -> Result<(Option<PruneCertificate>, Option<String>)> {
+    let Some(radius) = radius else { return Ok((None, None)) };
+    let chosen = BoundArg::chosen(bounds);
+    match steps_certificate(network, plan, radius, (!chosen.is_empty()).then_some(chosen.as_slice())) {
+        Ok(found) => Ok((found.error.is_finite().then_some(found), None)),
+        Err(Error::Unsupported { problem }) => Ok((None, Some(problem))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the plan reduces linear layers of the head alone.
+fn touches_only_the_head(network: &Network, walked: &Walked) -> Result<bool> {
+    let head = Head::of(network)?;
+    let inside = |step: &UnitStep| head.layers.iter().any(|layer| layer.name == step.site.layer);
+    Ok(walked.plan.steps.iter().all(inside))
 }
 
 fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
@@ -150,9 +206,14 @@ fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
 fn text(report: &UnitReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
-        "{}, refit {} on {} ({}), seed {}{}\n{}",
+        "{}, refit {}{} on {} ({}), seed {}{}\n{}",
         report.method,
         report.refit.name(),
+        if report.allocation == AllocateArg::Uniform.name() {
+            String::new()
+        } else {
+            format!(", allocated by {}", report.allocation)
+        },
         device.name,
         device.backend,
         report.heading.seed,
@@ -165,10 +226,11 @@ fn text(report: &UnitReport) -> String {
     for note in &report.warnings {
         text.push_str(&format!("\n{note}"));
     }
-    if let Some(UnitCertificate { radius, error }) = &report.certificate {
-        text.push_str(&format!(
-            "\ncertified: no logit moves by more than {error:.4} for inputs of norm up to {radius:.4}"
-        ));
+    if let Some(certificate) = &report.certificate {
+        text.push_str(&format!("\n{}", prune_certificate_text(certificate)));
+    }
+    if let Some(reason) = &report.uncertified {
+        text.push_str(&format!("\n{reason}"));
     }
     if let Some(tuned) = &report.finetune {
         text.push_str(&format!("\n{}", tuning_table(tuned)));

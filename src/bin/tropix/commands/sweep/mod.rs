@@ -63,7 +63,7 @@ fn elements(
         });
         elements.collect::<Result<_, _>>()?
     };
-    let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
+    let seeds = args.seeds.from(globals.seed);
     let backend = timing.phase("start device", || choose(globals))?;
     let (accuracy, curves) = with_backend!(&backend, backend => {
         // The layers before the head stay: what they make of the data serves every method, seed and rate.

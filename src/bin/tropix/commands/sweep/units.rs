@@ -164,6 +164,6 @@ fn axes(
         let problem = "no method goes with these refits".to_owned();
         return Err(Error::Argument { argument: "refits", problem });
     }
-    let seeds = if args.seeds.is_empty() { vec![globals.seed] } else { args.seeds.clone() };
+    let seeds = args.seeds.from(globals.seed);
     Ok(UnitAxes { runs, keeps: args.keep.clone(), seeds })
 }
