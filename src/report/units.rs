@@ -234,7 +234,9 @@ fn share(keep: f64) -> f64 {
 /// One line per run, with the mean and the spread over the seeds of its method, refit and share.
 #[must_use]
 pub fn unit_runs_csv(runs: &[UnitRun]) -> String {
-    let mut text = String::from("method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement,mean,spread\n");
+    let mut text = String::from(
+        "method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement,mean,spread\n",
+    );
     let summaries = summaries(runs);
     let same = |run: &UnitRun, one: &UnitSummary| {
         (run.method, run.refit) == (one.method, one.refit) && run.keep.total_cmp(&one.keep).is_eq()
