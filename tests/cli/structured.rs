@@ -91,7 +91,9 @@ fn the_default_method_says_why_and_a_sweep_compares() {
     assert_eq!(sweep["summaries"][1]["mean"], report["accuracy"]["top1"][1], "the same run");
     let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
     assert_eq!(lines.lines().count(), 15);
-    assert!(lines.starts_with("method,refit,keep,seed,units,parameters,top1,agreement,mean,spread\n"));
+    assert!(lines.starts_with(
+        "method,refit,keep,seed,units,parameters,file_bytes,multiply_adds,latency_ratio,top1,agreement,mean,spread\n"
+    ));
     let counted = arguments.replace("--seeds 0,1,2", "--seeds 3 --force");
     assert_eq!(tropix(folder.path(), &counted).expect(0, &[]).json()["runs"], sweep["runs"], "three seeds from 0 on");
     assert!(fs::read_to_string(folder.path().join("runs.svg")).unwrap().contains("random-neurons + gaussian"));
