@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::table::{percent, table};
 use super::{Heading, Memory};
-use crate::certify::{Certificate, Labels, LayerOutcome, PruneCertificate};
+use crate::certify::{Bound, Certificate, Labels, LayerOutcome, PruneCertificate};
 use crate::prune::Timing;
 
 /// The two models of a certificate.
@@ -73,7 +73,10 @@ pub fn outputs_table(certificate: &Certificate) -> String {
 #[must_use]
 pub fn bounds_table(layers: &[LayerOutcome]) -> String {
     let mut header = vec!["layer", "neurons", "radius"];
-    header.extend(layers.first().into_iter().flat_map(|layer| layer.bounds.iter().map(|bound| bound.bound)));
+    // Layers before a max pooling have fewer bounds than others.
+    let has = |name: &str| layers.iter().any(|layer| layer.bounds.iter().any(|bound| bound.bound == name));
+    let names: Vec<&str> = Bound::ALL.into_iter().map(Bound::name).filter(|name| has(name)).collect();
+    header.extend(&names);
     let found = layers.iter().any(|layer| !layer.lower.is_empty());
     if found {
         header.push("found");
@@ -83,7 +86,8 @@ pub fn bounds_table(layers: &[LayerOutcome]) -> String {
     for layer in layers {
         let mut row =
             vec![layer.name.clone(), format!("{} > {}", layer.neurons[0], layer.neurons[1]), number(layer.radius)];
-        row.extend(layer.bounds.iter().map(|bound| mean(&bound.values)));
+        let values = |name: &&str| layer.bounds.iter().find(|bound| bound.bound == *name).map(|bound| &bound.values);
+        row.extend(names.iter().map(|name| values(name).map_or_else(String::new, |values| mean(values))));
         if found {
             row.push(mean(&layer.lower));
         }
@@ -98,7 +102,7 @@ pub fn bounds_table(layers: &[LayerOutcome]) -> String {
             }
         };
         if !layer.lower.is_empty() {
-            let ratios = layer.bounds.iter().map(|bound| ratio(&bound.values));
+            let ratios = names.iter().map(|name| values(name).map_or_else(String::new, |values| ratio(values)));
             table.add_row([String::new(), String::new(), "ratio".to_owned()].into_iter().chain(ratios));
         }
     }
