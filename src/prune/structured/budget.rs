@@ -127,10 +127,8 @@ impl<B: Backend> Budget<'_, B> {
 
     /// A network with as many units as the method would leave, by the cheapest method.
     fn counted(&self, keep: Keep, layers: &[LayerKeep]) -> Result<Walked> {
-        let method = match self.options.method {
-            divides @ UnitMethod::TropnncThreshold => divides,
-            _ => UnitMethod::L1,
-        };
+        let divides = self.options.method.threshold().is_some();
+        let method = if divides { self.options.method } else { UnitMethod::L1 };
         let options = UnitOptions { keep, layers: layers.to_vec(), method, refit: Refit::None, ..self.options.clone() };
         // `synth-refit` leaves copies and dead units to its own selection.
         let lossless = options.lossless && self.options.method != UnitMethod::SynthRefit;
@@ -141,8 +139,8 @@ impl<B: Backend> Budget<'_, B> {
         if matches!(allocation, Allocation::Uniform) {
             return Ok(Division::Shares);
         }
-        if self.options.method == UnitMethod::TropnncThreshold {
-            let problem = "`tropnnc-threshold` divides units among layers by itself".to_owned();
+        if self.options.method.threshold().is_some() {
+            let problem = format!("`{}` divides units among layers by itself", self.options.method.name());
             return Err(Error::Argument { argument: "allocate", problem });
         }
         let (sites, _) = prunable(self.network, self.options)?;
