@@ -100,7 +100,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         operations(),
         stems(
             "tests/backends",
-            &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "lloyd", "images"]
+            &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "lloyd", "images", "networks"]
         )
     );
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {

@@ -137,7 +137,8 @@ impl ConvexPolygon {
     /// Length of the boundary; for a segment twice its length, the limit of thin polygons.
     #[must_use]
     pub fn perimeter(&self) -> f64 {
-        self.edges().iter().map(|edge| edge.length).sum()
+        // A sum of nothing is -0.
+        self.edges().iter().map(|edge| edge.length).sum::<f64>() + 0.0
     }
 
     /// Mean width over all directions, `perimeter / pi` (Cauchy).

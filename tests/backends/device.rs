@@ -21,8 +21,9 @@ fn every_operation_passes<B: Backend>(backend: &B) {
 
 /// The stems of the files of this test that are named after an operation.
 fn operations() -> BTreeSet<String> {
-    // `classify_at` and `lloyd` are composed of operations that the self-test runs one by one.
-    let others = ["main", "harness", "tolerance", "device", "limits", "images", "classify_at", "half", "lloyd"];
+    // `classify_at` and `lloyd` are composed of operations that the self-test runs one by one, as networks are.
+    let others =
+        ["main", "harness", "tolerance", "device", "limits", "images", "classify_at", "half", "lloyd", "networks"];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/backends");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let stems = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned());

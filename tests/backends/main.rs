@@ -39,3 +39,4 @@ mod half;
 mod images;
 mod limits;
 mod lloyd;
+mod networks;

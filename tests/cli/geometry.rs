@@ -64,6 +64,16 @@ fn zonotope_refuses_more_vertices_than_memory_allows_and_samples_them_instead() 
 }
 
 #[test]
+fn generators_that_are_all_zero_make_a_point() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = tropix(folder.path(), "zonotope [[0,0],[0,0]] --json --device cpu").expect(0, &[]).json();
+    assert_eq!((&report["rank"], &report["vertices"]["vertices"]), (&json!(0), &json!([[0.0, 0.0]])));
+    let run = tropix(folder.path(), "zonotope [[0,0],[0,0]] --device cpu");
+    let table = &run.expect(0, &[]).stdout;
+    assert!(table.contains("perimeter") && !table.contains("-0.0"), "{table}");
+}
+
+#[test]
 fn bad_zonotopes_are_refused_with_their_place() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

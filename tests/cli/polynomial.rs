@@ -55,6 +55,7 @@ fn what_cannot_be_read_or_drawn_exits_2_and_writes_nothing() {
         ("polynomial x+y --at 1,2,3 --svg out.svg", "3 coordinates for the variables x, y"),
         ("polynomial x+y --at 1,nan --svg out.svg", "not a finite number"),
         ("polynomial x+y --variables x --svg out.svg", "`y` of the expression"),
+        ("polynomial max() --svg out.svg", "column 5: expected a term, found `)`"),
         ("polynomial --svg out.svg", "required"),
     ] {
         tropix(folder.path(), arguments).expect(2, &[part]);
