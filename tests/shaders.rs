@@ -66,10 +66,15 @@ fn the_modules_for_hardware_are_written() {
     let folder = std::env::var("TROPIX_SHADERS").unwrap_or_else(|_| env!("CARGO_TARGET_TMPDIR").to_owned());
     std::fs::create_dir_all(&folder).unwrap();
     // Of the ways to add up the lanes of a row, the last is by subgroups.
-    for (_, _, text) in tropix::backend::shader_modules().iter().filter(|module| ["workgroup", ""].contains(&module.1))
-    {
-        for entry in naga::front::wgsl::parse_str(text).unwrap().entry_points {
-            std::fs::write(Path::new(&folder).join(format!("{}.wgsl", entry.name)), text).unwrap();
+    for (_, variant, text) in tropix::backend::shader_modules() {
+        let suffix = match variant {
+            "workgroup" | "" => "",
+            "workgroup, f16" => ".f16",
+            "workgroup, wave64" => ".wave64",
+            _ => continue,
+        };
+        for entry in naga::front::wgsl::parse_str(&text).unwrap().entry_points {
+            std::fs::write(Path::new(&folder).join(format!("{}{suffix}.wgsl", entry.name)), &text).unwrap();
         }
     }
 }

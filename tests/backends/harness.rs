@@ -112,11 +112,12 @@ pub(crate) fn gpu_as_in_hardware() -> &'static Gpu {
     BACKEND.get_or_init(|| open(GpuOptions { variant, max_binding: Some(4096), ..GpuOptions::default() }))
 }
 
-/// The contraction over workgroup memory, with the run-time checks of wgpu.
+/// The contraction over workgroup memory with the tiles of adapters whose subgroups have 64 lanes, and the run-time checks
+/// of wgpu.
 pub(crate) fn gpu_as_in_hardware_with_checks() -> &'static Gpu {
     static BACKEND: OnceLock<Gpu> = OnceLock::new();
     let variant = Some(Variant::Workgroup);
-    BACKEND.get_or_init(|| open(GpuOptions { variant, checked: true, ..GpuOptions::default() }))
+    BACKEND.get_or_init(|| open(GpuOptions { variant, checked: true, wave64: true, ..GpuOptions::default() }))
 }
 
 /// The contraction for few rows, which hardware also runs.

@@ -7,7 +7,7 @@ use naga::back::spv;
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
-/// Compiles the entry point that bears the name of its file. The driver prints to standard error.
+/// Compiles the entry point that bears the name of its file, up to a dot. The driver prints to standard error.
 pub(crate) fn run(path: &std::path::Path, checked: bool) {
     let source = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let module =
@@ -15,7 +15,8 @@ pub(crate) fn run(path: &std::path::Path, checked: bool) {
     let info = Validator::new(ValidationFlags::all(), Capabilities::all())
         .validate(&module)
         .unwrap_or_else(|error| panic!("{}", error.emit_to_string(&source)));
-    let entry = path.file_stem().and_then(|stem| stem.to_str()).expect("a file name in UTF-8").to_owned();
+    let name = path.file_name().and_then(|name| name.to_str()).expect("a file name in UTF-8");
+    let entry = name.split('.').next().unwrap_or(name).to_owned();
     let stage = naga::ShaderStage::Compute;
     let constants = overrides(&source);
     let (module, info) =

@@ -3,7 +3,7 @@
 //! `kernel-isa [--dump FOLDER] [--target FAMILY]... FILE.wgsl...` prints one line for each file, target and choice of
 //! run-time checks: the share of floating-point arithmetic among the instructions of the innermost loop with the most
 //! of it, what else that loop does (`wide`: accesses of 16 bytes a lane), and the registers, local memory and waves per SIMD of the kernel. A file holds one
-//! composed module, whose entry point has its name. `unchecked` is what the engine runs: without bounds checks and
+//! composed module, whose entry point has its name up to a dot. `unchecked` is what the engine runs: without bounds checks and
 //! forced loop bounds; `checked` is wgpu's default. `--dump` keeps what the driver prints.
 
 mod assembly;
@@ -37,7 +37,7 @@ fn main() {
         targets = vec!["NAVI21".to_owned(), "NAVI10".to_owned()];
     }
     println!(
-        "kernel              target  checks     share  loop  math other scalar local global  wide waits  VGPRs spilled    LDS waves/SIMD"
+        "kernel                     target  checks     share  loop  math other scalar local global  wide waits  VGPRs spilled    LDS waves/SIMD"
     );
     for file in &files {
         for target in &targets {
@@ -74,7 +74,7 @@ fn line(file: &Path, target: &str, checks: &str, dump: Option<&Path>) {
     let found = assembly::read(&text);
     let hot = found.hottest.unwrap_or_default();
     println!(
-        "{stem:<19} {target:<7} {checks:<9} {:>5.1} % {:>5} {:>5} {:>5} {:>6} {:>5} {:>6} {:>5} {:>5} {:>6} {:>7} {:>6} {:>10}",
+        "{stem:<26} {target:<7} {checks:<9} {:>5.1} % {:>5} {:>5} {:>5} {:>6} {:>5} {:>6} {:>5} {:>5} {:>6} {:>7} {:>6} {:>10}",
         hot.share(),
         hot.instructions,
         hot.arithmetic,

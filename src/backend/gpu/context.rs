@@ -121,7 +121,7 @@ impl Context {
         let subgroups = device.features().contains(wgpu::Features::SUBGROUP) && !options.no_subgroups;
         let subgroup = (subgroups && fixed).then_some(info.subgroup_min_size);
         let tuning = options.cache.as_deref().and_then(|folder| Tuning::load(folder, &summary));
-        let variants = Variants::new(options.variant, tuning, summary.software, subgroup)?;
+        let variants = Variants::new(options.variant, tuning, summary.software, subgroup)?.with_wave64(options.wave64);
         let profiler = match &options.trace {
             Some(trace) => Profiler::new(&device, &queue, trace.clone())?,
             None => None,

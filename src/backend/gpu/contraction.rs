@@ -6,53 +6,71 @@
 //! default, the register tile is no longer unrolled.
 //!
 //! ```text
-//! kernel              target  checks     share  loop  math other scalar local global  wide waits  VGPRs spilled    LDS waves/SIMD
-//! affine              NAVI21  unchecked  87.3 %  1173  1024    32      8    72      8     8    29    160       0   8192          6
-//! affine              NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0   8192          6
-//! affine              NAVI10  unchecked  87.2 %  1174  1024    32      8    72      8     8    30    160       0   8192          6
-//! matmul              NAVI21  unchecked  87.3 %  1173  1024    32      8    72      8     8    29    160       0   8192          6
-//! matmul              NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0   8192          6
-//! matmul              NAVI10  unchecked  87.2 %  1174  1024    32      8    72      8     8    30    160       0   8192          6
-//! support_function    NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    168       0  10240          6
-//! support_function    NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0  10240          6
-//! support_function    NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8     8    30    164       0  10240          6
-//! tropical_eval       NAVI21  unchecked  87.4 %  1171  1024    30      8    72      8     8    29    168       0  12288          6
-//! tropical_eval       NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    184       0  12288          4
-//! tropical_eval       NAVI10  unchecked  87.4 %  1172  1024    30      8    72      8     8    30    168       0  12288          6
-//! max_plus_matmul     NAVI21  unchecked  91.3 %  1682  1536    29      8    72      8     8    29    160       0   8192          6
-//! max_plus_matmul     NAVI21  checked    16.1 %   299    48   124    118     0      0     0     9    168       0   8192          6
-//! max_plus_matmul     NAVI10  unchecked  91.3 %  1683  1536    29      8    72      8     8    30    160       0   8192          6
-//! nearest             NAVI21  unchecked  93.4 %  2193  2048    28      8    72      8     8    29    176       0  12288          4
-//! nearest             NAVI21  checked    20.3 %   315    64   124    118     0      0     0     9    184       0  12288          4
-//! nearest             NAVI10  unchecked  93.3 %  2195  2048    28      8    72      8     8    31    172       0  12288          4
-//! class_supports      NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    192       0  16384          4
-//! class_supports      NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    200       0  16384          4
-//! class_supports      NAVI10  unchecked  87.4 %  1171  1024    28      8    72      8     8    31    188       0  16384          4
-//! activation_patterns NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    160       0  10240          6
-//! activation_patterns NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0  10240          6
-//! activation_patterns NAVI10  unchecked  87.4 %  1171  1024    28      8    72      8     8    31    156       0  10240          6
-//! convolution         NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    160       0   8192          6
-//! convolution         NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    160       0   8192          6
-//! convolution         NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8     8    30    156       0   8192          6
-//! affine              VEGA10  unchecked  87.4 %  1172  1024    32      7    72      8     8    29    160       0   8192          1
-//! max_plus_matmul     VEGA10  unchecked  91.3 %  1682  1536    30      7    72      8     8    29    160       0   8192          1
-//! row_norms           NAVI21  checked    20.0 %    25     5     4     13     0      1     1     2     16       0    512         32
-//! row_norms           NAVI10  checked    18.5 %    27     5     4     13     0      1     1     4     12       0    512         40
-//! row_scores          NAVI21  checked    10.7 %    75     8    29     27     0      3     2     8     32       0   1024         32
-//! row_scores          NAVI10  checked    10.5 %    76     8    26     26     0      3     2    13     24       0   1024         40
-//! target_sums         NAVI21  checked    26.4 %    91    24    29     27     0      3     2     8     40       0   1024         24
-//! target_sums         NAVI10  checked    26.7 %    90    24    26     26     0      3     2    11     36       0   1024         28
-//! path_norms_forward  NAVI21  checked    26.5 %    34     9     5     15     0      2     2     3     16       0    512         32
-//! path_norms_forward  NAVI10  checked    25.0 %    36     9     5     15     0      2     2     5     16       0    512         40
-//! path_norms_backward NAVI21  checked    10.4 %    77     8    27     28     0      4     2    10     24       0   1024         32
-//! path_norms_backward NAVI10  checked     9.6 %    83     8    27     28     0      4     2    16     24       0   1024         40
+//! kernel                     target  checks     share  loop  math other scalar local global  wide waits  VGPRs spilled    LDS waves/SIMD
+//! affine                     NAVI21  unchecked  87.3 %  1173  1024    32      8    72      8     8    29    160       0   8192          6
+//! affine                     NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0   8192          6
+//! affine                     NAVI10  unchecked  87.2 %  1174  1024    32      8    72      8     8    30    160       0   8192          6
+//! matmul                     NAVI21  unchecked  87.3 %  1173  1024    32      8    72      8     8    29    160       0   8192          6
+//! matmul                     NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0   8192          6
+//! matmul                     NAVI10  unchecked  87.2 %  1174  1024    32      8    72      8     8    30    160       0   8192          6
+//! support_function           NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    168       0  10240          6
+//! support_function           NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0  10240          6
+//! support_function           NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8     8    30    164       0  10240          6
+//! tropical_eval              NAVI21  unchecked  87.4 %  1171  1024    30      8    72      8     8    29    168       0  12288          6
+//! tropical_eval              NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    184       0  12288          4
+//! tropical_eval              NAVI10  unchecked  87.4 %  1172  1024    30      8    72      8     8    30    168       0  12288          6
+//! max_plus_matmul            NAVI21  unchecked  91.3 %  1682  1536    29      8    72      8     8    29    160       0   8192          6
+//! max_plus_matmul            NAVI21  checked    16.1 %   299    48   124    118     0      0     0     9    168       0   8192          6
+//! max_plus_matmul            NAVI10  unchecked  91.3 %  1683  1536    29      8    72      8     8    30    160       0   8192          6
+//! nearest                    NAVI21  unchecked  93.4 %  2193  2048    28      8    72      8     8    29    176       0  12288          4
+//! nearest                    NAVI21  checked    20.3 %   315    64   124    118     0      0     0     9    184       0  12288          4
+//! nearest                    NAVI10  unchecked  93.3 %  2195  2048    28      8    72      8     8    31    172       0  12288          4
+//! class_supports             NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    192       0  16384          4
+//! class_supports             NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    200       0  16384          4
+//! class_supports             NAVI10  unchecked  87.4 %  1171  1024    28      8    72      8     8    31    188       0  16384          4
+//! activation_patterns        NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    160       0  10240          6
+//! activation_patterns        NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    168       0  10240          6
+//! activation_patterns        NAVI10  unchecked  87.4 %  1171  1024    28      8    72      8     8    31    156       0  10240          6
+//! convolution                NAVI21  unchecked  87.6 %  1169  1024    28      8    72      8     8    29    160       0   8192          6
+//! convolution                NAVI21  checked    11.3 %   283    32   124    118     0      0     0     9    160       0   8192          6
+//! convolution                NAVI10  unchecked  87.5 %  1170  1024    28      8    72      8     8    30    156       0   8192          6
+//! affine.f16                 NAVI21  unchecked  85.9 %  1192  1024    51      8    72      8     0    29    160       0   8192          6
+//! affine.f16                 NAVI10  unchecked  85.8 %  1193  1024    51      8    72      8     0    30    160       0   8192          6
+//! max_plus_matmul.f16        NAVI21  unchecked  90.4 %  1700  1536    47      8    72      8     0    29    168       0   8192          6
+//! max_plus_matmul.f16        NAVI10  unchecked  90.3 %  1701  1536    47      8    72      8     0    30    164       0   8192          6
+//! nearest.f16                NAVI21  unchecked  92.6 %  2212  2048    47      8    72      8     0    29    176       0  12288          4
+//! nearest.f16                NAVI10  unchecked  92.5 %  2214  2048    47      8    72      8     0    31    172       0  12288          4
+//! tropical_eval.f16          NAVI21  unchecked  86.1 %  1190  1024    49      8    72      8     0    29    168       0  12288          6
+//! tropical_eval.f16          NAVI10  unchecked  86.0 %  1191  1024    49      8    72      8     0    30    168       0  12288          6
+//! affine                     VEGA10  unchecked  87.4 %  1172  1024    32      7    72      8     8    29    160       0   8192          1
+//! affine.wave64              VEGA10  unchecked  78.9 %   649   512    33     10    56      8     8    30    112       0   6144          2
+//! max_plus_matmul            VEGA10  unchecked  91.3 %  1682  1536    30      7    72      8     8    29    160       0   8192          1
+//! max_plus_matmul.wave64     VEGA10  unchecked  85.2 %   901   768    29     10    56      8     8    30    116       0   6144          2
+//! tropical_eval              VEGA10  unchecked  87.7 %  1168  1024    28      7    72      8     8    29    176       0  12288          1
+//! tropical_eval.wave64       VEGA10  unchecked  79.4 %   645   512    29     10    56      8     8    30    116       0   8192          2
+//! nearest                    VEGA10  unchecked  93.4 %  2192  2048    28      7    72      8     8    29    172       0  12288          1
+//! nearest.wave64             VEGA10  unchecked  88.5 %  1157  1024    29     10    56      8     8    30    116       0   8192          2
+//! class_supports             VEGA10  unchecked  87.7 %  1168  1024    28      7    72      8     8    29    188       0  16384          1
+//! class_supports.wave64      VEGA10  unchecked  79.4 %   645   512    29     10    56      8     8    30    124       0  10240          2
+//! row_norms                  NAVI21  checked    20.0 %    25     5     4     13     0      1     1     2     16       0    512         32
+//! row_norms                  NAVI10  checked    18.5 %    27     5     4     13     0      1     1     4     12       0    512         40
+//! row_scores                 NAVI21  checked    10.7 %    75     8    29     27     0      3     2     8     32       0   1024         32
+//! row_scores                 NAVI10  checked    10.5 %    76     8    26     26     0      3     2    13     24       0   1024         40
+//! target_sums                NAVI21  checked    26.4 %    91    24    29     27     0      3     2     8     40       0   1024         24
+//! target_sums                NAVI10  checked    26.7 %    90    24    26     26     0      3     2    11     36       0   1024         28
+//! path_norms_forward         NAVI21  checked    26.5 %    34     9     5     15     0      2     2     3     16       0    512         32
+//! path_norms_forward         NAVI10  checked    25.0 %    36     9     5     15     0      2     2     5     16       0    512         40
+//! path_norms_backward        NAVI21  checked    10.4 %    77     8    27     28     0      4     2    10     24       0   1024         32
+//! path_norms_backward        NAVI10  checked     9.6 %    83     8    27     28     0      4     2    16     24       0   1024         40
 //! ```
 //!
 //! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
 //! of `tropical_eval` a comparison, a selection and a maximum for each element.
 //! The last rows are the passes over rows and columns, which memory bounds and which run with checks: their loops load 16 bytes
 //! a lane (`wide`), from neighbouring places of a row, and two such vectors only where rows do not start at one.
-//! On VEGA10 (`--target VEGA10`) the waves of a SIMD share 256 registers a lane: above 128 there is room for one.
+//! `.f16` are the modules for operands stored in f16. On VEGA10 (`--target VEGA10`) the waves of a SIMD share 256 registers a lane,
+//! and above 128 there is room for one, whose loads nothing hides: adapters whose subgroups always have 64 lanes get tiles
+//! with half of the rows (`.wave64`).
 
 use std::ops::Range;
 

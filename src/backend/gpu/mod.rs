@@ -79,6 +79,8 @@ pub struct GpuOptions {
     pub variant: Option<Variant>,
     /// Whether kernels do without subgroups, as on an adapter that has none.
     pub no_subgroups: bool,
+    /// Whether tiles are those for subgroups of 64 lanes and no fewer, on an adapter that has others. Tests use it.
+    pub wave64: bool,
     /// Whether contractions store their operands in f16, which takes half the memory and bandwidth; sums stay in f32. The
     /// adapter needs `shader-f16`.
     ///

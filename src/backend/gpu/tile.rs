@@ -67,6 +67,8 @@ pub(super) struct Variants {
     /// What was measured on this adapter.
     tuning: Option<Tuning>,
     software: bool,
+    /// Whether a lane's tile has to be small, see [`Tile::in_wave64`].
+    wave64: bool,
     /// Lanes of a subgroup, where their number is fixed and a workgroup may consist of one.
     subgroup: Option<u32>,
 }
@@ -78,6 +80,7 @@ impl Variants {
         software: bool,
         subgroup: Option<u32>,
     ) -> Result<Self> {
+        let wave64 = subgroup == Some(64);
         let subgroup = subgroup.filter(|lanes| [4, 8, 16, 32].contains(lanes));
         if wanted == Some(Variant::Broadcast) && subgroup.is_none() {
             let problem = "the adapter has no subgroups of a fixed size up to 32".to_owned();
@@ -86,7 +89,12 @@ impl Variants {
         // A preference for what the adapter no longer has is none.
         let has = |variant| variant != Variant::Broadcast || subgroup.is_some();
         let tuning = tuning.filter(|tuning| has(tuning.many_rows) && has(tuning.few_rows));
-        Ok(Self { wanted, tuning, software, subgroup })
+        Ok(Self { wanted, tuning, software, wave64, subgroup })
+    }
+
+    /// The same, or as if subgroups had 64 lanes.
+    pub(super) fn with_wave64(self, forced: bool) -> Self {
+        Self { wave64: self.wave64 || forced, ..self }
     }
 
     pub(super) fn tuning(self) -> Option<Tuning> {
@@ -116,6 +124,9 @@ impl Tile {
             tile.lane_panels = lanes;
             tile.rows = tile.rows.next_multiple_of(lanes);
         }
+        if context.variants.wave64 {
+            tile = tile.in_wave64();
+        }
         if tile.variant != Variant::Workgroup {
             return Ok((tile, depth.next_multiple_of(4).max(4)));
         }
@@ -126,6 +137,13 @@ impl Tile {
             _ => 4,
         };
         Ok((tile, depth.next_multiple_of(4 * tile.staged as usize).max(4)))
+    }
+
+    /// The tile on an adapter whose subgroups always have 64 lanes (GCN, CDNA): half of the rows where the whole tile goes
+    /// through workgroup memory. The waves of a SIMD share 256 registers a lane there, and a tile that needs more than 128
+    /// leaves room for one wave, which then waits for its loads.
+    pub(super) fn in_wave64(self) -> Self {
+        if self.variant == Variant::Workgroup { Self { rows: self.rows / 2, ..self } } else { self }
     }
 
     /// Rows of a workgroup.
@@ -185,7 +203,9 @@ pub(super) fn samples() -> impl Iterator<Item = (&'static str, Tile)> {
         ("broadcast", Variant::Broadcast, true, false),
         ("workgroup, f16", Variant::Workgroup, false, true),
     ];
+    let wave64 = first(Variant::Workgroup).map(|tile| ("workgroup, wave64", tile.in_wave64()));
     named
         .into_iter()
         .filter_map(move |(name, variant, subgroups, half)| Some((name, Tile { subgroups, half, ..first(variant)? })))
+        .chain(wave64)
 }

@@ -207,8 +207,9 @@ impl Canvas {
         let start = preferred[1].atan2(preferred[0]);
         let turns = [0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0];
         let rings: &[f64] = if distance > 0.0 { &[1.0, 1.9] } else { &[0.0, 14.0, 28.0] };
-        for ring in rings {
-            for turn in turns {
+        // Rather farther away than on another side, where a line may be.
+        for turn in turns {
+            for ring in rings {
                 let angle: f64 = start + turn * std::f64::consts::FRAC_PI_4;
                 let gap = if distance > 0.0 { distance * ring } else { *ring };
                 // The nearest point of the label's box lies `gap` away.

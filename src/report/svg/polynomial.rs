@@ -126,7 +126,7 @@ fn draw_subdivision(canvas: &mut Canvas, one: &Drawn<'_>, corner: Point) {
         let edges = one.subdivision.edges.iter().filter(|edge| edge.ends.contains(vertex));
         let others = edges.map(|edge| pane.at(at(edge.ends[usize::from(edge.ends[0] == *vertex)])));
         let angles = others.map(|other| (other[1] - place[1]).atan2(other[0] - place[0])).collect();
-        canvas.label(place, 7.0, free_direction(angles), 12.0, &text, pane.corners());
+        canvas.label(place, 7.0, free_direction(angles), 11.0, &text, pane.corners());
     }
 }
 
@@ -145,14 +145,19 @@ fn free_direction(mut angles: Vec<f64>) -> Point {
 fn normal(canvas: &mut Canvas, shape: &Shape, ends: [Point; 2]) {
     let (direction, from, to) = match *shape {
         Shape::Ray { direction, .. } => (direction, 0.0, 24.0),
-        Shape::Line { direction, .. } => (direction, -11.0, 11.0),
-        Shape::Segment { from, to } => ([to[0] - from[0], to[1] - from[1]], -11.0, 11.0),
+        Shape::Line { direction, .. } => (direction, -6.0, 6.0),
+        Shape::Segment { from, to } => ([to[0] - from[0], to[1] - from[1]], -6.0, 6.0),
     };
     let length = direction[0].hypot(direction[1]).max(f64::MIN_POSITIVE);
     let middle = [0.5 * (ends[0][0] + ends[1][0]), 0.5 * (ends[0][1] + ends[1][1])];
     // Pixels count downwards.
     let along = |t: f64| [middle[0] + t * direction[0] / length, middle[1] - t * direction[1] / length];
     canvas.line(&[along(from), along(to)], Stroke::dashed(RED, 1.4, "4 2.5"));
+    // Labels keep clear of it; one rectangle around a slanted line would take far too much room.
+    for step in 0..8 {
+        let [x, y] = along(from + (to - from) * f64::from(step) / 7.0);
+        canvas.reserve([x - 1.0, y - 1.0], [x + 1.0, y + 1.0]);
+    }
 }
 
 /// The mean of the corners; inside a convex polygon.
