@@ -16,7 +16,7 @@
 //! A patch of the input has at most the norm of the input; one of `q` places of units at most
 //! `q^(1/2) min(|A|_2 r + |relu(b)|, |(r |a_i| + b_i)_+|)`.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::block::{Block, Pairing};
 use super::depth::Reach;
@@ -82,7 +82,7 @@ pub fn steps_certificate(
             seconds: 0.0,
         });
         let places = (pair.block() as f64).sqrt();
-        reach = Reach::of(&wide(&pair.rows), &vector(&pair.bias))?.beyond(reach) * places;
+        reach = Reach::of(&wide(pair.rows.view()), &vector(&pair.bias))?.beyond(reach) * places;
     }
     // A step changes nothing where a layer stays as it is; rounding of the sums is that of so many terms.
     let rounding = 1.0 + Rounding::new(plan.steps.len()).eta;
@@ -125,7 +125,7 @@ fn now(network: &Network, site: &Site) -> Result<Site> {
     sites.into_iter().find(|other| other.layer == site.layer).ok_or_else(gone)
 }
 
-fn wide(matrix: &Array2<f32>) -> Array2<f64> {
+fn wide(matrix: ArrayView2<'_, f32>) -> Array2<f64> {
     matrix.mapv(f64::from)
 }
 
@@ -142,7 +142,7 @@ fn carry(pair: &Pair) -> Array2<f64> {
 }
 
 /// The columns of a next layer at offset `t`, as a block without a bias behind.
-fn block(rows: &Array2<f32>, bias: &[f32], next: &Array2<f32>, q: usize, t: usize) -> Result<Block> {
+fn block(rows: ArrayView2<'_, f32>, bias: &[f32], next: ArrayView2<'_, f32>, q: usize, t: usize) -> Result<Block> {
     let columns = Array2::from_shape_fn((next.nrows(), rows.nrows()), |(j, i)| f64::from(next[[j, i * q + t]]));
     Block::new(wide(rows), vector(bias), columns, Array1::zeros(next.nrows()))
 }
@@ -178,8 +178,8 @@ fn moved(pair: &Pair, step: &UnitStep, radius: f64, bounds: Option<&[Bound]>) ->
     let mut sums = vec![shifts.clone(); chosen.len()];
     let mut least = shifts;
     for t in 0..q {
-        let mine = block(&pair.rows, &pair.bias, &pair.next, q, t)?;
-        let other = block(&reduced.rows, &reduced.bias, &reduced.next, q, t)?;
+        let mine = block(pair.rows.view(), &pair.bias, pair.next.view(), q, t)?;
+        let other = block(reduced.rows.view(), &reduced.bias, reduced.next.view(), q, t)?;
         let found = layer_bound(&mine, &other, radius, Some(&pairing), &options)?;
         for (j, output) in found.outputs.iter().enumerate() {
             least[j] += output.at(radius).1;

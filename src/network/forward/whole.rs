@@ -194,6 +194,12 @@ impl<B: Backend> Signals<B> {
         self.0.get(value).and_then(Option::as_ref).ok_or_else(missing)
     }
 
+    /// Entries of all values that are there.
+    #[cfg(test)]
+    pub(crate) fn entries(&self, backend: &B) -> usize {
+        self.0.iter().flatten().map(|value| backend.shape(value).iter().product::<usize>()).sum()
+    }
+
     /// Forgets all values from `first` on: those that come after it in the order of the graph.
     pub(crate) fn forget_from(&mut self, first: usize) {
         self.0.iter_mut().skip(first.max(1)).for_each(|value| *value = None);

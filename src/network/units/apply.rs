@@ -1,15 +1,14 @@
 //! Carries out plans for units.
 
-use std::borrow::Cow;
+use ndarray::{ArcArray2, Array2, Axis};
 
-use ndarray::{Array2, Axis};
-
-use super::pair::Pair;
+use super::pair::{folded, parameters};
 use super::write::{Layer, write};
 use super::{UnitPlan, UnitStep};
 use crate::error::{Error, Result};
 use crate::network::block::{Blocks, Columns};
 use crate::network::graph::{Network, Node, Op};
+use crate::network::tensor::Tensor;
 
 /// The network that the steps of a plan leave. Tensors keep names, element types and the order of their axes.
 ///
@@ -29,17 +28,18 @@ pub fn apply_units(network: &Network, plan: &UnitPlan) -> Result<Network> {
 pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
     let (site, reduced) = (&step.site, &step.reduced);
     let (units, block) = (reduced.units(), site.block());
-    let old = Pair::read(network, site)?;
-    let sources = sources(step, &old);
-    let outputs: Vec<Option<usize>> = (0..old.next.nrows()).map(Some).collect();
-    let inputs: Vec<Option<usize>> = (0..old.rows.ncols()).map(Some).collect();
+    // Without a batch norm the new weights are written as they are: a wide layer is not read to no purpose.
+    let old = site.norm.is_some().then(|| folded(network, &site.layer, site.norm.as_deref())).transpose()?;
+    let sources = sources(network, step, old.as_ref())?;
+    let outputs: Vec<Option<usize>> = (0..reduced.next.nrows()).map(Some).collect();
+    let inputs: Vec<Option<usize>> = (0..reduced.rows.ncols()).map(Some).collect();
     let flat = flat_shapes(network, &site.layer)?;
     let layer = Layer {
         name: &site.layer,
         norm: site.norm.as_deref(),
         rows: &sources,
         columns: &inputs,
-        before: (&old.rows, &old.bias),
+        before: old.as_ref().map(|(rows, bias)| (rows, bias.as_slice())),
         after: (&reduced.rows, &reduced.bias),
     };
     write(network, &layer)?;
@@ -51,14 +51,14 @@ pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
     let back: Vec<usize> = inverse((0..units).flat_map(|unit| (0..block).map(move |at| new.index(unit, at))));
     let columns: Vec<Option<usize>> = back.iter().map(|column| columns[*column]).collect();
     let next = permuted(&reduced.next, &back);
-    let old_back = inverse((0..old.units()).flat_map(|unit| (0..block).map(move |at| order(unit, at))));
-    let old_next = permuted(&old.next, &old_back);
+    let norm = site.next_norm.as_deref();
+    let old = norm.is_some().then(|| folded(network, &site.next, norm)).transpose()?;
     let layer = Layer {
         name: &site.next,
-        norm: site.next_norm.as_deref(),
+        norm,
         rows: &outputs,
         columns: &columns,
-        before: (&old_next, &old.next_bias),
+        before: old.as_ref().map(|(next, bias)| (next, bias.as_slice())),
         after: (&next, &reduced.next_bias),
     };
     write(network, &layer)?;
@@ -71,11 +71,11 @@ pub(crate) fn apply_step(network: &mut Network, step: &UnitStep) -> Result<()> {
 }
 
 /// Column `j` is column `order[j]` of a matrix; no copy where all stay in place.
-fn permuted<'a>(matrix: &'a Array2<f32>, order: &[usize]) -> Cow<'a, Array2<f32>> {
+fn permuted(matrix: &ArcArray2<f32>, order: &[usize]) -> ArcArray2<f32> {
     if order.iter().enumerate().all(|(to, from)| to == *from) {
-        return Cow::Borrowed(matrix);
+        return matrix.clone();
     }
-    Cow::Owned(matrix.select(Axis(1), order))
+    matrix.select(Axis(1), order).into_shared()
 }
 
 /// `to` with `to[order[i]] = i`.
@@ -86,18 +86,39 @@ fn inverse(order: impl Iterator<Item = usize>) -> Vec<usize> {
     to
 }
 
-/// For each new unit the old one that it is, unchanged, if it is one.
-fn sources(step: &UnitStep, old: &Pair) -> Vec<Option<usize>> {
+/// For each new unit the old one that it is, unchanged, if it is one; `old` are the rows and biases of the layer, where they
+/// differ from its tensors.
+fn sources(network: &Network, step: &UnitStep, old: Option<&(Array2<f32>, Vec<f32>)>) -> Result<Vec<Option<usize>>> {
     let reduced = &step.reduced;
+    let (weight, bias) = parameters(network, &step.site.layer)?;
+    let [units, width] = weight.matrix_shape();
+    if units != step.site.units() || reduced.assignment.len() != units || reduced.rows.ncols() != width {
+        let what = format!("a step for {} units on `{}`, which has {units}", step.site.units(), step.site.layer);
+        return Err(Error::Internal { what });
+    }
+    let old_bias = bias.map_or_else(|| vec![0.0; units], Tensor::to_vec);
+    let mut own = vec![0.0; width];
+    let mut same = |i: usize, new: usize| {
+        let row = reduced.rows.row(new);
+        match old {
+            Some((rows, bias)) => reduced.bias.get(new) == bias.get(i) && row == rows.row(i),
+            None => {
+                weight.read(i * width, &mut own);
+                reduced.bias.get(new) == old_bias.get(i) && row.iter().eq(&own)
+            }
+        }
+    };
     let mut sources = vec![None; reduced.units()];
     for (i, new) in reduced.assignment.iter().enumerate() {
-        let Some(new) = *new else { continue };
-        let same = reduced.bias.get(new) == old.bias.get(i) && reduced.rows.row(new) == old.rows.row(i);
-        if same && sources[new].is_none() {
+        if let Some(new) = *new
+            && sources[new].is_none()
+            && same(i, new)
+        {
             sources[new] = Some(i);
         }
     }
-    sources
+    weight.release();
+    Ok(sources)
 }
 
 /// The nodes that give what the units of a layer become a flat shape of a length of its own, and the places of a unit.

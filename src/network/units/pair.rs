@@ -1,6 +1,6 @@
 //! A layer and the columns that read it, as matrices.
 
-use ndarray::{Array2, ArrayView2, Axis, s};
+use ndarray::{ArcArray2, Array2, ArrayView2, Axis, s};
 
 use super::site::Site;
 use crate::error::{Error, Result};
@@ -29,12 +29,12 @@ pub struct Pair {
 /// A pair with `K` units in place of `n`, and where they come from.
 #[derive(Debug, Clone)]
 pub struct Reduced {
-    /// `K x d`.
-    pub rows: Array2<f32>,
+    /// `K x d`. Networks share the matrices of the plans that they come from.
+    pub rows: ArcArray2<f32>,
     /// `K`.
     pub bias: Vec<f32>,
     /// `m x K q`.
-    pub next: Array2<f32>,
+    pub next: ArcArray2<f32>,
     /// `m`.
     pub next_bias: Vec<f32>,
     /// For each of the `n` old units the new unit `kappa(i)` that stands for it; none where it was dropped.
@@ -52,7 +52,7 @@ pub(super) fn parameters<'a>(network: &'a Network, name: &str) -> Result<(&'a Te
 }
 
 /// The rows and the biases of a layer, with its batch norm folded in.
-fn folded(network: &Network, name: &str, norm: Option<&str>) -> Result<(Array2<f32>, Vec<f32>)> {
+pub(super) fn folded(network: &Network, name: &str, norm: Option<&str>) -> Result<(Array2<f32>, Vec<f32>)> {
     let (weight, bias) = parameters(network, name)?;
     let [rows, width] = weight.matrix_shape();
     let values = Array2::from_shape_vec((rows, width), weight.to_vec());
@@ -150,16 +150,21 @@ impl Pair {
     pub fn select(&self, keep: &[usize]) -> Reduced {
         let q = self.block();
         let columns: Vec<usize> = keep.iter().flat_map(|i| i * q..(i + 1) * q).collect();
+        self.read_by(keep, self.next.select(Axis(1), &columns), self.next_bias.clone())
+    }
+
+    /// The pair with only the units `keep`, ascending, as they are, and with `C~` and `beta~` that read them.
+    pub(crate) fn read_by(&self, keep: &[usize], next: Array2<f32>, next_bias: Vec<f32>) -> Reduced {
         let (mut assignment, mut lambda) = (vec![None; self.units()], vec![0.0; self.units()]);
         for (new, old) in keep.iter().enumerate() {
             assignment[*old] = Some(new);
             lambda[*old] = 1.0;
         }
         Reduced {
-            rows: self.rows.select(Axis(0), keep),
+            rows: self.rows.select(Axis(0), keep).into_shared(),
             bias: keep.iter().map(|i| self.bias[*i]).collect(),
-            next: self.next.select(Axis(1), &columns),
-            next_bias: self.next_bias.clone(),
+            next: next.into_shared(),
+            next_bias,
             assignment,
             lambda,
         }
@@ -178,6 +183,7 @@ impl Reduced {
     pub fn into_pair(self, site: &Site) -> Pair {
         let columns = Columns { units: self.units(), ..site.columns };
         let site = Site { columns, ..site.clone() };
-        Pair { site, rows: self.rows, bias: self.bias, next: self.next, next_bias: self.next_bias }
+        let (rows, next) = (self.rows.into_owned(), self.next.into_owned());
+        Pair { site, rows, bias: self.bias, next, next_bias: self.next_bias }
     }
 }

@@ -44,7 +44,7 @@ pub(super) fn losses<B: Backend>(
         };
         let moments = entering.moments(backend, &pair, &pair, None)?;
         curves.push(shares(moments.target_variance, select_greedily(&moments, pair.units()).loss));
-        signal = Some(entering.advance(backend, &pair, (&pair.rows, &pair.bias), &moments)?);
+        signal = Some(entering.advance(backend, &pair, (pair.rows.view(), &pair.bias), &moments)?);
     }
     Ok(curves)
 }

@@ -19,7 +19,7 @@ pub(super) enum Signal<B: Backend> {
 }
 
 /// Units of a layer that is not in the network: rows and biases.
-pub(super) type Units<'a> = (&'a Array2<f32>, &'a [f32]);
+pub(super) type Units<'a> = (ArrayView2<'a, f32>, &'a [f32]);
 
 #[expect(clippy::cast_possible_truncation, reason = "backends compute in f32")]
 pub(super) fn narrow(matrix: &Array2<f64>) -> Array2<f32> {
@@ -31,8 +31,8 @@ fn vector(values: &[f32]) -> Array2<f32> {
 }
 
 /// `relu(X A^T + b)` on the device.
-pub(super) fn units<B: Backend>(backend: &B, x: &B::Matrix, rows: &Array2<f32>, bias: &[f32]) -> Result<B::Matrix> {
-    backend.affine(x, &backend.upload(rows)?, Some(&backend.upload(&vector(bias))?), Activation::Relu)
+pub(super) fn units<B: Backend>(backend: &B, x: &B::Matrix, (rows, bias): Units<'_>) -> Result<B::Matrix> {
+    backend.affine(x, &backend.upload(&rows)?, Some(&backend.upload(&vector(bias))?), Activation::Relu)
 }
 
 impl<B: Backend> Signal<B> {
@@ -86,8 +86,8 @@ impl<B: Backend> Signal<B> {
                 Ok(of_pair(pair, mean, backend.download(&rectified.covariance)?))
             }
             Self::Samples { original: x, current } => {
-                let features = backend.download(&units(backend, current, rows, &bias)?)?;
-                let hidden = units(backend, x, &original.rows, &original.bias)?;
+                let features = backend.download(&units(backend, current, (rows.view(), &bias))?)?;
+                let hidden = units(backend, x, (original.rows.view(), &original.bias))?;
                 let next_bias = backend.upload(&vector(&original.next_bias))?;
                 let next = backend.upload(&original.next)?;
                 let values = backend.affine(&hidden, &next, Some(&next_bias), Activation::Identity)?;
@@ -97,9 +97,9 @@ impl<B: Backend> Signal<B> {
     }
 
     /// What units give on each sample in the current network.
-    pub(super) fn features(&self, backend: &B, (rows, bias): Units<'_>) -> Result<Array2<f64>> {
+    pub(super) fn features(&self, backend: &B, own: Units<'_>) -> Result<Array2<f64>> {
         match self {
-            Self::Samples { current, .. } => backend.download(&units(backend, current, rows, bias)?),
+            Self::Samples { current, .. } => backend.download(&units(backend, current, own)?),
             Self::Normal { .. } => Err(Error::Internal { what: "samples of a distribution".to_owned() }),
         }
     }
@@ -112,8 +112,8 @@ impl<B: Backend> Signal<B> {
                 Ok(Self::Normal { mean: moments.mean.clone(), covariance })
             }
             Self::Samples { original: x, current } => Ok(Self::Samples {
-                original: units(backend, &x, &original.rows, &original.bias)?,
-                current: units(backend, &current, reduced.0, reduced.1)?,
+                original: units(backend, &x, (original.rows.view(), &original.bias))?,
+                current: units(backend, &current, reduced)?,
             }),
         }
     }

@@ -204,7 +204,7 @@ impl<B: Backend> Walk<'_, B> {
         };
         if keep >= pair.units() {
             if let (Some(signal), Some(moments)) = (signal, &moments) {
-                self.signal = Some(signal.advance(self.backend, &original, (&pair.rows, &pair.bias), moments)?);
+                self.signal = Some(signal.advance(self.backend, &original, (pair.rows.view(), &pair.bias), moments)?);
             }
             self.walked.layers.push(layer);
             return Ok(());
@@ -213,7 +213,7 @@ impl<B: Backend> Walk<'_, B> {
         let mut reduced = reduce(self.backend, &pair, keep, &seen, self.options)?;
         layer.after = reduced.units();
         if let (Some(signal), Some(moments)) = (signal, moments) {
-            let units = (&reduced.rows, reduced.bias.as_slice());
+            let units = (reduced.rows.view(), reduced.bias.as_slice());
             let known = match kept_units(&pair, &reduced) {
                 Some(kept) => moments.select(&kept),
                 None => signal.moments(self.backend, &original, &pair, Some(units))?.last(reduced.units()),
@@ -262,10 +262,10 @@ impl<B: Backend> Walk<'_, B> {
         let chosen = greedy::select_greedily(&moments.sketched(SKETCH, self.options.seed), keep);
         let mut kept = chosen.order;
         kept.sort_unstable();
-        let (mut reduced, known) = (pair.select(&kept), moments.select(&kept));
+        let known = moments.select(&kept);
         let (next, bias) = known.refit(self.options.synth.ridge)?;
-        reduced.next = narrow(&next);
-        reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+        let next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+        let reduced = pair.read_by(&kept, narrow(&next), next_bias);
         let (variance, loss) = (moments.target_variance, known.loss(&next));
         Ok((reduced, UnitRefit { form: RefitForm::Gaussian, inputs: 0, variance, curve: chosen.loss, loss }))
     }
@@ -274,7 +274,7 @@ impl<B: Backend> Walk<'_, B> {
     fn refit(&self, reduced: &mut Reduced, known: &Moments) -> Result<f64> {
         if self.options.refit != Refit::None {
             let (next, bias) = known.refit(self.options.ridge)?;
-            reduced.next = narrow(&next);
+            reduced.next = narrow(&next).into_shared();
             reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
         }
         let loss = known.loss(&reduced.next.mapv(f64::from));

@@ -56,8 +56,7 @@ impl<B: Backend> Refitter<'_, B> {
         kept.sort_unstable();
         let chosen = refit(&of_values, 1, &kept, options.ridge);
         let map = refit(&of_units, 1, &kept, options.ridge).next;
-        let mut reduced = pair.select(&kept);
-        reduced.next = mapped(backend, &next.view(), &map.mapv(narrow), q)?;
+        let fitted = mapped(backend, &next.view(), &map.mapv(narrow), q)?;
         // Where a convolution reads the units, every place has the mean of its channel.
         let [mean, target_mean] = match columns.means() {
             Some(means) => means,
@@ -67,9 +66,10 @@ impl<B: Backend> Refitter<'_, B> {
         let dot = |row: ndarray::ArrayView1<'_, f32>, mean: &[f64]| {
             row.iter().zip(mean).map(|(c, mean)| f64::from(*c) * mean).sum::<f64>()
         };
-        let shift = next.rows().into_iter().zip(reduced.next.rows());
+        let shift = next.rows().into_iter().zip(fitted.rows());
         let shift: Vec<f64> = shift.map(|(old, new)| dot(old, &target_mean) - dot(new, &kept_mean)).collect();
-        reduced.next_bias = shifted(&next_bias, &shift);
+        let reduced = pair.read_by(&kept, fitted, shifted(&next_bias, &shift));
+        backend.trim();
         let variance = of_values.variance();
         let curve = curve(variance, &selection);
         Ok((reduced, UnitRefit { form: RefitForm::Channels, inputs, variance, curve, loss: chosen.loss }))

@@ -12,14 +12,16 @@ use super::windows::{positions, reader};
 use super::{Prior, RefitForm, Selection, SynthOptions, UnitRefit};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
-use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Signals, Site, Slice, sites};
+use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Signals, Site, Slice, Tensor, sites};
 
 /// Columns of the next layer whose covariance is taken at most: beyond, it would fill gigabytes.
 const COLUMNS: usize = 12_288;
 
-/// Bytes of values that both networks keep from layer to layer; beyond, values are computed anew from the inputs, and
-/// synthetic inputs are made anew.
-const KEPT_BYTES: usize = 1 << 30;
+/// Bytes of values that both networks keep from layer to layer: at most, and even for the smallest network.
+const KEPT_BYTES: [usize; 2] = [256 << 20, 1 << 30];
+
+/// Bytes of the values of all synthetic inputs at the widest place, where their number is not given.
+const PASSED_BYTES: usize = 1 << 30;
 
 /// Multiply-adds of one pass of all synthetic inputs, where their number is not given.
 const PASS: u64 = 1_000_000_000_000;
@@ -42,8 +44,8 @@ pub struct Refitter<'a, B: Backend> {
     batches: Vec<Batch<B>>,
     /// Number of inputs.
     pub(super) inputs: usize,
-    /// Whether values stay from layer to layer.
-    keep: bool,
+    /// Bytes of values that stay from layer to layer, see [`kept_budget`].
+    budget: usize,
     pub(super) options: SynthOptions,
 }
 
@@ -64,8 +66,16 @@ type Next<'p> = (Cow<'p, Array2<f32>>, Cow<'p, [f32]>);
 pub(super) type Seen<'s, B> =
     &'s mut dyn FnMut(&<B as Backend>::Matrix, &<B as Backend>::Matrix, Range<usize>) -> Result<()>;
 
-/// Bytes of one input that stay between layers, at most.
-fn kept_bytes<B: Backend>(device: &DeviceNetwork<B>, network: &Network, sites: &[Site]) -> Result<usize> {
+/// Bytes of values that may stay between layers: half as many as the weights take, within [`KEPT_BYTES`]. Where those of a
+/// layer are more, they are computed anew from the inputs for the next one: near the input, where there are most, that
+/// takes least.
+fn kept_budget(weights: usize) -> usize {
+    let [least, most] = KEPT_BYTES;
+    (weights / 2).clamp(least, most)
+}
+
+/// Bytes of one input that are there at the same time between layers, at most.
+fn widest_bytes<B: Backend>(device: &DeviceNetwork<B>, network: &Network, sites: &[Site]) -> Result<usize> {
     let mut most = device.inputs;
     for site in sites {
         let (value, layer) = (device.value(read_by(network, &site.next)?)?, device.value(&site.layer)?);
@@ -120,12 +130,11 @@ impl<'a, B: Backend> Refitter<'a, B> {
         };
         let batches = (0..count).step_by(step).map(batch).collect();
         let (sites, _) = sites(network)?;
-        let keep = kept_bytes(&device, network, &sites)?.saturating_mul(count) <= KEPT_BYTES;
-        Ok(Self { backend, original: network, sites, device, synthetic: None, batches, inputs: count, keep, options })
+        let budget = kept_budget(network.tensors().map(Tensor::byte_len).sum());
+        Ok(Self { backend, original: network, sites, device, synthetic: None, batches, inputs: count, budget, options })
     }
 
-    /// Prepares to shrink `network` on synthetic inputs: `count` of them, or as many as pass it in minutes and stay in
-    /// memory, if the options do not give their number.
+    /// Prepares to shrink `network` on synthetic inputs: `count` of them, or as many as pass it in minutes, if the options do not give their number.
     ///
     /// # Errors
     ///
@@ -140,9 +149,9 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     fn affordable(network: &Network) -> Result<usize> {
         let device = DeviceNetwork::<B>::prepare(network)?;
-        let kept = KEPT_BYTES / kept_bytes(&device, network, &sites(network)?.0)?.max(1);
-        let passed = PASS / network.multiply_adds().unwrap_or(0).max(1);
-        Ok(kept.min(usize::try_from(passed).unwrap_or(usize::MAX)).max(LEAST))
+        let passed = PASSED_BYTES / widest_bytes(&device, network, &sites(network)?.0)?.max(1);
+        let computed = PASS / network.multiply_adds().unwrap_or(0).max(1);
+        Ok(passed.min(usize::try_from(computed).unwrap_or(usize::MAX)).max(LEAST))
     }
 
     /// Whether the inputs are far fewer than the unknowns of a layer that reads each of them once: a fit of them would
@@ -191,9 +200,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     ) -> Result<(Reduced, UnitRefit)> {
         let refit = refit(moments, pair.block(), kept, self.options.ridge);
         let (_, bias) = Pair::read_next(self.original, self.original_site(pair)?)?;
-        let mut reduced = pair.select(kept);
-        reduced.next = refit.next.mapv(narrow);
-        reduced.next_bias = shifted(&bias, &refit.shift);
+        let reduced = pair.read_by(kept, refit.next.mapv(narrow), shifted(&bias, &refit.shift));
         let variance = moments.variance();
         let curve = curve(variance, selection);
         let report = UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss: refit.loss };
@@ -236,7 +243,10 @@ impl<'a, B: Backend> Refitter<'a, B> {
             let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
             sums.add(backend, [(p, new), (z, old)], &weights, chosen.as_ref())
         })?;
-        sums.moments(backend)
+        let moments = sums.moments(backend);
+        // What follows is the host's.
+        backend.trim();
+        moments
     }
 
     /// Brings all inputs to what the next layer of a pair reads, in both networks.
@@ -245,9 +255,11 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let mut device = DeviceNetwork::prepare(current)?;
         let value = device.value(read_by(current, &pair.site.next)?)?;
         let layer = device.value(&pair.site.layer)?;
-        let [mut later, mut stays] = [Vec::new(), Vec::new()];
-        if self.keep {
-            (later, stays) = (device.live(layer), retained(&self.device, value));
+        let (mut later, mut stays) = (device.live(layer), retained(&self.device, value));
+        let entries = device.inputs + device.entries(&later) + self.device.entries(&stays);
+        let keep = entries.saturating_mul(4 * self.inputs) <= self.budget;
+        if !keep {
+            (later, stays) = (Vec::new(), Vec::new());
         }
         if let Some(batch) = self.batches.first() {
             // All batches have come equally far.
@@ -265,7 +277,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             let (p, z) = (batch.current.get(&inputs, value)?, batch.original.get(&inputs, value)?);
             seen(p, z, batch.first..batch.first + batch.rows)?;
             // The layer is about to change: its output and what follows are computed anew for the next one.
-            if self.keep {
+            if keep {
                 batch.current.forget_from(layer);
                 batch.current.forget_before(layer, &later);
                 batch.original.forget_before(value, &stays);
@@ -273,7 +285,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
                 batch.current.forget_from(0);
                 batch.original.forget_from(0);
             }
-            batch.inputs = (self.keep || self.synthetic.is_none()).then_some(inputs);
+            batch.inputs = (keep || self.synthetic.is_none()).then_some(inputs);
         }
         Ok(())
     }
@@ -306,25 +318,44 @@ mod tests {
     use crate::backend::Cpu;
     use crate::network::{StepKind, UnitPlan, UnitStep, apply_units, random_network};
 
+    /// Bytes that stay from layer to layer.
+    fn held(refitter: &Refitter<'_, Cpu>) -> usize {
+        let backend = Cpu::new();
+        let entries = |batch: &Batch<Cpu>| {
+            let inputs = batch.inputs.as_ref().map_or(0, |inputs| backend.shape(inputs).iter().product());
+            inputs + batch.original.entries(&backend) + batch.current.entries(&backend)
+        };
+        4 * refitter.batches.iter().map(entries).sum::<usize>()
+    }
+
+    #[test]
+    fn a_large_network_keeps_half_as_many_bytes_as_its_weights() {
+        assert_eq!([1, 600 << 20, 5 << 30].map(kept_budget), [256 << 20, 300 << 20, 1 << 30]);
+    }
+
     #[test]
     fn values_computed_anew_are_those_that_were_kept() {
         let network = random_network(&[12, 30, 20, 25, 4], 3).unwrap();
         let backend = Cpu::new();
-        let run = |keep| {
+        let run = |budget| {
             let mut refitter = Refitter::synthetic(&backend, &network, 90, SynthOptions::default()).unwrap();
-            assert!(refitter.keep, "small networks keep their values");
-            refitter.keep = keep;
+            assert_eq!(refitter.budget, KEPT_BYTES[0], "small networks keep their values");
+            refitter.budget = budget;
             let (mut plan, mut current, mut losses) = (UnitPlan::default(), network.clone(), Vec::new());
             for site in sites(&network).unwrap().0 {
                 let site = sites(&current).unwrap().0.into_iter().find(|other| other.layer == site.layer).unwrap();
                 let pair = Pair::read(&current, &site).unwrap();
                 let (reduced, report) = refitter.select(&current, &pair, 8).unwrap();
+                assert!(held(&refitter) <= budget, "{} of {budget} bytes", held(&refitter));
                 losses.push(report.loss);
                 plan.steps.push(UnitStep { site, kind: StepKind::Approximate, reduced });
                 current = apply_units(&network, &plan).unwrap();
             }
             (losses, current.tensors().flat_map(|tensor| tensor.to_vec()).collect::<Vec<_>>())
         };
-        assert_eq!(run(true), run(false));
+        // All values, none, and those behind the second layer alone: 12 inputs, 8 units that are left and 20 behind them.
+        let anew = run(0);
+        assert_eq!(run(KEPT_BYTES[0]), anew);
+        assert_eq!(run(90 * 4 * (12 + 8 + 20)), anew);
     }
 }

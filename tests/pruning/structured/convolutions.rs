@@ -107,11 +107,12 @@ fn doubled(pair: &Pair, scale: f32) -> Reduced {
     let factor = |k: usize| if k < n { 1.0 } else { scale };
     let share = |k: usize| if k < n { 0.25 } else { 0.75 / scale };
     Reduced {
-        rows: Array2::from_shape_fn((2 * n, pair.rows.ncols()), |(k, j)| factor(k) * pair.rows[[of(k), j]]),
+        rows: Array2::from_shape_fn((2 * n, pair.rows.ncols()), |(k, j)| factor(k) * pair.rows[[of(k), j]]).into(),
         bias: (0..2 * n).map(|k| factor(k) * pair.bias[of(k)]).collect(),
         next: Array2::from_shape_fn((pair.next.nrows(), 2 * n * q), |(j, c)| {
             share(c / q) * pair.next[[j, of(c / q) * q + c % q]]
-        }),
+        })
+        .into(),
         next_bias: pair.next_bias.clone(),
         assignment: (0..n).map(Some).collect(),
         lambda: vec![1.0; n],
