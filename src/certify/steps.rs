@@ -66,7 +66,7 @@ pub fn steps_certificate(
                 }
             }
             apply_step(&mut current, step)?;
-            pair = step.reduced.clone().into_pair(&pair.site);
+            pair = step.reduced.clone().into_pair(&pair);
         }
         let mut carried = local;
         for carry in &carries[at + 1..] {
@@ -104,8 +104,8 @@ fn chain(network: &Network) -> Result<Vec<Site>> {
         return declined(format!("`{}` ({}) is no ReLU", node.name, node.op.name()));
     }
     let Some(first) = sites.first() else { return declined("there is no hidden layer".to_owned()) };
-    if let Some(pair) = sites.windows(2).find(|pair| pair[0].next != pair[1].layer) {
-        return declined(format!("`{}` does not read `{}`", pair[1].layer, pair[0].layer));
+    if let Some(pair) = sites.windows(2).find(|pair| !pair[0].feeds(&pair[1].layer)) {
+        return declined(format!("`{}` alone does not read `{}`", pair[1].layer, pair[0].layer));
     }
     let mut entering = network.node(&first.layer)?.inputs.first().cloned().unwrap_or_default();
     while entering != Network::INPUT {

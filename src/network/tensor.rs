@@ -106,6 +106,15 @@ impl Tensor {
         Self { name: name.to_owned(), element, shape: rows.shape().to_vec(), storage: Storage::Derived(rows) }
     }
 
+    /// The elements as a matrix of [`Tensor::matrix_shape`]: those of a tensor that was rewritten are shared, others copied.
+    pub(crate) fn matrix(&self) -> Option<ArcArray2<f32>> {
+        let values = match &self.storage {
+            Storage::Owned(values) => values.clone(),
+            Storage::Mapped { .. } | Storage::Derived(_) => self.to_vec().into(),
+        };
+        values.into_shape_with_order(self.matrix_shape()).ok()
+    }
+
     /// The same elements in another shape.
     ///
     /// # Errors

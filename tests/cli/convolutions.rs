@@ -78,6 +78,25 @@ fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
 }
 
 #[test]
+fn trunks_keep_their_channels_unless_they_are_coupled() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = asset("golden/onnx/trunk.onnx");
+    let prune = |more: &str| tropix(folder.path(), &format!("prune {model} --keep 0.5 --device cpu --json {more}"));
+    let apart = prune("-o apart.onnx").expect(0, &[]).json();
+    let reasons = apart["declined"].as_array().unwrap();
+    assert!(reasons.len() == 5 && reasons.iter().all(|one| one["reason"].as_str().unwrap().starts_with("trunk: ")));
+    prune("-o strict.onnx --strict").expect(65, &["trunk: `"]);
+    let coupled = prune("-o coupled.onnx --strict --couple-trunk").expect(0, &[]).json();
+    assert_eq!(coupled["declined"].as_array().unwrap().len(), 0);
+    assert_eq!(coupled["layers"][0]["tied"], serde_json::json!(["node_b"]));
+    assert_eq!(coupled["layers"][0]["next"], "node_a, node_c, node_e");
+    assert_eq!(coupled["neurons"], serde_json::json!({ "before": 30, "after": 15 }));
+    assert!(coupled["parameters"]["after"].as_u64().unwrap() < apart["parameters"]["after"].as_u64().unwrap());
+    prune("-o none.onnx --couple-trunk --method cup").expect(65, &["`cup`", "trunk", "node_stem"]);
+    assert_eq!(files(folder.path()), ["apart.onnx", "coupled.onnx"]);
+}
+
+#[test]
 fn a_sweep_leaves_out_what_cannot_reduce_convolutions_and_names_it_where_it_is_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let common = format!("sweep {} --keep 0.5 --data {} --device cpu", lenet(), data());

@@ -18,7 +18,7 @@ pub(super) struct Layer<'a> {
     /// For each new column the old one that it may come from.
     pub(super) columns: &'a [Option<usize>],
     /// What was there; needed with a batch norm only.
-    pub(super) before: Option<(&'a Array2<f32>, &'a [f32])>,
+    pub(super) before: Option<(&'a ArcArray2<f32>, &'a [f32])>,
     pub(super) after: (&'a ArcArray2<f32>, &'a [f32]),
 }
 

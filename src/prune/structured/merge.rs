@@ -198,7 +198,7 @@ pub(super) fn merge_zonotopes<B: Backend>(
         let problem = format!(
             "`{}` gives {} outputs; zonotopes are clustered for one output (for more there are the paths: `tropnnc`, \
              `misiakos-path`)",
-            pair.site.next,
+            pair.site.next(),
             pair.next.nrows() * pair.block()
         );
         return Err(Error::Unsupported { problem });

@@ -183,6 +183,14 @@ impl UnitMethod {
         self == Self::SynthRefit || (!self.looks() && refit == Refit::None)
     }
 
+    /// Whether it reduces residual trunks with this refit: it looks at the weights around units as they are, or at what
+    /// flows through both networks.
+    #[must_use]
+    pub fn takes_trunks(self, refit: Refit) -> bool {
+        // CUP takes units for kernels of one layer, and zonotopes are those of one output.
+        self.takes_convolutions(refit) && !matches!(self, Self::Cup | Self::MisiakosZonotope)
+    }
+
     /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the
     /// network has no use for a distribution. `synth-refit` works on synthetic inputs without a refit on data, and on
     /// calibration samples with it.

@@ -1,14 +1,12 @@
 //! What flows into a layer: a normal distribution, or samples. Each gives the moments of the layer's units.
 
-use std::borrow::Cow;
-
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
-use super::moments::{Moments, number};
+use super::moments::{Moments, number, product};
 use super::prior::InputMoments;
 use crate::backend::{Activation, Backend, RowSource, Transpose};
 use crate::error::{Error, Result};
-use crate::network::{Pair, Reduced};
+use crate::network::{Element, Pair, Reduced, Tensor};
 
 /// The input of a layer.
 pub(super) enum Signal<B: Backend> {
@@ -61,15 +59,16 @@ impl<B: Backend> Signal<B> {
             let problem = format!("`{}` has {} places; moments are of neurons", pair.site.layer, pair.block());
             return Err(Error::Unsupported { problem });
         }
-        let (mut rows, mut bias) = (Cow::Borrowed(&pair.rows), pair.bias.clone());
+        let (mut rows, mut bias) = (pair.rows.clone(), pair.bias.clone());
         if let Some((more, more_bias)) = extra {
-            rows = Cow::Owned(stacked(pair.rows.view(), more.view())?);
+            rows = stacked(pair.rows.view(), more.view())?.into_shared();
             bias.extend_from_slice(more_bias);
         }
-        let rows = rows.as_ref();
         match self {
             Self::Normal { mean, covariance } => {
-                let device_rows = backend.upload(rows)?;
+                // A tensor can be read where it lies.
+                let tensor = Tensor::sharing(&pair.site.layer, Element::F32, rows.shape().to_vec(), &rows)?;
+                let device_rows = backend.upload(&tensor)?;
                 let through = match covariance {
                     Some(covariance) => Some(backend.matmul(&device_rows, Transpose::No, covariance, Transpose::No)?),
                     None => None,
@@ -82,8 +81,12 @@ impl<B: Backend> Signal<B> {
                 let centre = Array1::from_iter(centre);
                 let centre = backend.upload(&narrow(&centre.insert_axis(Axis(0))))?;
                 let rectified = backend.relu_covariance(&centre, &spread)?;
+                drop((through, spread));
                 let mean = backend.download(&rectified.mean)?.row(0).to_owned();
-                Ok(of_pair(pair, mean, backend.download(&rectified.covariance)?))
+                let covariance = backend.download(&rectified.covariance)?;
+                drop(rectified);
+                backend.trim();
+                Ok(of_pair(pair, mean, covariance))
             }
             Self::Samples { original: x, current } => {
                 let features = backend.download(&units(backend, current, (rows.view(), &bias))?)?;
@@ -127,7 +130,10 @@ fn stacked(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Result<Array2<f32>
 fn of_pair(pair: &Pair, mean: Array1<f64>, covariance: Array2<f64>) -> Moments {
     let n = pair.units();
     let next = pair.next.mapv(f64::from);
-    let target = next.dot(&covariance.slice(s![..n, ..]));
+    let target = match covariance.nrows() {
+        all if all == n => product(&next, &covariance),
+        _ => next.dot(&covariance.slice(s![..n, ..])),
+    };
     let own = next.iter().zip(target.slice(s![.., ..n]).iter()).map(|(c, t)| c * t).sum::<f64>();
     let bias = Array1::from_iter(pair.next_bias.iter().map(|b| f64::from(*b)));
     let target_mean = next.dot(&mean.slice(s![..n])) + bias;

@@ -12,7 +12,7 @@ use super::{Prior, UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, t
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
-    Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, sites,
+    Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, coupled_sites, sites,
 };
 use crate::prune::Observer;
 use crate::prune::synth::{RefitForm, Refitter, SynthOptions, UnitRefit};
@@ -25,7 +25,10 @@ const SKETCH: usize = 512;
 pub struct UnitLayer {
     /// Name of the node.
     pub name: String,
-    /// The node that reads its units.
+    /// Other layers that have the same units, along a residual trunk.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tied: Vec<String>,
+    /// The nodes that read its units.
     pub next: String,
     /// Units before.
     pub before: usize,
@@ -102,7 +105,17 @@ pub fn reduce_units<B: Backend>(
 
 /// The layers whose units may go, at least one, and those whose units stay, with the reasons.
 pub(super) fn prunable(network: &Network, options: &UnitOptions) -> Result<(Vec<Site>, Vec<Refused>)> {
-    let (mut sites, mut refused) = sites(network)?;
+    let (mut sites, mut refused) = if options.couple_trunk { coupled_sites(network)? } else { sites(network)? };
+    if let Some(trunk) = sites.iter().find(|site| !site.tied.is_empty() && !options.method.takes_trunks(options.refit))
+    {
+        let problem = format!(
+            "`{}` with the refit `{}` does not reduce the trunk that `{}` writes to; norms, `tropnnc` and `synth-refit` do",
+            options.method.name(),
+            options.refit.name(),
+            trunk.layer
+        );
+        return Err(Error::Unsupported { problem });
+    }
     if options.head_only {
         let head = Head::of(network)?;
         let inside = |site: &Site| head.layers.iter().any(|layer| layer.name == site.layer);
@@ -137,8 +150,10 @@ pub(super) fn refitter<'a, B: Backend>(
     let mut unknowns = Vec::new();
     for (site, keep) in sites.iter().zip(keeps) {
         // Convolutions read an input many times, linear layers once.
-        if matches!(network.node(&site.next)?.op, Op::Linear { .. }) {
-            unknowns.push(keep * site.block());
+        for reader in &site.readers {
+            if matches!(network.node(&reader.node)?.op, Op::Linear { .. }) {
+                unknowns.push(keep * reader.columns.per_unit);
+            }
         }
     }
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
@@ -166,15 +181,16 @@ impl<B: Backend> Walk<'_, B> {
 
     fn layer(&mut self, site: &Site, before: Option<&Site>, keep: usize) -> Result<()> {
         let mut pair = Pair::read(&self.walked.network, site)?;
-        let follows = before.is_none_or(|before| before.next == site.layer);
+        let follows = before.is_none_or(|before| before.feeds(&site.layer));
         // Constants reach every place of a linear layer alike; padding keeps them from that in a convolution.
-        let linear = self.is_linear(&site.layer)? && self.is_linear(&site.next)?;
-        let radius = self.radius.filter(|_| follows && linear && !site.leaky);
+        let linear = self.is_linear(site)?;
+        let radius = self.radius.filter(|_| follows && linear && !site.leaky && site.tied.is_empty());
         self.radius = radius.map(|radius| largest_norm(&pair, radius));
         let mut free = Lossless::default();
         if self.options.lossless
             && self.refitter.is_none()
             && site.norm.is_none()
+            && site.tied.is_empty()
             // A leaky unit is never off and never constant.
             && !site.leaky
             && let Some((reduced, found)) = lossless(&pair, radius, linear)
@@ -182,12 +198,16 @@ impl<B: Backend> Walk<'_, B> {
             free = found;
             let step = UnitStep { site: pair.site.clone(), kind: StepKind::Lossless, reduced };
             apply_step(&mut self.walked.network, &step)?;
-            pair = step.reduced.clone().into_pair(&pair.site);
+            pair = step.reduced.clone().into_pair(&pair);
             self.walked.plan.steps.push(step);
         }
         if let Some(refitter) = &self.refitter {
-            let scarce =
-                linear && !site.leaky && pair.block() == 1 && keep < pair.units() && refitter.is_scarce(&pair, keep);
+            let scarce = linear
+                && !site.leaky
+                && site.tied.is_empty()
+                && pair.block() == 1
+                && keep < pair.units()
+                && refitter.is_scarce(&pair, keep);
             return self.synth(site, pair, keep, scarce);
         }
         let original = Pair::read(self.original, site)?;
@@ -195,7 +215,8 @@ impl<B: Backend> Walk<'_, B> {
         let moments = signal.as_ref().map(|signal| signal.moments(self.backend, &original, &pair, None)).transpose()?;
         let mut layer = UnitLayer {
             name: site.layer.clone(),
-            next: site.next.clone(),
+            tied: site.tied.iter().map(|tied| tied.layer.clone()).collect(),
+            next: site.next(),
             before: original.units(),
             lossless: free,
             after: pair.units(),
@@ -232,7 +253,8 @@ impl<B: Backend> Walk<'_, B> {
     fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
         let mut layer = UnitLayer {
             name: site.layer.clone(),
-            next: site.next.clone(),
+            tied: site.tied.iter().map(|tied| tied.layer.clone()).collect(),
+            next: site.next(),
             before: pair.units(),
             lossless: Lossless::default(),
             after: pair.units(),
@@ -248,10 +270,33 @@ impl<B: Backend> Walk<'_, B> {
             (layer.after, layer.refit) = (reduced.units(), Some(done));
             let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
             drop(pair);
-            apply_step(&mut self.walked.network, &step)?;
-            self.walked.plan.steps.push(step);
+            self.step(step)?;
+            if !site.tied.is_empty() {
+                self.along_the_trunk(&site.with_units(layer.after))?;
+            }
         }
         self.walked.layers.push(layer);
+        Ok(())
+    }
+
+    fn step(&mut self, step: UnitStep) -> Result<()> {
+        apply_step(&mut self.walked.network, &step)?;
+        if let Some(refitter) = &mut self.refitter {
+            refitter.note(&step);
+        }
+        self.walked.plan.steps.push(step);
+        Ok(())
+    }
+
+    /// Refits the readers of a trunk one by one: each mends what those before it have lost of the trunk.
+    fn along_the_trunk(&mut self, site: &Site) -> Result<()> {
+        let all: Vec<usize> = (0..site.units()).collect();
+        for reader in &site.readers {
+            let pair = Pair::read(&self.walked.network, &site.read_by(|node| node == reader.node))?;
+            let Some(refitter) = &mut self.refitter else { break };
+            let (reduced, _) = refitter.refit(&self.walked.network, &pair, &all)?;
+            self.step(UnitStep { site: pair.site, kind: StepKind::Approximate, reduced })?;
+        }
         Ok(())
     }
 
@@ -259,14 +304,15 @@ impl<B: Backend> Walk<'_, B> {
     fn closed_form(&self, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
         let inputs = Prior::Iso.moments(self.original, pair.rows.ncols())?;
         let moments = Signal::normal(self.backend, &inputs)?.moments(self.backend, pair, pair, None)?;
-        let chosen = greedy::select_greedily(&moments.sketched(SKETCH, self.options.seed), keep);
+        let chosen = greedy::select_for(&moments, &moments.sketched(SKETCH, self.options.seed), keep);
         let mut kept = chosen.order;
         kept.sort_unstable();
-        let known = moments.select(&kept);
+        let (variance, known) = (moments.target_variance, moments.select(&kept));
+        drop(moments);
         let (next, bias) = known.refit(self.options.synth.ridge)?;
         let next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
         let reduced = pair.read_by(&kept, narrow(&next), next_bias);
-        let (variance, loss) = (moments.target_variance, known.loss(&next));
+        let loss = known.loss(&next);
         Ok((reduced, UnitRefit { form: RefitForm::Gaussian, inputs: 0, variance, curve: chosen.loss, loss }))
     }
 
@@ -289,16 +335,20 @@ impl<B: Backend> Walk<'_, B> {
         })
     }
 
-    fn is_linear(&self, name: &str) -> Result<bool> {
-        Ok(matches!(self.original.node(name)?.op, Op::Linear { .. }))
+    /// Whether all layers around the units are linear.
+    fn is_linear(&self, site: &Site) -> Result<bool> {
+        let mut names =
+            site.writers().map(|(name, _)| name).chain(site.readers.iter().map(|reader| reader.node.as_str()));
+        names.try_fold(true, |all, name| Ok(all && matches!(self.original.node(name)?.op, Op::Linear { .. })))
     }
 
     /// What flows into a layer: what comes out of the one before, if it reads that one, else the prior or the samples.
     fn signal(&mut self, pair: &Pair, before: Option<&Site>) -> Result<Signal<B>> {
-        if !self.is_linear(&pair.site.layer)? || !self.is_linear(&pair.site.next)? {
+        if !self.is_linear(&pair.site)? {
             let problem = format!(
                 "`{}` or `{}` is a convolution, the moments of this method are of neurons; use `synth-refit`",
-                pair.site.layer, pair.site.next
+                pair.site.layer,
+                pair.site.next()
             );
             return Err(Error::Unsupported { problem });
         }
@@ -309,7 +359,7 @@ impl<B: Backend> Walk<'_, B> {
             );
             return Err(Error::Unsupported { problem });
         }
-        let follows = before.is_some_and(|before| before.next == pair.site.layer);
+        let follows = before.is_some_and(|before| before.feeds(&pair.site.layer));
         if let Some(signal) = self.signal.take().filter(|_| follows) {
             return Ok(signal);
         }

@@ -34,9 +34,13 @@ impl<B: Backend> Refitter<'_, B> {
         let (backend, inputs, options) = (self.backend, self.inputs, self.options);
         let weights = stacked_root(&squares(backend, &next.view(), n, q)?);
         let device_weights = backend.upload(&weights)?;
-        let once = matches!(current.node(&pair.site.next)?.op, Op::Linear { .. });
+        let once = pair
+            .site
+            .readers
+            .iter()
+            .all(|reader| current.node(&reader.node).is_ok_and(|node| matches!(node.op, Op::Linear { .. })));
         let (mut sums, mut columns) = (Sums::new(), Columns::default());
-        self.pass(current, pair, &mut |p, z, batch| {
+        self.pass(current, pair, &mut |_, p, z, batch| {
             let [rows, width] = backend.shape(p);
             let reader = Reader::Windows(Window::new([n, width / n.max(1), 1], [1, 1]));
             let chosen = positions(reader, batch, inputs, options.seed, &pair.site)?;
@@ -50,8 +54,9 @@ impl<B: Backend> Refitter<'_, B> {
             Ok(())
         })?;
         let all = sums.moments(backend)?;
+        backend.trim();
         let (of_values, of_units) = (part(&all, 0, n), part(&all, n, n));
-        let selection = choose(&of_values, 1, keep, options.ridge);
+        let selection = choose(&[(&of_values, 1)], keep, options.ridge);
         let mut kept = selection.order.clone();
         kept.sort_unstable();
         let chosen = refit(&of_values, 1, &kept, options.ridge);

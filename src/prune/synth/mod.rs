@@ -22,6 +22,7 @@ mod leaves;
 mod moments;
 mod normal;
 mod options;
+mod pass;
 mod prior;
 mod refit;
 mod refitter;

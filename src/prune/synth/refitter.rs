@@ -1,24 +1,22 @@
 //! Two networks side by side: the original one, and the one that shrinks.
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::collections::HashMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 
 use super::moments::{Moments, Sums};
+use super::pass::{Batch, kept_budget, widest_bytes};
 use super::prior::SyntheticInputs;
 use super::refit::{choose, refit};
 use super::windows::{positions, reader};
 use super::{Prior, RefitForm, Selection, SynthOptions, UnitRefit};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
-use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Signals, Site, Slice, Tensor, sites};
+use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Site, Slice, Tensor, UnitStep, coupled_sites, sites};
 
 /// Columns of the next layer whose covariance is taken at most: beyond, it would fill gigabytes.
 const COLUMNS: usize = 12_288;
-
-/// Bytes of values that both networks keep from layer to layer: at most, and even for the smallest network.
-const KEPT_BYTES: [usize; 2] = [256 << 20, 1 << 30];
 
 /// Bytes of the values of all synthetic inputs at the widest place, where their number is not given.
 const PASSED_BYTES: usize = 1 << 30;
@@ -35,68 +33,33 @@ const BATCH_BYTES: usize = 64 << 20;
 /// Refits layers on inputs that pass the original and the shrinking network side by side.
 pub struct Refitter<'a, B: Backend> {
     pub(super) backend: &'a B,
-    original: &'a Network,
+    pub(super) original: &'a Network,
     sites: Vec<Site>,
+    /// The units that are left of layers whose own units went, where others than these are refitted later.
+    outputs: HashMap<String, Vec<usize>>,
     /// The original network, its weights on the device while values pass them.
-    device: DeviceNetwork<B>,
+    pub(super) device: DeviceNetwork<B>,
     /// Inputs that can be made anew at any time.
-    synthetic: Option<SyntheticInputs>,
-    batches: Vec<Batch<B>>,
+    pub(super) synthetic: Option<SyntheticInputs>,
+    pub(super) batches: Vec<Batch<B>>,
     /// Number of inputs.
     pub(super) inputs: usize,
     /// Bytes of values that stay from layer to layer, see [`kept_budget`].
-    budget: usize,
+    pub(super) budget: usize,
     pub(super) options: SynthOptions,
-}
-
-struct Batch<B: Backend> {
-    /// The inputs, where they stay on the device.
-    inputs: Option<B::Matrix>,
-    first: usize,
-    rows: usize,
-    original: Signals<B>,
-    current: Signals<B>,
 }
 
 /// Weights and biases of what reads a pair.
 type Next<'p> = (Cow<'p, Array2<f32>>, Cow<'p, [f32]>);
 
-/// What a pass shows of a batch: what the next layer reads in the network that shrinks and in the original one, and the
-/// numbers of the inputs.
-pub(super) type Seen<'s, B> =
-    &'s mut dyn FnMut(&<B as Backend>::Matrix, &<B as Backend>::Matrix, Range<usize>) -> Result<()>;
-
-/// Bytes of values that may stay between layers: half as many as the weights take, within [`KEPT_BYTES`]. Where those of a
-/// layer are more, they are computed anew from the inputs for the next one: near the input, where there are most, that
-/// takes least.
-fn kept_budget(weights: usize) -> usize {
-    let [least, most] = KEPT_BYTES;
-    (weights / 2).clamp(least, most)
-}
-
-/// Bytes of one input that are there at the same time between layers, at most.
-fn widest_bytes<B: Backend>(device: &DeviceNetwork<B>, network: &Network, sites: &[Site]) -> Result<usize> {
-    let mut most = device.inputs;
-    for site in sites {
-        let (value, layer) = (device.value(read_by(network, &site.next)?)?, device.value(&site.layer)?);
-        let entries = device.entries(&device.live(layer)) + device.entries(&retained(device, value));
-        most = most.max(device.inputs + entries);
-    }
-    Ok(4 * most)
-}
-
-/// What stays of the original network behind the pair whose next layer reads `value`.
-fn retained<B: Backend>(device: &DeviceNetwork<B>, value: usize) -> Vec<usize> {
-    let mut values = device.live(value);
-    values.push(value);
-    values.sort_unstable();
-    values.dedup();
-    values
-}
-
-fn read_by<'n>(network: &'n Network, node: &str) -> Result<&'n str> {
-    let input = network.node(node)?.inputs.first();
-    input.map(String::as_str).ok_or_else(|| Error::Internal { what: format!("`{node}` reads nothing") })
+/// What one group of readers makes of the units.
+struct Part {
+    moments: Moments,
+    /// Columns per unit, and the first of them among all columns of a unit.
+    block: usize,
+    offset: usize,
+    /// Rows in the map that reads the pair.
+    rows: std::ops::Range<usize>,
 }
 
 impl<'a, B: Backend> Refitter<'a, B> {
@@ -129,9 +92,20 @@ impl<'a, B: Backend> Refitter<'a, B> {
             Batch { inputs: None, first, rows: step.min(count - first), original, current }
         };
         let batches = (0..count).step_by(step).map(batch).collect();
-        let (sites, _) = sites(network)?;
+        let (sites, _) = coupled_sites(network)?;
         let budget = kept_budget(network.tensors().map(Tensor::byte_len).sum());
-        Ok(Self { backend, original: network, sites, device, synthetic: None, batches, inputs: count, budget, options })
+        Ok(Self {
+            backend,
+            original: network,
+            sites,
+            outputs: HashMap::new(),
+            device,
+            synthetic: None,
+            batches,
+            inputs: count,
+            budget,
+            options,
+        })
     }
 
     /// Prepares to shrink `network` on synthetic inputs: `count` of them, or as many as pass it in minutes, if the options do not give their number.
@@ -158,8 +132,8 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// follow the inputs.
     #[must_use]
     pub fn is_scarce(&self, pair: &Pair, keep: usize) -> bool {
-        let once = self.original.node(&pair.site.next).is_ok_and(|node| matches!(node.op, Op::Linear { .. }));
-        once && 4 * self.inputs < keep * pair.block()
+        let linear = |name: &str| self.original.node(name).is_ok_and(|node| matches!(node.op, Op::Linear { .. }));
+        pair.site.readers.iter().all(|reader| linear(&reader.node)) && 4 * self.inputs < keep * pair.block()
     }
 
     /// Chooses `keep` units of a pair of `current`, the network as earlier steps have left it, and refits what reads them:
@@ -171,14 +145,16 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// [`Error::Unsupported`] for a next layer of too many columns of one place each; [`Error::Internal`] for a pair of
     /// another network; what the backend returns.
     pub fn select(&mut self, current: &Network, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
-        if pair.block() > 1 && (pair.next.ncols() > COLUMNS || self.is_scarce(pair, keep)) {
+        let wide = pair.next.ncols() > COLUMNS || self.is_scarce(pair, keep);
+        if wide && pair.block() > 1 && pair.site.groups().len() == 1 {
             return self.select_channels(current, pair, keep);
         }
-        let moments = self.moments(current, pair)?;
-        let selection = choose(&moments, pair.block(), keep, self.options.ridge);
+        let parts = self.moments(current, pair)?;
+        let groups: Vec<(&Moments, usize)> = parts.iter().map(|part| (&part.moments, part.block)).collect();
+        let selection = choose(&groups, keep, self.options.ridge);
         let mut kept = selection.order.clone();
         kept.sort_unstable();
-        self.finish(pair, &moments, &kept, &selection)
+        self.finish(pair, &parts, &kept, &selection)
     }
 
     /// Refits what reads the units `kept`, ascending, of a pair of `current`.
@@ -187,107 +163,150 @@ impl<'a, B: Backend> Refitter<'a, B> {
     ///
     /// As [`Refitter::select`].
     pub fn refit(&mut self, current: &Network, pair: &Pair, kept: &[usize]) -> Result<(Reduced, UnitRefit)> {
-        let moments = self.moments(current, pair)?;
-        self.finish(pair, &moments, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
+        let parts = self.moments(current, pair)?;
+        self.finish(pair, &parts, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
+    }
+
+    /// Takes note of a step: what is left of the layers that give its units is what they are fitted to from now on.
+    pub fn note(&mut self, step: &UnitStep) {
+        let mut sources: Vec<Option<usize>> = vec![None; step.reduced.units()];
+        for (old, new) in step.reduced.assignment.iter().enumerate() {
+            if let Some(source) = new.and_then(|new| sources.get_mut(new)) {
+                source.get_or_insert(old);
+            }
+        }
+        for (layer, _) in step.site.writers() {
+            let before = self.outputs.get(layer);
+            let now = sources.iter().flatten().filter_map(|old| match before {
+                Some(before) => before.get(*old).copied(),
+                None => Some(*old),
+            });
+            let now = now.collect();
+            self.outputs.insert(layer.to_owned(), now);
+        }
     }
 
     fn finish(
         &self,
         pair: &Pair,
-        moments: &Moments,
+        parts: &[Part],
         kept: &[usize],
         selection: &Selection,
     ) -> Result<(Reduced, UnitRefit)> {
-        let refit = refit(moments, pair.block(), kept, self.options.ridge);
-        let (_, bias) = Pair::read_next(self.original, self.original_site(pair)?)?;
-        let reduced = pair.read_by(kept, refit.next.mapv(narrow), shifted(&bias, &refit.shift));
-        let variance = moments.variance();
+        let (_, bias) = self.read_original(pair)?;
+        let fits: Vec<_> =
+            parts.iter().map(|part| refit(&part.moments, part.block, kept, self.options.ridge)).collect();
+        let shift: Vec<f64> = fits.iter().flat_map(|fit| fit.shift.iter().copied()).collect();
+        let q = pair.block();
+        let mut next = Array2::zeros((shift.len(), kept.len() * q));
+        for (part, fit) in parts.iter().zip(&fits) {
+            let mut rows = next.slice_mut(s![part.rows.clone(), ..]);
+            for ((row, column), value) in fit.next.indexed_iter() {
+                rows[[row, column / part.block * q + part.offset + column % part.block]] = narrow(*value);
+            }
+        }
+        let reduced = pair.read_by(kept, next, shifted(&bias, &shift));
+        let variance = parts.iter().map(|part| part.moments.variance()).sum();
         let curve = curve(variance, selection);
-        let report = UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss: refit.loss };
-        Ok((reduced, report))
+        let loss = fits.iter().map(|fit| fit.loss).sum();
+        Ok((reduced, UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss }))
     }
 
-    fn original_site(&self, pair: &Pair) -> Result<&Site> {
-        let site = self.sites.iter().find(|site| site.layer == pair.site.layer);
-        site.ok_or_else(|| Error::Internal { what: format!("no layer `{}` in the original network", pair.site.layer) })
+    /// The site of a pair in the original network, with the readers of the pair.
+    fn original_site(&self, pair: &Pair) -> Result<Site> {
+        let same = |site: &&Site| site.layer == pair.site.layer && site.tied == pair.site.tied;
+        let missing = || Error::Internal { what: format!("no layer `{}` in the original network", pair.site.layer) };
+        let site = self.sites.iter().find(same).ok_or_else(missing)?;
+        Ok(site.read_by(|node| pair.site.readers.iter().any(|reader| reader.node == node)))
     }
 
-    /// What reads the units of a pair in the original network.
+    /// What reads the units of a pair in the original network, with the rows of outputs that are left.
     pub(super) fn original_next<'p>(&self, current: &Network, pair: &'p Pair) -> Result<Next<'p>> {
         let site = self.original_site(pair)?;
-        if site.columns == pair.site.columns && Pair::same_next(self.original, current, site) {
+        if site.readers == pair.site.readers && Pair::same_next(self.original, current, &site) {
             return Ok((Cow::Borrowed(&pair.next), Cow::Borrowed(&pair.next_bias)));
         }
-        let (next, bias) = Pair::read_next(self.original, site)?;
+        let (next, bias) = self.read_original(pair)?;
         Ok((Cow::Owned(next), Cow::Owned(bias)))
     }
 
-    /// Means and covariances of what the next layer of a pair reads, and of its target.
-    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Moments> {
-        let backend = self.backend;
-        let columns = pair.next.ncols();
-        if columns > COLUMNS {
-            let (layer, next) = (&pair.site.layer, &pair.site.next);
-            let problem = format!(
-                "`{next}` reads `{layer}` through {columns} columns, a refit takes {COLUMNS} at most; keep `{layer}` as it \
-                 is, or choose another method"
-            );
-            return Err(Error::Unsupported { problem });
+    fn read_original(&self, pair: &Pair) -> Result<(Array2<f32>, Vec<f32>)> {
+        let site = self.original_site(pair)?;
+        let (next, bias) = Pair::read_next(self.original, &site)?;
+        if !site.readers.iter().any(|reader| self.outputs.contains_key(&reader.node)) {
+            return Ok((next, bias));
         }
-        let weights = backend.upload(self.original_next(current, pair)?.0.as_ref())?;
-        let [old, new] = [reader(self.original, &pair.site.next)?, reader(current, &pair.site.next)?];
-        let (inputs, seed) = (self.inputs, self.options.seed);
-        let mut sums = Sums::new();
-        self.pass(current, pair, &mut |p, z, batch| {
-            let chosen = positions(new, batch, inputs, seed, &pair.site)?;
+        let (mut rows, mut first) = (Vec::new(), 0);
+        for reader in &site.readers {
+            let count = units(self.original, &reader.node)?;
+            match self.outputs.get(&reader.node) {
+                Some(left) => rows.extend(left.iter().map(|row| first + row)),
+                None => rows.extend(first..first + count),
+            }
+            first += count;
+        }
+        Ok((next.select(Axis(0), &rows), rows.iter().map(|row| bias[*row]).collect()))
+    }
+
+    /// For each group of readers: means and covariances of what they read, and of their target.
+    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Vec<Part>> {
+        let backend = self.backend;
+        let (next, _) = self.original_next(current, pair)?;
+        let (original, site) = (self.original_site(pair)?, &pair.site);
+        let (q, inputs, seed) = (original.block(), self.inputs, self.options.seed);
+        let (mut parts, mut fits, mut first) = (Vec::new(), Vec::new(), 0);
+        for group in site.groups() {
+            let Some(name) = group.readers.first().map(|reader| reader.node.as_str()) else { continue };
+            let (columns, layer) = (group.block * pair.units(), &site.layer);
+            if columns > COLUMNS {
+                let problem = format!(
+                    "`{name}` reads `{layer}` through {columns} columns, a refit takes {COLUMNS} at most; keep `{layer}` \
+                     as it is, or choose another method"
+                );
+                return Err(Error::Unsupported { problem });
+            }
+            let count = group.readers.iter().map(|reader| units(current, &reader.node)).sum::<Result<usize>>()?;
+            let rows = first..first + count;
+            first = rows.end;
+            let own = next.slice(s![rows.clone(), ..]);
+            let weights = backend.upload(&columns_of(own, q, group.offset, group.block).view())?;
+            fits.push((weights, [reader(self.original, name)?, reader(current, name)?], Sums::new()));
+            parts.push((group.block, group.offset, rows));
+        }
+        drop(next);
+        self.pass(current, pair, &mut |group, p, z, batch| {
+            let Some((weights, [old, new], sums)) = fits.get_mut(group) else {
+                return Err(Error::Internal { what: format!("no group {group} of readers") });
+            };
+            let chosen = positions(*new, batch, inputs, seed, &pair.site)?;
             let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
-            sums.add(backend, [(p, new), (z, old)], &weights, chosen.as_ref())
+            sums.add(backend, [(p, *new), (z, *old)], weights, chosen.as_ref())
         })?;
-        let moments = sums.moments(backend);
+        let of_group = |((_, _, sums), (block, offset, rows)): ((_, _, Sums<B>), _)| {
+            Ok(Part { moments: sums.moments(backend)?, block, offset, rows })
+        };
+        let moments = fits.into_iter().zip(parts).map(of_group).collect();
         // What follows is the host's.
         backend.trim();
         moments
     }
+}
 
-    /// Brings all inputs to what the next layer of a pair reads, in both networks.
-    pub(super) fn pass(&mut self, current: &Network, pair: &Pair, seen: Seen<'_, B>) -> Result<()> {
-        let backend = self.backend;
-        let mut device = DeviceNetwork::prepare(current)?;
-        let value = device.value(read_by(current, &pair.site.next)?)?;
-        let layer = device.value(&pair.site.layer)?;
-        let (mut later, mut stays) = (device.live(layer), retained(&self.device, value));
-        let entries = device.inputs + device.entries(&later) + self.device.entries(&stays);
-        let keep = entries.saturating_mul(4 * self.inputs) <= self.budget;
-        if !keep {
-            (later, stays) = (Vec::new(), Vec::new());
-        }
-        if let Some(batch) = self.batches.first() {
-            // All batches have come equally far.
-            self.device.load(backend, &batch.original, value)?;
-            device.load(backend, &batch.current, value)?;
-        }
-        for batch in &mut self.batches {
-            let inputs = match (batch.inputs.take(), &self.synthetic) {
-                (Some(inputs), _) => inputs,
-                (None, Some(source)) => backend.upload(&Slice { source, first: batch.first, rows: batch.rows })?,
-                (None, None) => return Err(Error::Internal { what: "a batch without inputs".to_owned() }),
-            };
-            self.device.advance(backend, &inputs, &mut batch.original, value, &stays)?;
-            device.advance(backend, &inputs, &mut batch.current, value, &later)?;
-            let (p, z) = (batch.current.get(&inputs, value)?, batch.original.get(&inputs, value)?);
-            seen(p, z, batch.first..batch.first + batch.rows)?;
-            // The layer is about to change: its output and what follows are computed anew for the next one.
-            if keep {
-                batch.current.forget_from(layer);
-                batch.current.forget_before(layer, &later);
-                batch.original.forget_before(value, &stays);
-            } else {
-                batch.current.forget_from(0);
-                batch.original.forget_from(0);
-            }
-            batch.inputs = (keep || self.synthetic.is_none()).then_some(inputs);
-        }
-        Ok(())
+/// The columns of a group of readers among those of all, `q` for each unit.
+fn columns_of(next: ArrayView2<'_, f32>, q: usize, offset: usize, block: usize) -> CowArray<'_, f32, Ix2> {
+    if block == q {
+        return next.into();
+    }
+    let units = next.ncols().checked_div(q).unwrap_or(0);
+    let own: Vec<usize> = (0..units * block).map(|at| at / block * q + offset + at % block).collect();
+    next.select(Axis(1), &own).into()
+}
+
+/// Outputs of a layer.
+fn units(network: &Network, name: &str) -> Result<usize> {
+    match &network.node(name)?.op {
+        Op::Linear { weight, .. } | Op::Conv { weight, .. } => Ok(weight.matrix_shape()[0]),
+        op => Err(Error::Internal { what: format!("`{name}` ({}) has no units", op.name()) }),
     }
 }
 
@@ -314,6 +333,7 @@ pub(super) fn narrow(value: f64) -> f32 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+    use super::super::pass::KEPT_BYTES;
     use super::*;
     use crate::backend::Cpu;
     use crate::network::{StepKind, UnitPlan, UnitStep, apply_units, random_network};

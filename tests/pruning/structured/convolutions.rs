@@ -100,12 +100,17 @@ fn replaced(network: &Network, kind: StepKind, reduced: impl Fn(&Pair) -> Reduce
     current
 }
 
-/// Every unit twice: the second `scale` times as large, with a share of what reads it.
+/// Every unit twice: the second `scale` times as large, with three quarters of what reads it.
 fn doubled(pair: &Pair, scale: f32) -> Reduced {
+    split(pair, scale, 0.25)
+}
+
+/// Every unit twice: the first with the share `first` of what reads it, the second `scale` times as large with the rest.
+pub(super) fn split(pair: &Pair, scale: f32, first: f32) -> Reduced {
     let (n, q) = (pair.units(), pair.block());
     let of = |k: usize| k % n;
     let factor = |k: usize| if k < n { 1.0 } else { scale };
-    let share = |k: usize| if k < n { 0.25 } else { 0.75 / scale };
+    let share = |k: usize| if k < n { first } else { (1.0 - first) / scale };
     Reduced {
         rows: Array2::from_shape_fn((2 * n, pair.rows.ncols()), |(k, j)| factor(k) * pair.rows[[of(k), j]]).into(),
         bias: (0..2 * n).map(|k| factor(k) * pair.bias[of(k)]).collect(),
