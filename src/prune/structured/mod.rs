@@ -177,10 +177,21 @@ impl UnitMethod {
         self == Self::GreedyGaussian || self.needs_data()
     }
 
-    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons.
+    /// Whether it chooses units by their weights alone, and leaves them as they are.
+    pub(super) fn chooses(self) -> bool {
+        matches!(self, Self::Cup | Self::PathL2 | Self::L1 | Self::TropicalRows | Self::RandomNeurons)
+    }
+
+    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons, but what reads chosen
+    /// units is refitted on samples as `synth-refit` does it.
     #[must_use]
     pub fn takes_convolutions(self, refit: Refit) -> bool {
-        self == Self::SynthRefit || (!self.looks() && refit == Refit::None)
+        match refit {
+            _ if self == Self::SynthRefit => true,
+            Refit::None => !self.looks(),
+            Refit::Gaussian => false,
+            Refit::Data => self.chooses(),
+        }
     }
 
     /// Whether it reduces residual trunks with this refit: it looks at the weights around units as they are, or at what

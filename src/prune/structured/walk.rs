@@ -81,6 +81,11 @@ pub fn reduce_units<B: Backend>(
         // The layers before it stay as they are.
         keeps.iter_mut().zip(&sites).rev().skip(1).for_each(|(keep, site)| *keep = site.units());
     }
+    let convolves = |site: &Site| {
+        let mut names = site.writers().map(|(name, _)| name).chain(site.readers.iter().map(|one| one.node.as_str()));
+        names.any(|name| network.node(name).is_ok_and(|node| matches!(node.op, Op::Conv { .. })))
+    };
+    let fits = options.method.chooses() && options.refit == Refit::Data && sites.iter().any(convolves);
     let mut walk = Walk {
         backend,
         original: network,
@@ -89,6 +94,7 @@ pub fn reduce_units<B: Backend>(
         signal: None,
         refitter: match options.method {
             UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+            _ if fits => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
             _ => None,
         },
         radius: options.radius,
@@ -166,7 +172,7 @@ struct Walk<'a, B: Backend> {
     calibration: Option<&'a dyn RowSource>,
     /// The input of the next layer of the chain.
     signal: Option<Signal<B>>,
-    /// The networks side by side, for `synth-refit`.
+    /// The networks side by side, for `synth-refit` and for refits on samples where there are convolutions.
     refitter: Option<Refitter<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,
@@ -203,6 +209,7 @@ impl<B: Backend> Walk<'_, B> {
         }
         if let Some(refitter) = &self.refitter {
             let scarce = linear
+                && self.options.method == UnitMethod::SynthRefit
                 && !site.leaky
                 && site.tied.is_empty()
                 && pair.block() == 1
@@ -249,7 +256,7 @@ impl<B: Backend> Walk<'_, B> {
         Ok(())
     }
 
-    /// One layer by `synth-refit`; in closed form where inputs are too scarce for samples of its neurons.
+    /// One layer by `synth-refit`, or by the choice of another method and its refit; in closed form where inputs are too scarce for samples of its neurons.
     fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
         let mut layer = UnitLayer {
             name: site.layer.clone(),
@@ -262,9 +269,18 @@ impl<B: Backend> Walk<'_, B> {
             refit: None,
         };
         if keep < pair.units() {
+            let kernel = self.kernel(&site.layer)?;
             let (reduced, done) = match &mut self.refitter {
                 _ if scarce => self.closed_form(&pair, keep)?,
-                Some(refitter) => refitter.select(&self.walked.network, &pair, keep)?,
+                Some(refitter) if self.options.method == UnitMethod::SynthRefit => {
+                    refitter.select(&self.walked.network, &pair, keep)?
+                }
+                Some(refitter) => {
+                    let seen = Seen { signal: None, moments: None, kernel };
+                    let chosen = reduce(self.backend, &pair, keep, &seen, self.options)?;
+                    let changed = || Error::Internal { what: "a choice that changes units".to_owned() };
+                    refitter.refit(&self.walked.network, &pair, &kept_units(&pair, &chosen).ok_or_else(changed)?)?
+                }
                 None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
             };
             (layer.after, layer.refit) = (reduced.units(), Some(done));

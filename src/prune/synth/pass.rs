@@ -25,7 +25,7 @@ pub(super) struct Batch<B: Backend> {
 pub(super) type Seen<'s, B> =
     &'s mut dyn FnMut(usize, &<B as Backend>::Matrix, &<B as Backend>::Matrix, Range<usize>) -> Result<()>;
 
-/// Bytes of values that may stay between layers: half as many as the weights take, within [`KEPT_BYTES`]. Where those of a
+/// Bytes of values that may stay between layers: half as many as the weights take, within `KEPT_BYTES`. Where those of a
 /// layer are more, they are computed anew from the inputs for the next one: near the input, where there are most, that
 /// takes least.
 pub(super) fn kept_budget(weights: usize) -> usize {

@@ -44,7 +44,7 @@ pub struct Refitter<'a, B: Backend> {
     pub(super) batches: Vec<Batch<B>>,
     /// Number of inputs.
     pub(super) inputs: usize,
-    /// Bytes of values that stay from layer to layer, see [`kept_budget`].
+    /// Bytes of values that stay from layer to layer, see `kept_budget`.
     pub(super) budget: usize,
     pub(super) options: SynthOptions,
 }
