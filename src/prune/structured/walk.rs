@@ -2,23 +2,19 @@
 
 use serde::Serialize;
 
-use super::linkage::Linkage;
 use super::lossless::{Lossless, lossless};
-use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotopes};
 use super::moments::Moments;
 use super::options::Refit;
+use super::reduce::{Seen, reduce};
 use super::signal::{Signal, kept_units, narrow};
-use super::{Prior, UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
+use super::{UnitMethod, UnitOptions, allocate};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
     Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, coupled_sites, sites,
 };
 use crate::prune::Observer;
-use crate::prune::synth::{RefitForm, Refitter, SynthOptions, UnitRefit};
-
-/// Outputs of the next layer that greedy selection looks at in closed form; more are mixed to so many.
-const SKETCH: usize = 512;
+use crate::prune::synth::{Refitter, SynthOptions, UnitRefit};
 
 /// What became of one layer.
 #[derive(Debug, Clone, Serialize)]
@@ -165,18 +161,18 @@ pub(super) fn refitter<'a, B: Backend>(
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
 }
 
-struct Walk<'a, B: Backend> {
-    backend: &'a B,
-    original: &'a Network,
-    options: &'a UnitOptions,
+pub(super) struct Walk<'a, B: Backend> {
+    pub(super) backend: &'a B,
+    pub(super) original: &'a Network,
+    pub(super) options: &'a UnitOptions,
     calibration: Option<&'a dyn RowSource>,
     /// The input of the next layer of the chain.
     signal: Option<Signal<B>>,
     /// The networks side by side, for `synth-refit` and for refits on samples where there are convolutions.
-    refitter: Option<Refitter<'a, B>>,
+    pub(super) refitter: Option<Refitter<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,
-    walked: Walked,
+    pub(super) walked: Walked,
 }
 
 impl<B: Backend> Walk<'_, B> {
@@ -215,7 +211,7 @@ impl<B: Backend> Walk<'_, B> {
                 && pair.block() == 1
                 && keep < pair.units()
                 && refitter.is_scarce(&pair, keep);
-            return self.synth(site, pair, keep, scarce);
+            return self.fitted(site, pair, keep, scarce);
         }
         let original = Pair::read(self.original, site)?;
         let signal = if self.looks() { Some(self.signal(&pair, before)?) } else { None };
@@ -256,82 +252,6 @@ impl<B: Backend> Walk<'_, B> {
         Ok(())
     }
 
-    /// One layer by `synth-refit`, or by the choice of another method and its refit; in closed form where inputs are too scarce for samples of its neurons.
-    fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
-        let mut layer = UnitLayer {
-            name: site.layer.clone(),
-            tied: site.tied.iter().map(|tied| tied.layer.clone()).collect(),
-            next: site.next(),
-            before: pair.units(),
-            lossless: Lossless::default(),
-            after: pair.units(),
-            loss: None,
-            refit: None,
-        };
-        if keep < pair.units() {
-            let kernel = self.kernel(&site.layer)?;
-            let (reduced, done) = match &mut self.refitter {
-                _ if scarce => self.closed_form(&pair, keep)?,
-                Some(refitter) if self.options.method == UnitMethod::SynthRefit => {
-                    refitter.select(&self.walked.network, &pair, keep)?
-                }
-                Some(refitter) => {
-                    let seen = Seen { signal: None, moments: None, kernel };
-                    let chosen = reduce(self.backend, &pair, keep, &seen, self.options)?;
-                    let changed = || Error::Internal { what: "a choice that changes units".to_owned() };
-                    refitter.refit(&self.walked.network, &pair, &kept_units(&pair, &chosen).ok_or_else(changed)?)?
-                }
-                None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
-            };
-            (layer.after, layer.refit) = (reduced.units(), Some(done));
-            let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
-            drop(pair);
-            self.step(step)?;
-            if !site.tied.is_empty() {
-                self.along_the_trunk(&site.with_units(layer.after))?;
-            }
-        }
-        self.walked.layers.push(layer);
-        Ok(())
-    }
-
-    fn step(&mut self, step: UnitStep) -> Result<()> {
-        apply_step(&mut self.walked.network, &step)?;
-        if let Some(refitter) = &mut self.refitter {
-            refitter.note(&step);
-        }
-        self.walked.plan.steps.push(step);
-        Ok(())
-    }
-
-    /// Refits the readers of a trunk one by one: each mends what those before it have lost of the trunk.
-    fn along_the_trunk(&mut self, site: &Site) -> Result<()> {
-        let all: Vec<usize> = (0..site.units()).collect();
-        for reader in &site.readers {
-            let pair = Pair::read(&self.walked.network, &site.read_by(|node| node == reader.node))?;
-            let Some(refitter) = &mut self.refitter else { break };
-            let (reduced, _) = refitter.refit(&self.walked.network, &pair, &all)?;
-            self.step(UnitStep { site: pair.site, kind: StepKind::Approximate, reduced })?;
-        }
-        Ok(())
-    }
-
-    /// Neurons chosen and refitted over `N(0, I)` on the inputs of their layer.
-    fn closed_form(&self, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
-        let inputs = Prior::Iso.moments(self.original, pair.rows.ncols())?;
-        let moments = Signal::normal(self.backend, &inputs)?.moments(self.backend, pair, pair, None)?;
-        let chosen = greedy::select_for(&moments, &moments.sketched(SKETCH, self.options.seed), keep);
-        let mut kept = chosen.order;
-        kept.sort_unstable();
-        let (variance, known) = (moments.target_variance, moments.select(&kept));
-        drop(moments);
-        let (next, bias) = known.refit(self.options.synth.ridge)?;
-        let next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
-        let reduced = pair.read_by(&kept, narrow(&next), next_bias);
-        let loss = known.loss(&next);
-        Ok((reduced, UnitRefit { form: RefitForm::Gaussian, inputs: 0, variance, curve: chosen.loss, loss }))
-    }
-
     /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.
     fn refit(&self, reduced: &mut Reduced, known: &Moments) -> Result<f64> {
         if self.options.refit != Refit::None {
@@ -344,7 +264,7 @@ impl<B: Backend> Walk<'_, B> {
     }
 
     /// Weights of a unit for each input channel, one of a neuron for each input.
-    fn kernel(&self, name: &str) -> Result<usize> {
+    pub(super) fn kernel(&self, name: &str) -> Result<usize> {
         Ok(match &self.original.node(name)?.op {
             Op::Conv { weight, .. } => weight.dimensions().iter().skip(2).product(),
             _ => 1,
@@ -419,64 +339,4 @@ fn largest_norm(pair: &Pair, radius: f64) -> f64 {
         (radius * size + f64::from(*bias)).max(0.0).powi(2)
     });
     reach.sum::<f64>().sqrt()
-}
-
-/// What a method may look at beside the weights.
-struct Seen<'a, B: Backend> {
-    signal: Option<&'a Signal<B>>,
-    moments: Option<&'a Moments>,
-    kernel: usize,
-}
-
-/// One pair with `keep` units.
-fn reduce<B: Backend>(
-    backend: &B,
-    pair: &Pair,
-    keep: usize,
-    seen: &Seen<'_, B>,
-    options: &UnitOptions,
-) -> Result<Reduced> {
-    let missing = || Error::Internal { what: "a method that looks at what flows, without moments".to_owned() };
-    let moments = || seen.moments.ok_or_else(missing);
-    let refined =
-        |gauge, representative, outer| merge_paths(backend, pair, keep, gauge, representative, outer, options.seed);
-    let paths = |gauge, representative| refined(gauge, representative, false);
-    let vertices = |version| sm::sm(backend, pair, seen.signal.ok_or_else(missing)?, keep, version, options.seed);
-    let one_output = pair.next.nrows() * pair.block() == 1;
-    let scores = match options.method {
-        UnitMethod::Tropnnc | UnitMethod::TropnncRaw if one_output => {
-            return merge_zonotopes(backend, pair, keep, Representative::Sum, options.seed);
-        }
-        UnitMethod::Tropnnc => return paths(Gauge::Balanced, Representative::Sum),
-        UnitMethod::TropnncRaw => return paths(Gauge::Raw, Representative::Sum),
-        UnitMethod::TropnncNet => return paths(Gauge::Balanced, Representative::Net),
-        UnitMethod::TropnncNetRaw => return paths(Gauge::Raw, Representative::Net),
-        UnitMethod::TropnncNetOuter => return refined(Gauge::Balanced, Representative::Net, true),
-        UnitMethod::TropnncSplit => return paths(Gauge::Balanced, Representative::Split),
-        UnitMethod::TropnncSplitRaw => return paths(Gauge::Raw, Representative::Split),
-        UnitMethod::TropnncSplitOuter => return refined(Gauge::Balanced, Representative::Split, true),
-        UnitMethod::TropnncThreshold | UnitMethod::TropnncAverage => {
-            let linkage = if options.method == UnitMethod::TropnncAverage { Linkage::Average } else { Linkage::Ward };
-            return merge_tree(pair, keep, linkage, Representative::Split);
-        }
-        UnitMethod::Sm => return vertices(sm::Version::Heuristic),
-        UnitMethod::SmStable => return vertices(sm::Version::Stable),
-        UnitMethod::MisiakosPath => return paths(Gauge::Raw, Representative::Mean),
-        UnitMethod::MisiakosZonotope => {
-            return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
-        }
-        UnitMethod::Cup => return Ok(cup::cup(pair, keep, seen.kernel)),
-        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments()?, keep)),
-        UnitMethod::GreedyGaussian => {
-            let mut chosen = greedy::select_greedily(moments()?, keep).order;
-            chosen.sort_unstable();
-            return Ok(pair.select(&chosen));
-        }
-        UnitMethod::PathL2 => select::path_l2(pair),
-        UnitMethod::L1 => select::l1(pair),
-        UnitMethod::TropicalRows => select::tropical_rows(backend, pair)?,
-        UnitMethod::RandomNeurons => select::random(pair, options.seed),
-        UnitMethod::SynthRefit => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
-    };
-    Ok(pair.select(&select::largest(&scores, keep)))
 }

@@ -26,6 +26,7 @@ mod leaves;
 mod moments;
 mod normal;
 mod options;
+mod original;
 mod pass;
 mod prior;
 mod refit;

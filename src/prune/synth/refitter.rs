@@ -1,11 +1,11 @@
 //! Two networks side by side: the original one, and the one that shrinks.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 
 use super::moments::{Moments, Sums};
+use super::original::units;
 use super::pass::{Batch, kept_budget, widest_bytes};
 use super::prior::SyntheticInputs;
 use super::refit::{choose, refit};
@@ -13,7 +13,7 @@ use super::windows::{positions, reader};
 use super::{Prior, RefitForm, Selection, SynthOptions, UnitRefit};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
-use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Site, Slice, Tensor, UnitStep, coupled_sites, sites};
+use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Site, Slice, Tensor, coupled_sites, sites};
 
 /// Columns of the next layer whose covariance is taken at most: beyond, it would fill gigabytes.
 const COLUMNS: usize = 12_288;
@@ -34,9 +34,9 @@ const BATCH_BYTES: usize = 64 << 20;
 pub struct Refitter<'a, B: Backend> {
     pub(super) backend: &'a B,
     pub(super) original: &'a Network,
-    sites: Vec<Site>,
+    pub(super) sites: Vec<Site>,
     /// The units that are left of layers whose own units went, where others than these are refitted later.
-    outputs: HashMap<String, Vec<usize>>,
+    pub(super) outputs: HashMap<String, Vec<usize>>,
     /// The original network, its weights on the device while values pass them.
     pub(super) device: DeviceNetwork<B>,
     /// Inputs that can be made anew at any time.
@@ -48,9 +48,6 @@ pub struct Refitter<'a, B: Backend> {
     pub(super) budget: usize,
     pub(super) options: SynthOptions,
 }
-
-/// Weights and biases of what reads a pair.
-type Next<'p> = (Cow<'p, Array2<f32>>, Cow<'p, [f32]>);
 
 /// What one group of readers makes of the units.
 struct Part {
@@ -167,25 +164,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
         self.finish(pair, &parts, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
     }
 
-    /// Takes note of a step: what is left of the layers that give its units is what they are fitted to from now on.
-    pub fn note(&mut self, step: &UnitStep) {
-        let mut sources: Vec<Option<usize>> = vec![None; step.reduced.units()];
-        for (old, new) in step.reduced.assignment.iter().enumerate() {
-            if let Some(source) = new.and_then(|new| sources.get_mut(new)) {
-                source.get_or_insert(old);
-            }
-        }
-        for (layer, _) in step.site.writers() {
-            let before = self.outputs.get(layer);
-            let now = sources.iter().flatten().filter_map(|old| match before {
-                Some(before) => before.get(*old).copied(),
-                None => Some(*old),
-            });
-            let now = now.collect();
-            self.outputs.insert(layer.to_owned(), now);
-        }
-    }
-
     fn finish(
         &self,
         pair: &Pair,
@@ -210,42 +188,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let curve = curve(variance, selection);
         let loss = fits.iter().map(|fit| fit.loss).sum();
         Ok((reduced, UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss }))
-    }
-
-    /// The site of a pair in the original network, with the readers of the pair.
-    fn original_site(&self, pair: &Pair) -> Result<Site> {
-        let same = |site: &&Site| site.layer == pair.site.layer && site.tied == pair.site.tied;
-        let missing = || Error::Internal { what: format!("no layer `{}` in the original network", pair.site.layer) };
-        let site = self.sites.iter().find(same).ok_or_else(missing)?;
-        Ok(site.read_by(|node| pair.site.readers.iter().any(|reader| reader.node == node)))
-    }
-
-    /// What reads the units of a pair in the original network, with the rows of outputs that are left.
-    pub(super) fn original_next<'p>(&self, current: &Network, pair: &'p Pair) -> Result<Next<'p>> {
-        let site = self.original_site(pair)?;
-        if site.readers == pair.site.readers && Pair::same_next(self.original, current, &site) {
-            return Ok((Cow::Borrowed(&pair.next), Cow::Borrowed(&pair.next_bias)));
-        }
-        let (next, bias) = self.read_original(pair)?;
-        Ok((Cow::Owned(next), Cow::Owned(bias)))
-    }
-
-    fn read_original(&self, pair: &Pair) -> Result<(Array2<f32>, Vec<f32>)> {
-        let site = self.original_site(pair)?;
-        let (next, bias) = Pair::read_next(self.original, &site)?;
-        if !site.readers.iter().any(|reader| self.outputs.contains_key(&reader.node)) {
-            return Ok((next, bias));
-        }
-        let (mut rows, mut first) = (Vec::new(), 0);
-        for reader in &site.readers {
-            let count = units(self.original, &reader.node)?;
-            match self.outputs.get(&reader.node) {
-                Some(left) => rows.extend(left.iter().map(|row| first + row)),
-                None => rows.extend(first..first + count),
-            }
-            first += count;
-        }
-        Ok((next.select(Axis(0), &rows), rows.iter().map(|row| bias[*row]).collect()))
     }
 
     /// For each group of readers: means and covariances of what they read, and of their target.
@@ -300,14 +242,6 @@ fn columns_of(next: ArrayView2<'_, f32>, q: usize, offset: usize, block: usize) 
     let units = next.ncols().checked_div(q).unwrap_or(0);
     let own: Vec<usize> = (0..units * block).map(|at| at / block * q + offset + at % block).collect();
     next.select(Axis(1), &own).into()
-}
-
-/// Outputs of a layer.
-fn units(network: &Network, name: &str) -> Result<usize> {
-    match &network.node(name)?.op {
-        Op::Linear { weight, .. } | Op::Conv { weight, .. } => Ok(weight.matrix_shape()[0]),
-        op => Err(Error::Internal { what: format!("`{name}` ({}) has no units", op.name()) }),
-    }
 }
 
 /// The loss that is left after each unit.
