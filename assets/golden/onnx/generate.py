@@ -263,6 +263,19 @@ save(model("trunk", [
     *norm("bn", 6), weights("c.w", 4, 6, 3, 3, scale=0.2), weights("c.b", 4), weights("d.w", 8, 4, 3, 3, scale=0.2), weights("d.b", 8),
     weights("e.w", 8, 6, 1, 1, scale=0.4), *norm("en", 8), weights("f.w", 4, 8, 1, 1), weights("f.b", 4), weights("g.w", 4, 4, 3, 3, scale=0.3),
     weights("g.b", 4), weights("h.w", 8, 4, 1, 1), weights("h.b", 8), weights("fc.w", 4, 8), weights("fc.b", 4)], [3, 8, 8], 4), [3, 8, 8])
+
+# Images with their channels last, as TensorFlow has them.
+save(model("channels-last", [
+    node("Transpose", "x", "t", perm=[0, 3, 1, 2]),
+    node("Conv", "t c1.w c1.b", "c1", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    node("Relu", "c1", "r1"),
+    node("Conv", "r1 c2.w c2.b", "c2", kernel_shape=[1, 1]),
+    node("Relu", "c2", "r2"),
+    node("AveragePool", "r2", "p", kernel_shape=[3, 3]),
+    node("Reshape", "p shape", "f"),
+    node("MatMul", "f fc.w", "y"),
+], [weights("c1.w", 6, 3, 3, 3), weights("c1.b", 6), weights("c2.w", 4, 6, 1, 1), weights("c2.b", 4), ints("shape", -1, 4), weights("fc.w", 4, 3)],
+    [6, 5, 3], 3), [6, 5, 3])
 rng = before
 
 (HERE / "expected.json").write_text(json.dumps({name: {key: value if key == "rows" else [float(f"{v:.9g}") for v in value] for key, value in case.items()}

@@ -20,7 +20,7 @@ OUT = HERE / "pruned"
 OUT.mkdir(exist_ok=True)
 given = json.loads((HERE / "expected.json").read_text())
 expected = {}
-chains = ["residual", "matmul", "nhwc", "computed-shape", "bottleneck", "duplicates-nchw", "duplicates-nhwc", "readers"]
+chains = ["residual", "matmul", "nhwc", "computed-shape", "bottleneck", "duplicates-nchw", "duplicates-nhwc", "readers", "channels-last"]
 for name, *more in [*([name] for name in chains), ["trunk", "--couple-trunk"]]:
     for method in ["synth-refit", "tropnnc", "l1"]:
         path = OUT / f"{name}-{method}.onnx"
