@@ -236,6 +236,10 @@ pub trait Backend: Sync {
     /// Rows and columns of a matrix.
     fn shape(&self, matrix: &Self::Matrix) -> [usize; 2];
 
+    /// Gives memory back that dropped matrices have left for later ones: between two parts of a computation that need
+    /// matrices of different sizes, or memory of the host.
+    fn trim(&self) {}
+
     /// One layer: `Y = phi(X W^T + 1 b^T)`.
     ///
     /// `x`: `n x d`, `weights`: `m x d`, `bias`: `1 x m`; returns `n x m`.

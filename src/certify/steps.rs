@@ -16,7 +16,7 @@
 //! A patch of the input has at most the norm of the input; one of `q` places of units at most
 //! `q^(1/2) min(|A|_2 r + |relu(b)|, |(r |a_i| + b_i)_+|)`.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::block::{Block, Pairing};
 use super::depth::Reach;
@@ -66,7 +66,7 @@ pub fn steps_certificate(
                 }
             }
             apply_step(&mut current, step)?;
-            pair = step.reduced.clone().into_pair(&pair.site);
+            pair = step.reduced.clone().into_pair(&pair);
         }
         let mut carried = local;
         for carry in &carries[at + 1..] {
@@ -82,7 +82,7 @@ pub fn steps_certificate(
             seconds: 0.0,
         });
         let places = (pair.block() as f64).sqrt();
-        reach = Reach::of(&wide(&pair.rows), &vector(&pair.bias))?.beyond(reach) * places;
+        reach = Reach::of(&wide(pair.rows.view()), &vector(&pair.bias))?.beyond(reach) * places;
     }
     // A step changes nothing where a layer stays as it is; rounding of the sums is that of so many terms.
     let rounding = 1.0 + Rounding::new(plan.steps.len()).eta;
@@ -104,8 +104,8 @@ fn chain(network: &Network) -> Result<Vec<Site>> {
         return declined(format!("`{}` ({}) is no ReLU", node.name, node.op.name()));
     }
     let Some(first) = sites.first() else { return declined("there is no hidden layer".to_owned()) };
-    if let Some(pair) = sites.windows(2).find(|pair| pair[0].next != pair[1].layer) {
-        return declined(format!("`{}` does not read `{}`", pair[1].layer, pair[0].layer));
+    if let Some(pair) = sites.windows(2).find(|pair| !pair[0].feeds(&pair[1].layer)) {
+        return declined(format!("`{}` alone does not read `{}`", pair[1].layer, pair[0].layer));
     }
     let mut entering = network.node(&first.layer)?.inputs.first().cloned().unwrap_or_default();
     while entering != Network::INPUT {
@@ -125,7 +125,7 @@ fn now(network: &Network, site: &Site) -> Result<Site> {
     sites.into_iter().find(|other| other.layer == site.layer).ok_or_else(gone)
 }
 
-fn wide(matrix: &Array2<f32>) -> Array2<f64> {
+fn wide(matrix: ArrayView2<'_, f32>) -> Array2<f64> {
     matrix.mapv(f64::from)
 }
 
@@ -142,7 +142,7 @@ fn carry(pair: &Pair) -> Array2<f64> {
 }
 
 /// The columns of a next layer at offset `t`, as a block without a bias behind.
-fn block(rows: &Array2<f32>, bias: &[f32], next: &Array2<f32>, q: usize, t: usize) -> Result<Block> {
+fn block(rows: ArrayView2<'_, f32>, bias: &[f32], next: ArrayView2<'_, f32>, q: usize, t: usize) -> Result<Block> {
     let columns = Array2::from_shape_fn((next.nrows(), rows.nrows()), |(j, i)| f64::from(next[[j, i * q + t]]));
     Block::new(wide(rows), vector(bias), columns, Array1::zeros(next.nrows()))
 }
@@ -178,8 +178,8 @@ fn moved(pair: &Pair, step: &UnitStep, radius: f64, bounds: Option<&[Bound]>) ->
     let mut sums = vec![shifts.clone(); chosen.len()];
     let mut least = shifts;
     for t in 0..q {
-        let mine = block(&pair.rows, &pair.bias, &pair.next, q, t)?;
-        let other = block(&reduced.rows, &reduced.bias, &reduced.next, q, t)?;
+        let mine = block(pair.rows.view(), &pair.bias, pair.next.view(), q, t)?;
+        let other = block(reduced.rows.view(), &reduced.bias, reduced.next.view(), q, t)?;
         let found = layer_bound(&mine, &other, radius, Some(&pairing), &options)?;
         for (j, output) in found.outputs.iter().enumerate() {
             least[j] += output.at(radius).1;

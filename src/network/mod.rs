@@ -23,7 +23,7 @@ mod units;
 mod zonotopes;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
-pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout};
+pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout, Tied};
 pub use element::Element;
 pub use forward::{
     Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_features, head_for,
@@ -40,5 +40,7 @@ pub use shallow::ShallowNetwork;
 pub use tensor::Tensor;
 pub use tropicalize::{BoundaryMap, Form, rational_maps};
 pub(crate) use units::apply_step;
-pub use units::{Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};
+pub use units::{
+    Pair, Reader, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_units, coupled_sites, sites,
+};
 pub use zonotopes::{ClassWeights, class_zonotopes};

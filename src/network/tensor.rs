@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 
+use ndarray::{ArcArray1, ArcArray2};
 use rayon::prelude::*;
 
 use super::element::{Element, decode, encode};
@@ -32,7 +33,7 @@ enum Storage {
     /// Little-endian bytes of `Element` inside a mapped file.
     Mapped { map: Arc<Mapping>, bytes: Range<usize> },
     /// Values in f32, to be written as `Element`.
-    Owned(Arc<[f32]>),
+    Owned(ArcArray1<f32>),
     /// Rows computed from other tensors when they are read.
     Derived(Arc<dyn DerivedRows>),
 }
@@ -81,9 +82,37 @@ impl Tensor {
         Ok(Self { name: name.to_owned(), element, shape, storage: Storage::Owned(values.into()) })
     }
 
+    /// A tensor with the values of a matrix, which it shares where they lie row by row.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tensor::owned`].
+    pub(crate) fn sharing(name: &str, element: Element, shape: Vec<usize>, values: &ArcArray2<f32>) -> Result<Self> {
+        let values =
+            if values.is_standard_layout() { values.clone() } else { values.as_standard_layout().into_shared() };
+        let length = values.len();
+        let fits = length == shape.iter().product::<usize>() && element.is_float();
+        match values.into_shape_with_order(length) {
+            Ok(values) if fits => Ok(Self { name: name.to_owned(), element, shape, storage: Storage::Owned(values) }),
+            _ => {
+                let what = format!("`{name}`: {length} values for shape {shape:?} of {}", element.name());
+                Err(Error::Internal { what })
+            }
+        }
+    }
+
     /// A matrix whose rows are computed from other tensors when they are read, written as `element`.
     pub(crate) fn derived(name: &str, element: Element, rows: Arc<dyn DerivedRows>) -> Self {
         Self { name: name.to_owned(), element, shape: rows.shape().to_vec(), storage: Storage::Derived(rows) }
+    }
+
+    /// The elements as a matrix of [`Tensor::matrix_shape`]: those of a tensor that was rewritten are shared, others copied.
+    pub(crate) fn matrix(&self) -> Option<ArcArray2<f32>> {
+        let values = match &self.storage {
+            Storage::Owned(values) => values.clone(),
+            Storage::Mapped { .. } | Storage::Derived(_) => self.to_vec().into(),
+        };
+        values.into_shape_with_order(self.matrix_shape()).ok()
     }
 
     /// The same elements in another shape.
@@ -105,7 +134,7 @@ impl Tensor {
             (Storage::Mapped { map, bytes }, Storage::Mapped { map: other, bytes: theirs }) => {
                 Arc::ptr_eq(map, other) && bytes == theirs
             }
-            (Storage::Owned(values), Storage::Owned(other)) => Arc::ptr_eq(values, other),
+            (Storage::Owned(values), Storage::Owned(other)) => std::ptr::eq(values.as_ptr(), other.as_ptr()),
             (Storage::Derived(rows), Storage::Derived(other)) => Arc::ptr_eq(rows, other),
             _ => false,
         };
@@ -156,7 +185,7 @@ impl Tensor {
     /// If `first + out.len()` exceeds the number of elements.
     pub fn read(&self, first: usize, out: &mut [f32]) {
         match &self.storage {
-            Storage::Owned(values) => out.copy_from_slice(&values[first..first + out.len()]),
+            Storage::Owned(values) => out.copy_from_slice(&slice(values)[first..first + out.len()]),
             Storage::Mapped { .. } if !self.element.is_float() => out.fill(f32::NAN),
             Storage::Mapped { map, bytes } => {
                 let size = self.element.bits() / 8;
@@ -223,7 +252,7 @@ impl Tensor {
     /// The values of a tensor that was rewritten.
     pub(crate) fn owned_values(&self) -> Option<&[f32]> {
         match &self.storage {
-            Storage::Owned(values) => Some(values),
+            Storage::Owned(values) => Some(slice(values)),
             Storage::Mapped { .. } | Storage::Derived(_) => None,
         }
     }
@@ -276,10 +305,15 @@ impl Tensor {
     }
 }
 
+/// Owned values lie side by side.
+fn slice(values: &ArcArray1<f32>) -> &[f32] {
+    values.as_slice().unwrap_or_default()
+}
+
 impl SharedValues for Tensor {
     fn values(&self) -> &[f32] {
         match &self.storage {
-            Storage::Owned(values) => values,
+            Storage::Owned(values) => slice(values),
             Storage::Mapped { map, bytes } if self.element == Element::F32 && cfg!(target_endian = "little") => {
                 bytemuck::try_cast_slice(&map[bytes.clone()]).unwrap_or_default()
             }

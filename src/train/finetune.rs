@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::gradient::Trained;
 use super::options::{FinetuneOptions, Optimiser, Scope};
-use crate::backend::{Activation, Backend, Transpose, Window};
+use crate::backend::{Activation, Backend, RowSource, Transpose, Window};
 use crate::error::{Error, Result};
 use crate::network::dataset::shuffle;
 use crate::network::format::OnnxSource;
@@ -89,12 +89,11 @@ pub fn finetune<B: Backend>(
     let labels = labels_of(&training, head.classes())?;
     labels_of(&held_out, head.classes())?;
     let count = training.inputs.shape()[0];
-    let x = timing.phase("features", || enter(backend, network, source, &head, &training))?;
+    let enter = || backend.upload(Features::of(backend, network, source, &head, &training)?.rows());
+    let x = timing.phase("features", enter)?;
     let widest = head.layers.iter().map(|layer| layer.weight.matrix_shape()[0]).max().unwrap_or(1);
-    let samples = match features(backend, network, source, &head, &held_out)? {
-        Some(features) => Samples::upload(backend, &features, held_out.labels, widest)?,
-        None => Samples::upload(backend, held_out.inputs, held_out.labels, widest)?,
-    };
+    let features = Features::of(backend, network, source, &head, &held_out)?;
+    let samples = Samples::upload(backend, features.rows(), held_out.labels, widest)?;
     let accuracy =
         |trained: &Trained<B>| -> Result<f64> { Ok(samples.classify(backend, trained)?.download(backend)?.top(1)) };
     let before = accuracy(&trained)?;
@@ -176,30 +175,32 @@ fn labels_of<'a>(data: &Data<'a>, classes: usize) -> Result<&'a [u32]> {
     }
 }
 
-/// What the layers before the head make of samples that are inputs of the whole network.
-fn features<B: Backend>(
-    backend: &B,
-    network: &Network,
-    source: Option<&OnnxSource>,
-    head: &Head,
-    data: &Data<'_>,
-) -> Result<Option<Array2<f32>>> {
-    match head_for(network, data.inputs.shape()[1]) {
-        Some(_) => Ok(None),
-        None => head_features(backend, network, source, head, data.inputs).map(Some),
-    }
+/// The inputs of the head for some samples.
+enum Features<'d> {
+    /// The samples themselves.
+    Given(&'d dyn RowSource),
+    /// What the layers before the head make of them.
+    Computed(Array2<f32>),
 }
 
-/// The inputs of the head, on the device.
-fn enter<B: Backend>(
-    backend: &B,
-    network: &Network,
-    source: Option<&OnnxSource>,
-    head: &Head,
-    data: &Data<'_>,
-) -> Result<B::Matrix> {
-    match features(backend, network, source, head, data)? {
-        Some(features) => backend.upload(&features),
-        None => backend.upload(data.inputs),
+impl<'d> Features<'d> {
+    fn of<B: Backend>(
+        backend: &B,
+        network: &Network,
+        source: Option<&OnnxSource>,
+        head: &Head,
+        data: &Data<'d>,
+    ) -> Result<Self> {
+        match head_for(network, data.inputs.shape()[1]) {
+            Some(_) => Ok(Self::Given(data.inputs)),
+            None => head_features(backend, network, source, head, data.inputs).map(Self::Computed),
+        }
+    }
+
+    fn rows(&self) -> &dyn RowSource {
+        match self {
+            Self::Given(inputs) => *inputs,
+            Self::Computed(features) => features,
+        }
     }
 }

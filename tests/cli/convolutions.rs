@@ -55,7 +55,8 @@ fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
     let runs = sweep["runs"].as_array().unwrap();
     let names: Vec<[&str; 2]> =
         runs.iter().map(|run| ["method", "refit"].map(|key| run[key].as_str().unwrap())).collect();
-    assert_eq!(names, [["synth-refit", "none"], ["synth-refit", "data"], ["l1", "none"], ["random-neurons", "none"]]);
+    let expected = ["synth-refit", "l1", "random-neurons"].map(|method| ["none", "data"].map(|refit| [method, refit]));
+    assert_eq!(names, expected.concat());
     // The same networks, and files of the same length, as of the single runs.
     for (run, [method, refit]) in runs.iter().zip(names) {
         let arguments = format!(
@@ -71,10 +72,30 @@ fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
     }
     assert!(runs[0]["top1"].as_f64().unwrap() > runs[2]["top1"].as_f64().unwrap() + 0.05);
     assert_ne!(runs[0]["top1"], runs[1]["top1"], "synthetic inputs and calibration samples");
+    assert!(runs[3]["top1"].as_f64().unwrap() > runs[2]["top1"].as_f64().unwrap() + 0.05, "l1 with a refit on samples");
     assert_eq!(sweep["file_bytes"], fs::metadata(&model).unwrap().len());
     let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
     assert_eq!(lines.lines().next().unwrap().split(',').count(), lines.lines().nth(4).unwrap().split(',').count());
     assert!(fs::read_to_string(folder.path().join("runs.svg")).unwrap().contains("synth-refit + data"));
+}
+
+#[test]
+fn trunks_keep_their_channels_unless_they_are_coupled() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = asset("golden/onnx/trunk.onnx");
+    let prune = |more: &str| tropix(folder.path(), &format!("prune {model} --keep 0.5 --device cpu --json {more}"));
+    let apart = prune("-o apart.onnx").expect(0, &[]).json();
+    let reasons = apart["declined"].as_array().unwrap();
+    assert!(reasons.len() == 5 && reasons.iter().all(|one| one["reason"].as_str().unwrap().starts_with("trunk: ")));
+    prune("-o strict.onnx --strict").expect(65, &["trunk: `"]);
+    let coupled = prune("-o coupled.onnx --strict --couple-trunk").expect(0, &[]).json();
+    assert_eq!(coupled["declined"].as_array().unwrap().len(), 0);
+    assert_eq!(coupled["layers"][0]["tied"], serde_json::json!(["node_b"]));
+    assert_eq!(coupled["layers"][0]["next"], "node_a, node_c, node_e");
+    assert_eq!(coupled["neurons"], serde_json::json!({ "before": 30, "after": 15 }));
+    assert!(coupled["parameters"]["after"].as_u64().unwrap() < apart["parameters"]["after"].as_u64().unwrap());
+    prune("-o none.onnx --couple-trunk --method cup").expect(65, &["`cup`", "trunk", "node_stem"]);
+    assert_eq!(files(folder.path()), ["apart.onnx", "coupled.onnx"]);
 }
 
 #[test]

@@ -102,6 +102,81 @@ fn inner_widths_of_residual_blocks_are_prunable_and_trunks_are_not() {
 }
 
 #[test]
+fn coupled_trunks_are_blocks_with_several_producers_or_declined_with_the_reason() {
+    let trunk = |last: Vec<(&'static str, Op)>| {
+        let mut nodes = vec![
+            ("stem", conv("stem", [4, 3, 3, 1])),
+            ("sn", norm("sn", 4)),
+            ("r0", Op::Relu),
+            ("p", pool()),
+            ("a", conv("a", [6, 4, 3, 1])),
+            ("ar", Op::Relu),
+            ("b", conv("b", [4, 6, 3, 1])),
+            ("add < b, p", Op::Add),
+            ("r1", Op::Relu),
+        ];
+        nodes.extend(last);
+        network(&[3, 4, 4], nodes)
+    };
+    let coupled = |network: &Network| {
+        let Blocks { blocks, declined } = Blocks::coupled(network).unwrap();
+        let line = |block: &Block| {
+            let tied: Vec<_> = block.tied.iter().map(|tied| format!("{}{:?}", tied.layer, tied.norm)).collect();
+            let readers: Vec<_> = block.consumers.iter().map(|one| one.node.as_str()).collect();
+            format!("{}{:?}+{}: {}", block.producer, block.norm, tied.join("+"), readers.join(" "))
+        };
+        let blocks = blocks.iter().filter(|block| !block.tied.is_empty()).map(line).collect::<Vec<_>>();
+        (blocks, declined.into_iter().map(|node| format!("{}: {}", node.node, node.reason)).collect::<Vec<_>>())
+    };
+    let head = || vec![("f", Op::Flatten), ("fc", linear("fc", [3, 16]))];
+    let (blocks, declined) = coupled(&trunk(head()));
+    assert_eq!(blocks, ["stemSome(\"sn\")+bNone: a fc"]);
+    assert_eq!(declined, Vec::<String>::new());
+    let cases: Vec<(Vec<(&str, Op)>, &str)> = vec![
+        (
+            vec![
+                ("c", conv("c", [4, 4, 1, 0])),
+                ("add2 < c, r1", Op::Add),
+                ("f", Op::Flatten),
+                ("fc", linear("fc", [3, 16])),
+            ],
+            "trunk: `c` both reads it and adds to it",
+        ),
+        (
+            vec![("n", norm("n", 4)), ("f", Op::Flatten), ("fc", linear("fc", [3, 16]))],
+            "trunk: `n`, a batch norm behind the activation, reads it",
+        ),
+        (
+            vec![("cat < r1, ar", Op::Concat { axis: 0 }), ("f", Op::Flatten), ("fc", linear("fc", [3, 40]))],
+            "trunk: `cat` joins it with another path",
+        ),
+        (
+            vec![("g", grouped("g", [4, 1, 1, 0], 4)), ("f", Op::Flatten), ("fc", linear("fc", [3, 16]))],
+            "trunk: read by `g`, a convolution of 4 groups",
+        ),
+        (vec![("f", Op::Flatten)], "trunk: its units are outputs of the network"),
+    ];
+    for (last, reason) in cases {
+        let (blocks, declined) = coupled(&trunk(last));
+        assert_eq!(blocks, Vec::<String>::new());
+        let of = |node: &str| declined.iter().any(|line| line.starts_with(&format!("{node}: {reason}")));
+        assert!(of("stem") && of("b"), "{reason}: {declined:?}");
+    }
+    // A sum with the input of the network ties channels to it.
+    let tied = network(
+        &[3, 4, 4],
+        vec![
+            ("a", conv("a", [3, 3, 3, 1])),
+            ("add < a, input", Op::Add),
+            ("r", Op::Relu),
+            ("f", Op::Flatten),
+            ("fc", linear("fc", [3, 48])),
+        ],
+    );
+    assert_eq!(coupled(&tied).1, ["a: trunk: it is tied to the input of the network"]);
+}
+
+#[test]
 fn units_that_two_layers_read_are_one_block() {
     let network = network(
         &[1, 3, 3],

@@ -10,7 +10,8 @@ use tropix::Error;
 use tropix::backend::Cpu;
 use tropix::network::format::{self, ModelFile};
 use tropix::network::{
-    ApplyOptions, Blocks, Head, LayerPlan, Layout, Mask, Network, Op, Origin, Plan, Runtime, apply, head_features,
+    ApplyOptions, Blocks, DeviceNetwork, Head, LayerPlan, Layout, Mask, Network, Op, Origin, Plan, Runtime, apply,
+    head_features,
 };
 
 use crate::files::{folder, load};
@@ -98,6 +99,30 @@ fn features_of_the_head_are_those_of_rten_in_every_layout() {
         compared += 1;
     }
     assert!(compared >= 6, "{compared}");
+}
+
+/// What backends do not have, a scaling of the input and a clip, goes through `rten`: beside the same network without them,
+/// on inputs that the clip lets pass.
+#[test]
+fn features_that_backends_do_not_compute_come_from_rten() {
+    let case = cases().into_iter().find(|case| case.name == "shared").unwrap();
+    let (network, inputs) = (&case.model.network, case.inputs.mapv(|value| 0.2 * value));
+    assert!(matches!(DeviceNetwork::upload(&Cpu::new(), network), Err(Error::Unsupported { .. })));
+    let head = Head::of(network).unwrap();
+    let found = head_features(&Cpu::new(), network, case.model.onnx.as_deref(), &head, &inputs).unwrap();
+
+    let mut plain = network.clone();
+    for node in &mut plain.nodes {
+        let Op::Carried { op, .. } = &node.op else { continue };
+        node.op = if op == "clip" { Op::Relu } else { Op::Identity };
+    }
+    // The scaling in the file, for the nine places of each channel.
+    let factors = [-0.842_709_2, 0.165_071_52];
+    let scaled = Array2::from_shape_fn(inputs.dim(), |(row, at)| factors[at / 9] * inputs[[row, at]]);
+    let expected = head_features(&Cpu::new(), &plain, None, &head, &scaled).unwrap();
+    let [found, expected] = [found, expected].map(|values| values.into_iter().collect::<Vec<_>>());
+    assert!(deviation(&found, &expected) < 1e-5, "{found:?}, expected {expected:?}");
+    assert!(found.iter().any(|value| *value > 0.01), "{found:?}");
 }
 
 #[test]

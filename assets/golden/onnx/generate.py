@@ -199,6 +199,85 @@ for layout in ["nchw", "nhwc"]:
     ], [numpy_helper.from_array(c1[[0, 1, 2, 1, 0]], "c1.w"), numpy_helper.from_array(np.array([0.1, -0.2, 0.3, -0.2, 0.1], dtype=np.float32), "c1.b"),
         weights("l1.w", 6, 20), weights("l1.b", 6), weights("l2.w", 3, 6), weights("l2.b", 3)], [1, 7, 7], 3), [1, 7, 7])
 
+# What came before keeps its values: these have a generator of their own.
+before, rng = rng, np.random.default_rng(7)
+
+# An inner width with three readers: two windows, and one behind a pool; and neurons that two layers read alike.
+save(model("readers", [
+    node("Conv", "x c1.w", "c1", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("BatchNormalization", "c1 n1.scale n1.bias n1.mean n1.var", "n1"),
+    node("Relu", "n1", "r1"),
+    node("Conv", "r1 a.w a.b", "a", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    node("Relu", "a", "ar"),
+    node("Conv", "r1 b.w", "b", kernel_shape=[1, 1], strides=[2, 2]),
+    node("BatchNormalization", "b bn.scale bn.bias bn.mean bn.var", "bn"),
+    node("Relu", "bn", "br"),
+    node("MaxPool", "r1", "p1", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[1, 1]),
+    node("Conv", "p1 c.w c.b", "c", kernel_shape=[1, 1], strides=[2, 2]),
+    node("Relu", "c", "cr"),
+    node("Concat", "ar br cr", "cat", axis=1),
+    node("Flatten", "cat", "f"),
+    node("Gemm", "f l.w l.b", "l", transB=1),
+    node("Relu", "l", "lr"),
+    node("Gemm", "lr g.w g.b", "g", transB=1),
+    node("Relu", "g", "gr"),
+    node("MatMul", "lr h.w", "h"),
+    node("Relu", "h", "hr"),
+    node("Concat", "gr hr", "both", axis=1),
+    node("Gemm", "both o.w o.b", "y", transB=1),
+], [weights("c1.w", 6, 2, 3, 3), *norm("n1", 6), weights("a.w", 3, 6, 3, 3, scale=0.3), weights("a.b", 3), weights("b.w", 3, 6, 1, 1), *norm("bn", 3),
+    weights("c.w", 2, 6, 1, 1), weights("c.b", 2), weights("l.w", 8, 72, scale=0.2), weights("l.b", 8), weights("g.w", 4, 8), weights("g.b", 4),
+    weights("h.w", 8, 3), weights("o.w", 4, 7), weights("o.b", 4)], [2, 6, 6], 4), [2, 6, 6])
+
+# Two residual trunks: basic blocks behind a pooled stem, and, behind a wider shortcut, a bottleneck.
+save(model("trunk", [
+    node("Conv", "x stem.w", "stem", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("BatchNormalization", "stem sn.scale sn.bias sn.mean sn.var", "sn"),
+    node("Relu", "sn", "r0"),
+    node("MaxPool", "r0", "p0", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    node("Conv", "p0 a.w", "a", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("BatchNormalization", "a an.scale an.bias an.mean an.var", "an"),
+    node("Relu", "an", "ar"),
+    node("Conv", "ar b.w", "b", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("BatchNormalization", "b bn.scale bn.bias bn.mean bn.var", "bn"),
+    node("Add", "bn p0", "s1"),
+    node("Relu", "s1", "r1"),
+    node("Conv", "r1 c.w c.b", "c", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    node("Relu", "c", "cr"),
+    node("Conv", "cr d.w d.b", "d", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("Conv", "r1 e.w", "e", kernel_shape=[1, 1], strides=[2, 2]),
+    node("BatchNormalization", "e en.scale en.bias en.mean en.var", "en"),
+    node("Add", "d en", "s2"),
+    node("Relu", "s2", "r2"),
+    node("Conv", "r2 f.w f.b", "f", kernel_shape=[1, 1]),
+    node("Relu", "f", "fr"),
+    node("Conv", "fr g.w g.b", "g", kernel_shape=[3, 3], pads=[1, 1, 1, 1]),
+    node("Relu", "g", "gr"),
+    node("Conv", "gr h.w h.b", "h", kernel_shape=[1, 1]),
+    node("Add", "r2 h", "s3"),
+    node("Relu", "s3", "r3"),
+    node("GlobalAveragePool", "r3", "gap"),
+    node("Flatten", "gap", "flat"),
+    node("Gemm", "flat fc.w fc.b", "y", transB=1),
+], [weights("stem.w", 6, 3, 3, 3, scale=0.3), *norm("sn", 6), weights("a.w", 4, 6, 3, 3, scale=0.2), *norm("an", 4), weights("b.w", 6, 4, 3, 3, scale=0.2),
+    *norm("bn", 6), weights("c.w", 4, 6, 3, 3, scale=0.2), weights("c.b", 4), weights("d.w", 8, 4, 3, 3, scale=0.2), weights("d.b", 8),
+    weights("e.w", 8, 6, 1, 1, scale=0.4), *norm("en", 8), weights("f.w", 4, 8, 1, 1), weights("f.b", 4), weights("g.w", 4, 4, 3, 3, scale=0.3),
+    weights("g.b", 4), weights("h.w", 8, 4, 1, 1), weights("h.b", 8), weights("fc.w", 4, 8), weights("fc.b", 4)], [3, 8, 8], 4), [3, 8, 8])
+
+# Images with their channels last, as TensorFlow has them.
+save(model("channels-last", [
+    node("Transpose", "x", "t", perm=[0, 3, 1, 2]),
+    node("Conv", "t c1.w c1.b", "c1", kernel_shape=[3, 3], pads=[1, 1, 1, 1], strides=[2, 2]),
+    node("Relu", "c1", "r1"),
+    node("Conv", "r1 c2.w c2.b", "c2", kernel_shape=[1, 1]),
+    node("Relu", "c2", "r2"),
+    node("AveragePool", "r2", "p", kernel_shape=[3, 3]),
+    node("Reshape", "p shape", "f"),
+    node("MatMul", "f fc.w", "y"),
+], [weights("c1.w", 6, 3, 3, 3), weights("c1.b", 6), weights("c2.w", 4, 6, 1, 1), weights("c2.b", 4), ints("shape", -1, 4), weights("fc.w", 4, 3)],
+    [6, 5, 3], 3), [6, 5, 3])
+rng = before
+
 (HERE / "expected.json").write_text(json.dumps({name: {key: value if key == "rows" else [float(f"{v:.9g}") for v in value] for key, value in case.items()}
                                                 for name, case in expected.items()}) + "\n")
 

@@ -20,10 +20,11 @@ OUT = HERE / "pruned"
 OUT.mkdir(exist_ok=True)
 given = json.loads((HERE / "expected.json").read_text())
 expected = {}
-for name in ["residual", "matmul", "nhwc", "computed-shape", "bottleneck", "duplicates-nchw", "duplicates-nhwc"]:
+chains = ["residual", "matmul", "nhwc", "computed-shape", "bottleneck", "duplicates-nchw", "duplicates-nhwc", "readers", "channels-last"]
+for name, *more in [*([name] for name in chains), ["trunk", "--couple-trunk"]]:
     for method in ["synth-refit", "tropnnc", "l1"]:
         path = OUT / f"{name}-{method}.onnx"
-        command = [sys.argv[1], "prune", HERE / f"{name}.onnx", "-o", path, "--keep", "0.5", "--method", method, "--force", "--device", "cpu"]
+        command = [sys.argv[1], "prune", HERE / f"{name}.onnx", "-o", path, "--keep", "0.5", "--method", method, "--force", "--device", "cpu", *more]
         subprocess.run([*command, *(["--inputs", "200"] if method == "synth-refit" else [])], check=True)
         onnx.checker.check_model(str(path), full_check=True)
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -46,3 +46,9 @@ pub(super) fn give(buffer: Vec<f32>) {
         drop(dropped);
     }
 }
+
+/// Gives all kept buffers back to the system.
+pub(super) fn trim() {
+    let dropped = std::mem::take(&mut *BUFFERS.lock().unwrap_or_else(PoisonError::into_inner));
+    drop(dropped);
+}

@@ -54,7 +54,7 @@ pub use matrix::HostMatrix;
 
 /// The host processor, in f32. Threads are those of rayon's current pool; results do not depend on their number.
 ///
-/// Up to 512 MiB of dropped matrices stay reserved for later ones.
+/// Up to 512 MiB of dropped matrices stay reserved for later ones, see [`Backend::trim`].
 #[derive(Debug)]
 pub struct Cpu {
     device: Device,
@@ -122,6 +122,10 @@ impl Backend for Cpu {
 
     fn shape(&self, matrix: &HostMatrix) -> [usize; 2] {
         matrix.shape()
+    }
+
+    fn trim(&self) {
+        buffers::trim();
     }
 
     fn affine(

@@ -273,6 +273,10 @@ impl Backend for Gpu {
         matrix.shape()
     }
 
+    fn trim(&self) {
+        self.context.pool.trim();
+    }
+
     fn affine(&self, x: &Matrix, weights: &Matrix, bias: Option<&Matrix>, activation: Activation) -> Result<Matrix> {
         affine::affine(&self.context, x, weights, bias, activation)
     }

@@ -58,6 +58,11 @@ impl Pool {
         Buffer { raw, purpose, pool: Arc::clone(self) }
     }
 
+    /// Frees all idle buffers.
+    pub(super) fn trim(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     fn put(&self, purpose: Use, raw: wgpu::Buffer) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.push((purpose, raw));

@@ -10,8 +10,13 @@
 //!
 //! with `q` columns `t = 0 .. q` per unit: `kh kw` for a convolution, `H W` behind a flatten of `H x W` places, 1 for a
 //! linear layer on a linear layer. What does not fit is declined with a reason.
+//!
+//! Sums tie the units of their operands: along a residual trunk all layers that write to it have the same channels, and a
+//! channel goes from all of them or from none. Such a trunk is declined by [`Blocks::of`] and one block with several
+//! producers for [`Blocks::coupled`].
 
 mod fold;
+mod trunk;
 mod walk;
 
 use serde::Serialize;
@@ -80,6 +85,15 @@ pub struct Consumer {
     pub columns: Columns,
 }
 
+/// A further producer of the units of a block.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Tied {
+    /// Name of the convolution or linear layer.
+    pub layer: String,
+    /// The batch norm that alone reads it.
+    pub norm: Option<String>,
+}
+
 /// A prunable block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
@@ -89,6 +103,9 @@ pub struct Block {
     pub units: usize,
     /// The batch norm between the producer and its activation.
     pub norm: Option<String>,
+    /// Other layers whose outputs are added to those of the producer, in the order of the graph: unit `i` of each is unit
+    /// `i` of the block. None but on a trunk.
+    pub tied: Vec<Tied>,
     /// The activation.
     pub activation: String,
     /// Slope for negative values: 0 for ReLU.
@@ -130,6 +147,19 @@ impl Blocks {
     pub fn of(network: &Network) -> Result<Self> {
         network.shapes().map_err(|breaks| Error::Internal { what: breaks.join("; ") })?;
         Ok(walk::blocks(network))
+    }
+
+    /// The blocks of a network, each residual trunk as one of them.
+    ///
+    /// A trunk is everything that sums tie together: its units pass ReLU, pooling and sums only, and every layer that
+    /// reads them is affine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Blocks::of`].
+    pub fn coupled(network: &Network) -> Result<Self> {
+        network.shapes().map_err(|breaks| Error::Internal { what: breaks.join("; ") })?;
+        Ok(trunk::coupled(network))
     }
 
     /// The block whose units are those of `producer`.

@@ -5,15 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use super::{Block, Blocks, Columns, Consumer, DeclinedNode, Layout};
 use crate::network::graph::{Network, Node, Op};
 
+/// How the reason of a layer begins whose output is added to another path.
+pub(super) const TRUNK: &str = "trunk: ";
+
 /// A graph with its readers.
-struct Graph<'a> {
-    network: &'a Network,
+pub(super) struct Graph<'a> {
+    pub(super) network: &'a Network,
     readers: HashMap<&'a str, Vec<usize>>,
 }
 
 /// How units lie in what flows along an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     /// Axis 0: channels of an image, or the elements of a vector.
     First,
     /// The last axis of an image, behind a transpose.
@@ -24,25 +27,16 @@ enum Place {
 
 /// What the units pass on their way.
 #[derive(Default)]
-struct Trail {
-    passes: BTreeSet<usize>,
-    max_pool: bool,
-    consumers: Vec<Consumer>,
+pub(super) struct Trail {
+    pub(super) passes: BTreeSet<usize>,
+    pub(super) max_pool: bool,
+    pub(super) consumers: Vec<Consumer>,
 }
 
-type Declined = String;
+pub(super) type Declined = String;
 
 pub(super) fn blocks(network: &Network) -> Blocks {
-    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (at, node) in network.nodes.iter().enumerate() {
-        for input in &node.inputs {
-            let readers = readers.entry(input).or_default();
-            if readers.last() != Some(&at) {
-                readers.push(at);
-            }
-        }
-    }
-    let graph = Graph { network, readers };
+    let graph = Graph::new(network);
     let mut found = Blocks::default();
     for node in &network.nodes {
         let decline = |reason| DeclinedNode { node: node.name.clone(), op: node.op.name().to_owned(), reason };
@@ -90,7 +84,20 @@ fn carried_reason(op: &str) -> String {
 }
 
 impl<'a> Graph<'a> {
-    fn readers(&self, node: &Node) -> impl Iterator<Item = &'a Node> {
+    pub(super) fn new(network: &'a Network) -> Self {
+        let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+        for (at, node) in network.nodes.iter().enumerate() {
+            for input in &node.inputs {
+                let readers = readers.entry(input).or_default();
+                if readers.last() != Some(&at) {
+                    readers.push(at);
+                }
+            }
+        }
+        Self { network, readers }
+    }
+
+    pub(super) fn readers(&self, node: &Node) -> impl Iterator<Item = &'a Node> {
         let readers = self.readers.get(node.name.as_str()).map(Vec::as_slice).unwrap_or_default();
         readers.iter().map(|at| &self.network.nodes[*at])
     }
@@ -137,6 +144,7 @@ impl<'a> Graph<'a> {
             producer: producer.name.clone(),
             units,
             norm,
+            tied: Vec::new(),
             activation: activation.name.clone(),
             slope,
             passes: trail.passes.iter().map(|at| self.network.nodes[*at].name.clone()).collect(),
@@ -145,7 +153,7 @@ impl<'a> Graph<'a> {
         }))
     }
 
-    fn at(&self, node: &Node) -> usize {
+    pub(super) fn at(&self, node: &Node) -> usize {
         self.network.nodes.iter().position(|other| std::ptr::eq(other, node)).unwrap_or(usize::MAX)
     }
 
@@ -154,49 +162,59 @@ impl<'a> Graph<'a> {
         let mut any = false;
         for next in self.readers(node) {
             any = true;
-            let place = match (&next.op, place) {
-                (Op::Linear { weight, .. }, place) => {
-                    self.consume(next, units, place, image, weight.matrix_shape()[1], trail)?;
-                    continue;
-                }
-                (Op::Conv { groups, .. }, _) if *groups != 1 => {
-                    return Err(format!("read by `{}`, a convolution of {groups} groups", next.name));
-                }
-                (Op::Conv { weight, .. }, Place::First) => {
-                    let per_unit = weight.dimensions()[2..].iter().product();
-                    let columns = Columns { units, per_unit, layout: Layout::Blocks };
-                    trail.consumers.push(Consumer { node: next.name.clone(), columns });
-                    continue;
-                }
-                (Op::Identity, place) => place,
-                (Op::MaxPool { .. }, Place::First) => {
-                    trail.max_pool = true;
-                    place
-                }
-                (Op::AveragePool { .. } | Op::GlobalAveragePool, Place::First) => place,
-                (Op::Transpose { order }, Place::First) if image && *order == [1, 2, 0] => Place::Last,
-                (Op::Transpose { order }, Place::Last) if *order == [2, 0, 1] => Place::First,
-                (Op::Flatten, Place::First) => Place::Flat(Layout::Blocks),
-                (Op::Reshape { shape }, Place::First) if shape.len() == 1 => Place::Flat(Layout::Blocks),
-                (Op::Flatten, Place::Last) => Place::Flat(Layout::Strided),
-                (Op::Reshape { shape }, Place::Last) if shape.len() == 1 => Place::Flat(Layout::Strided),
-                (Op::Flatten, flat) => flat,
-                (Op::Add, _) => {
-                    return Err(format!(
-                        "trunk: `{}` adds it to another path, whose channels are tied to it",
-                        next.name
-                    ));
-                }
-                (Op::Concat { .. }, _) => return Err(format!("`{}` joins it with another path", next.name)),
-                (Op::BatchNorm { .. }, _) => {
-                    return Err(format!("`{}`, a batch norm behind the activation, reads it", next.name));
-                }
-                (op, _) => return Err(format!("read by `{}` ({}), which is not affine", next.name, op.name())),
-            };
-            trail.passes.insert(self.at(next));
-            self.follow(next, units, place, image, trail)?;
+            if let Some(place) = self.beyond(next, units, place, image, trail)? {
+                trail.passes.insert(self.at(next));
+                self.follow(next, units, place, image, trail)?;
+            }
         }
         if any { Ok(()) } else { Err("its units are outputs of the network".to_owned()) }
+    }
+
+    /// Where the units lie in what `next` gives; nowhere if it is a consumer, which is noted.
+    pub(super) fn beyond(
+        &self,
+        next: &Node,
+        units: usize,
+        place: Place,
+        image: bool,
+        trail: &mut Trail,
+    ) -> Result<Option<Place>, Declined> {
+        Ok(Some(match (&next.op, place) {
+            (Op::Linear { weight, .. }, place) => {
+                self.consume(next, units, place, image, weight.matrix_shape()[1], trail)?;
+                return Ok(None);
+            }
+            (Op::Conv { groups, .. }, _) if *groups != 1 => {
+                return Err(format!("read by `{}`, a convolution of {groups} groups", next.name));
+            }
+            (Op::Conv { weight, .. }, Place::First) => {
+                let per_unit = weight.dimensions()[2..].iter().product();
+                let columns = Columns { units, per_unit, layout: Layout::Blocks };
+                trail.consumers.push(Consumer { node: next.name.clone(), columns });
+                return Ok(None);
+            }
+            (Op::Identity, place) => place,
+            (Op::MaxPool { .. }, Place::First) => {
+                trail.max_pool = true;
+                place
+            }
+            (Op::AveragePool { .. } | Op::GlobalAveragePool, Place::First) => place,
+            (Op::Transpose { order }, Place::First) if image && *order == [1, 2, 0] => Place::Last,
+            (Op::Transpose { order }, Place::Last) if *order == [2, 0, 1] => Place::First,
+            (Op::Flatten, Place::First) => Place::Flat(Layout::Blocks),
+            (Op::Reshape { shape }, Place::First) if shape.len() == 1 => Place::Flat(Layout::Blocks),
+            (Op::Flatten, Place::Last) => Place::Flat(Layout::Strided),
+            (Op::Reshape { shape }, Place::Last) if shape.len() == 1 => Place::Flat(Layout::Strided),
+            (Op::Flatten, flat) => flat,
+            (Op::Add, _) => {
+                return Err(format!("{TRUNK}`{}` adds it to another path, whose channels are tied to it", next.name));
+            }
+            (Op::Concat { .. }, _) => return Err(format!("`{}` joins it with another path", next.name)),
+            (Op::BatchNorm { .. }, _) => {
+                return Err(format!("`{}`, a batch norm behind the activation, reads it", next.name));
+            }
+            (op, _) => return Err(format!("read by `{}` ({}), which is not affine", next.name, op.name())),
+        }))
     }
 
     /// Ends at a linear layer of `width` columns.
@@ -226,7 +244,7 @@ impl<'a> Graph<'a> {
 
 fn before_activation(next: &Node, op: &Op) -> String {
     match op {
-        Op::Add => format!("trunk: `{}` adds it to another path before any ReLU", next.name),
+        Op::Add => format!("{TRUNK}`{}` adds it to another path before any ReLU", next.name),
         Op::Concat { .. } => format!("`{}` joins it with another path before any ReLU", next.name),
         Op::Linear { .. } | Op::Conv { .. } => format!("`{}` reads it without ReLU between", next.name),
         Op::BatchNorm { .. } => format!("a second batch norm, `{}`, follows", next.name),

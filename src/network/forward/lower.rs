@@ -114,7 +114,17 @@ impl<'a> Builder<'a> {
         let kernel = match &node.op {
             Op::Flatten | Op::Reshape { .. } | Op::Identity => return Ok(Place { shape, ..first }),
             Op::Softmax { .. } if self.is_last(node) => return Ok(Place { shape, ..first }),
-            Op::Transpose { order } => return Ok(transposed(&first, order, shape)),
+            Op::Transpose { order } => {
+                let moved = transposed(&first, order, shape);
+                let front = *order == [2, 0, 1];
+                let Some((channels, places)) = channels_last(&moved).filter(|_| front) else { return Ok(moved) };
+                self.steps.push(Lowered {
+                    kernel: channels_first(channels, places),
+                    inputs: vec![first.value],
+                    length,
+                });
+                return Ok(Place { value: self.steps.len(), order: None, shape: moved.shape });
+            }
             Op::Relu => {
                 if self.fuse_relu(&first, node) {
                     return Ok(Place { shape, ..first });
@@ -290,6 +300,23 @@ fn transposed(place: &Place, axes: &[usize], shape: Vec<usize>) -> Place {
         .collect();
     let moved = order.iter().enumerate().any(|(column, to)| column != *to);
     Place { value: place.value, order: moved.then_some(order), shape }
+}
+
+/// Channels and places of an image whose channels lie side by side in its value.
+fn channels_last(place: &Place) -> Option<(usize, usize)> {
+    let ([channels, height, width], Some(order)) = (place.shape.as_slice(), &place.order) else { return None };
+    let places = height * width;
+    let is = |(column, from): (usize, &usize)| *from == column % places * channels + column / places;
+    order.iter().enumerate().all(is).then_some((*channels, places))
+}
+
+/// Brings the channels of an image to the front: a convolution whose windows are the channels of a place, by the identity.
+fn channels_first(channels: usize, places: usize) -> Kernel {
+    let entry = |at: usize| f32::from(u8::from(at / channels == at % channels));
+    let weight = (0..channels * channels).map(entry).collect();
+    let weight = Weight::Folded { rows: channels, weight, bias: vec![0.0; channels] };
+    let window = Window::new([1, places, channels], [1, channels]);
+    Kernel::Conv { weight, window, groups: 1, activation: Activation::Identity }
 }
 
 /// A window of the graph on an image of a known size. Where windows reach beyond the padding it grows.

@@ -121,12 +121,12 @@ impl<B: Backend> DeviceNetwork<B> {
         values.iter().filter_map(length).map(|step| step.length).sum()
     }
 
-    /// What is needed for one value of a batch, and the step that reads it last.
-    fn needed(&self, signals: &Signals<B>, target: usize) -> (Vec<bool>, Vec<Option<usize>>) {
+    /// What is needed for some values of a batch, and the step that reads it last.
+    fn needed(&self, signals: &Signals<B>, targets: &[usize]) -> (Vec<bool>, Vec<Option<usize>>) {
         let mut last = vec![None; self.steps.len() + 1];
         let mut needed = vec![false; self.steps.len() + 1];
-        needed[target] = true;
-        for value in (1..=target).rev() {
+        targets.iter().for_each(|target| needed[*target] = true);
+        for value in (1..=targets.iter().copied().max().unwrap_or(0)).rev() {
             if needed[value] && signals.0[value].is_none() {
                 for input in &self.steps[value - 1].inputs {
                     needed[*input] = true;
@@ -137,9 +137,9 @@ impl<B: Backend> DeviceNetwork<B> {
         (needed, last)
     }
 
-    /// Copies the weights to the device that one value of a batch takes, and lets go of the others.
-    pub(crate) fn load(&mut self, backend: &B, signals: &Signals<B>, target: usize) -> Result<()> {
-        let (needed, _) = self.needed(signals, target);
+    /// Copies the weights to the device that some values of a batch take, and lets go of the others.
+    pub(crate) fn load(&mut self, backend: &B, signals: &Signals<B>, targets: &[usize]) -> Result<()> {
+        let (needed, _) = self.needed(signals, targets);
         for (value, step) in (1..).zip(&mut self.steps) {
             if needed[value] && signals.0[value].is_none() {
                 step.load(backend)?;
@@ -160,7 +160,7 @@ impl<B: Backend> DeviceNetwork<B> {
         target: usize,
         retained: &[usize],
     ) -> Result<()> {
-        let (needed, last) = self.needed(signals, target);
+        let (needed, last) = self.needed(signals, &[target]);
         for (step, value) in self.steps.iter().zip(1..=target) {
             if !needed[value] || signals.0[value].is_some() {
                 continue;
@@ -192,6 +192,12 @@ impl<B: Backend> Signals<B> {
         }
         let missing = || Error::Internal { what: format!("value {value} was not computed") };
         self.0.get(value).and_then(Option::as_ref).ok_or_else(missing)
+    }
+
+    /// Entries of all values that are there.
+    #[cfg(test)]
+    pub(crate) fn entries(&self, backend: &B) -> usize {
+        self.0.iter().flatten().map(|value| backend.shape(value).iter().product::<usize>()).sum()
     }
 
     /// Forgets all values from `first` on: those that come after it in the order of the graph.

@@ -12,7 +12,7 @@ mod write;
 pub(crate) use apply::apply_step;
 pub use apply::apply_units;
 pub use pair::{Pair, Reduced};
-pub use site::{Refused, Site, sites};
+pub use site::{Reader, Refused, Site, coupled_sites, sites};
 
 /// What a step does to the function of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

@@ -1,6 +1,6 @@
 //! Writes the rows of one layer, given with its batch norm folded in, into layer and batch norm.
 
-use ndarray::{Array2, Axis};
+use ndarray::{ArcArray2, Array2, Axis};
 
 use super::pair::{narrow, parameters};
 use crate::error::{Error, Result};
@@ -17,13 +17,14 @@ pub(super) struct Layer<'a> {
     pub(super) rows: &'a [Option<usize>],
     /// For each new column the old one that it may come from.
     pub(super) columns: &'a [Option<usize>],
-    pub(super) before: (&'a Array2<f32>, &'a [f32]),
-    pub(super) after: (&'a Array2<f32>, &'a [f32]),
+    /// What was there; needed with a batch norm only.
+    pub(super) before: Option<(&'a ArcArray2<f32>, &'a [f32])>,
+    pub(super) after: (&'a ArcArray2<f32>, &'a [f32]),
 }
 
 /// Rows and biases as a layer holds them, without its batch norm.
 struct Raw {
-    weight: Array2<f32>,
+    weight: ArcArray2<f32>,
     bias: Vec<f32>,
 }
 
@@ -54,9 +55,7 @@ pub(super) fn write(network: &mut Network, layer: &Layer<'_>) -> Result<()> {
         }
     };
     let (weight, _) = parameters(network, layer.name)?;
-    let values = if new_weight.is_standard_layout() { new_weight } else { new_weight.as_standard_layout().to_owned() };
-    let (values, _) = values.into_raw_vec_and_offset();
-    let new_weight = Tensor::owned(weight.name(), weight.element(), shape, values)?;
+    let new_weight = Tensor::sharing(weight.name(), weight.element(), shape, &new_weight)?;
     let mut op = network.node(layer.name)?.op.clone();
     match &mut op {
         Op::Linear { weight, bias } | Op::Conv { weight, bias, .. } => (*weight, *bias) = (new_weight, new_bias),
@@ -92,6 +91,8 @@ fn raw(layer: &Layer<'_>, weight: &Tensor, bias: Option<&Tensor>, factors: &[f64
     let old = Array2::from_shape_vec((rows, width), weight.to_vec());
     let old = old.map_err(|error| Error::Internal { what: format!("`{}`: {error}", layer.name) })?;
     let old_bias = bias.map_or_else(|| vec![0.0; rows], Tensor::to_vec);
+    let missing = || Error::Internal { what: format!("`{}`: new rows without the old ones", layer.name) };
+    let before = layer.before.ok_or_else(missing)?;
     let mut new = Raw { weight: layer.after.0.clone(), bias: vec![0.0; layer.rows.len()] };
     for (k, source) in layer.rows.iter().enumerate() {
         // A new row stands as it is in front of a batch norm that does nothing but add its bias.
@@ -100,12 +101,12 @@ fn raw(layer: &Layer<'_>, weight: &Tensor, bias: Option<&Tensor>, factors: &[f64
             |value: f32, shift: f64| if factors[row] == 0.0 { 0.0 } else { (f64::from(value) - shift) / factors[row] };
         for (column, value) in new.weight.index_axis_mut(Axis(0), k).iter_mut().enumerate() {
             *value = match layer.columns[column] {
-                Some(from) if layer.before.0[[row, from]] == *value => old[[row, from]],
+                Some(from) if before.0[[row, from]] == *value => old[[row, from]],
                 _ => narrow(undo(*value, 0.0)),
             };
         }
         let value = layer.after.1[k];
-        let same = layer.before.1[row] == value || factors[row] == 0.0;
+        let same = before.1[row] == value || factors[row] == 0.0;
         new.bias[k] = if same { old_bias[row] } else { narrow(undo(value, shifts[row])) };
     }
     Ok(new)

@@ -37,14 +37,14 @@ pub(super) fn losses<B: Backend>(
     let mut curves = Vec::new();
     for (at, site) in sites.iter().enumerate() {
         let pair = Pair::read(network, site)?;
-        let follows = at.checked_sub(1).and_then(|at| sites.get(at)).is_some_and(|before| before.next == site.layer);
+        let follows = at.checked_sub(1).and_then(|at| sites.get(at)).is_some_and(|before| before.feeds(&site.layer));
         let entering = match signal.take().filter(|_| follows) {
             Some(signal) => signal,
             None => samples_or_prior(backend, network, calibration.filter(|_| at == 0), options, pair.rows.ncols())?,
         };
         let moments = entering.moments(backend, &pair, &pair, None)?;
         curves.push(shares(moments.target_variance, select_greedily(&moments, pair.units()).loss));
-        signal = Some(entering.advance(backend, &pair, (&pair.rows, &pair.bias), &moments)?);
+        signal = Some(entering.advance(backend, &pair, (pair.rows.view(), &pair.bias), &moments)?);
     }
     Ok(curves)
 }

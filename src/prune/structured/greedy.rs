@@ -1,5 +1,6 @@
 //! Greedy selection of units by pivoted Cholesky factorisation, weighted by what reads them.
 
+use ndarray::Array2;
 use rayon::prelude::*;
 
 use super::moments::Moments;
@@ -21,12 +22,17 @@ pub struct Selection {
 /// stored: its columns come from the factor, which costs `O(K^2 n)`, and `T` costs `O(K n m)`.
 #[must_use]
 pub fn select_greedily(moments: &Moments, keep: usize) -> Selection {
-    let (n, m) = (moments.mean.len(), moments.target.nrows());
+    select_for(moments, &moments.target, keep)
+}
+
+/// The same for another target, such as a sketch.
+pub(super) fn select_for(moments: &Moments, target: &Array2<f64>, keep: usize) -> Selection {
+    let (n, m) = (moments.mean.len(), target.nrows());
     let keep = keep.min(n);
     let mut residual: Vec<f64> = moments.covariance.diag().to_vec();
     let floor = 1e-9 * residual.iter().sum::<f64>() / super::moments::number(n.max(1));
     // Row i of `targets` is T_:i, row i of `factor` the entries of L so far.
-    let mut targets: Vec<Vec<f64>> = (0..n).map(|i| moments.target.column(i).to_vec()).collect();
+    let mut targets: Vec<Vec<f64>> = (0..n).map(|i| target.column(i).to_vec()).collect();
     let mut factor: Vec<Vec<f64>> = vec![Vec::with_capacity(keep); n];
     let mut chosen = vec![false; n];
     let mut selection = Selection { order: Vec::with_capacity(keep), loss: vec![moments.target_variance] };

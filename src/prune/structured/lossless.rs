@@ -103,9 +103,9 @@ pub(super) fn lossless(pair: &Pair, radius: Option<f64>, linear: bool) -> Option
     #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
     let narrow = |value: f64| value as f32;
     let reduced = Reduced {
-        rows: rows.mapv(narrow),
+        rows: rows.mapv(narrow).into_shared(),
         bias: biases.into_iter().map(narrow).collect(),
-        next: columns_of_kept.mapv(narrow),
+        next: columns_of_kept.mapv(narrow).into_shared(),
         next_bias: bias.into_iter().map(narrow).collect(),
         assignment,
         lambda: lambda.into_iter().map(narrow).collect(),

@@ -174,11 +174,12 @@ pub(super) fn reduced(pair: &Pair, generators: &Generators, clusters: &[Vec<usiz
         }
     }
     Reduced {
-        rows: merged.incoming.slice(s![.., ..d]).mapv(|value| value as f32),
+        rows: merged.incoming.slice(s![.., ..d]).mapv(|value| value as f32).into_shared(),
         bias: merged.incoming.column(d).iter().map(|value| *value as f32).collect(),
         next: Array2::from_shape_fn((m, clusters.len() * q), |(j, column)| {
             merged.outgoing[[column / q, j * q + column % q]] as f32
-        }),
+        })
+        .into_shared(),
         next_bias: pair.next_bias.clone(),
         assignment,
         lambda,
@@ -197,7 +198,7 @@ pub(super) fn merge_zonotopes<B: Backend>(
         let problem = format!(
             "`{}` gives {} outputs; zonotopes are clustered for one output (for more there are the paths: `tropnnc`, \
              `misiakos-path`)",
-            pair.site.next,
+            pair.site.next(),
             pair.next.nrows() * pair.block()
         );
         return Err(Error::Unsupported { problem });

@@ -8,6 +8,7 @@ mod allocate;
 mod budget;
 mod cup;
 mod curves;
+mod fitted;
 mod greedy;
 mod kmeans;
 mod linkage;
@@ -17,6 +18,7 @@ mod moments;
 mod options;
 mod outer;
 mod prior;
+mod reduce;
 mod refine;
 mod run;
 mod schedule;
@@ -177,10 +179,29 @@ impl UnitMethod {
         self == Self::GreedyGaussian || self.needs_data()
     }
 
-    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons.
+    /// Whether it chooses units by their weights alone, and leaves them as they are.
+    pub(super) fn chooses(self) -> bool {
+        matches!(self, Self::Cup | Self::PathL2 | Self::L1 | Self::TropicalRows | Self::RandomNeurons)
+    }
+
+    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons, but what reads chosen
+    /// units is refitted on samples as `synth-refit` does it.
     #[must_use]
     pub fn takes_convolutions(self, refit: Refit) -> bool {
-        self == Self::SynthRefit || (!self.looks() && refit == Refit::None)
+        match refit {
+            _ if self == Self::SynthRefit => true,
+            Refit::None => !self.looks(),
+            Refit::Gaussian => false,
+            Refit::Data => self.chooses(),
+        }
+    }
+
+    /// Whether it reduces residual trunks with this refit: it looks at the weights around units as they are, or at what
+    /// flows through both networks.
+    #[must_use]
+    pub fn takes_trunks(self, refit: Refit) -> bool {
+        // CUP takes units for kernels of one layer, and zonotopes are those of one output.
+        self.takes_convolutions(refit) && !matches!(self, Self::Cup | Self::MisiakosZonotope)
     }
 
     /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the

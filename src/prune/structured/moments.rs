@@ -1,8 +1,12 @@
 //! What is known of a layer's units over the inputs: means and covariances of the units and of what reads them.
 
+use std::borrow::Cow;
+
 use nalgebra::{Cholesky, DMatrix, Dyn};
+use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, Axis, s};
 use rand::RngExt;
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 
@@ -34,19 +38,19 @@ impl Moments {
         }
     }
 
-    /// The same for at most `most` random mixtures of the values: `E |S y|^2 = |y|^2` for random signs over
+    /// `Cov(S y, h)` for at most `most` random mixtures `S y` of the values: `E |S y|^2 = |y|^2` for random signs over
     /// `sqrt(most)`, with a relative spread of at most `sqrt(2 / most)` (Achlioptas, *Database-friendly random projections*,
     /// 2003).
     #[must_use]
-    pub fn sketched(&self, most: usize, seed: u64) -> Self {
+    pub fn sketched(&self, most: usize, seed: u64) -> Cow<'_, Array2<f64>> {
         let m = self.target.nrows();
         if m <= most {
-            return self.clone();
+            return Cow::Borrowed(&self.target);
         }
         let mut random = crate::rng::stream(seed, "sketch");
         let scale = 1.0 / number(most).sqrt();
         let mix = Array2::from_shape_simple_fn((most, m), || if random.random::<bool>() { scale } else { -scale });
-        Self { target: mix.dot(&self.target), target_mean: mix.dot(&self.target_mean), ..self.clone() }
+        Cow::Owned(mix.dot(&self.target))
     }
 
     /// The moments of the last `count` features.
@@ -66,7 +70,7 @@ impl Moments {
     #[must_use]
     pub fn loss(&self, next: &Array2<f64>) -> f64 {
         let cross: f64 = next.iter().zip(&self.target).map(|(c, t)| c * t).sum();
-        let own: f64 = next.iter().zip(next.dot(&self.covariance)).map(|(c, cg)| c * cg).sum();
+        let own: f64 = next.iter().zip(product(next, &self.covariance)).map(|(c, cg)| c * cg).sum();
         (self.target_variance - 2.0 * cross + own).max(0.0)
     }
 
@@ -82,10 +86,13 @@ impl Moments {
         if !diagonal.is_finite() || self.target.iter().any(|value| !value.is_finite()) {
             return Err(Error::Data { problem: "the moments of a layer are not finite".to_owned() });
         }
-        let right = DMatrix::from_fn(n, self.target.nrows(), |i, j| self.target[[j, i]]);
         let factor = factorised(&self.covariance, ridge * diagonal, diagonal)?;
-        let solution = factor.solve(&right);
-        let next = Array2::from_shape_fn(self.target.dim(), |(j, i)| solution[(i, j)]);
+        let mut next = self.target.clone();
+        let blocks: Vec<_> = next.axis_chunks_iter_mut(Axis(0), ROWS).collect();
+        blocks.into_par_iter().for_each(|mut rows| {
+            let solution = factor.solve(&DMatrix::from_fn(n, rows.nrows(), |i, j| rows[[j, i]]));
+            rows.indexed_iter_mut().for_each(|((j, i), value)| *value = solution[(i, j)]);
+        });
         let bias = &self.target_mean - &next.dot(&self.mean);
         Ok((next, bias))
     }
@@ -105,6 +112,17 @@ fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Result<Choles
         shift = (10.0 * shift).max(1e-12 * scale).max(f64::MIN_POSITIVE);
     }
     Err(Error::Data { problem: "the covariance of a layer is not positive semi-definite".to_owned() })
+}
+
+/// Rows that one task multiplies or solves for.
+const ROWS: usize = 256;
+
+/// `A B`, blocks of rows side by side.
+pub(super) fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+    let mut product = Array2::zeros((a.nrows(), b.ncols()));
+    let blocks: Vec<_> = product.axis_chunks_iter_mut(Axis(0), ROWS).zip(a.axis_chunks_iter(Axis(0), ROWS)).collect();
+    blocks.into_par_iter().for_each(|(mut out, rows)| general_mat_mul(1.0, &rows, b, 0.0, &mut out));
+    product
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of units are far below 2^53")]
@@ -127,11 +145,11 @@ mod tests {
             target_variance: 1.0,
         };
         let sketch = moments.sketched(500, 1);
-        assert_eq!(sketch.target.dim(), (500, n));
-        for (mixed, whole) in sketch.target.columns().into_iter().zip(moments.target.columns()) {
+        assert_eq!(sketch.dim(), (500, n));
+        for (mixed, whole) in sketch.columns().into_iter().zip(moments.target.columns()) {
             let ratio = mixed.dot(&mixed) / whole.dot(&whole);
             assert!((ratio - 1.0).abs() < 0.25 && ratio != 1.0, "four times the spread of {ratio}");
         }
-        assert_eq!(moments.sketched(m, 1).target, moments.target, "no more values than there are");
+        assert_eq!(*moments.sketched(m, 1), moments.target, "no more values than there are");
     }
 }

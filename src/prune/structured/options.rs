@@ -62,6 +62,9 @@ pub struct UnitOptions {
     pub min_keep: usize,
     /// Settings of [`UnitMethod::SynthRefit`]; its seed is that of the run.
     pub synth: SynthOptions,
+    /// Whether each residual trunk is one layer: the same channels stay in all layers that write to it. Otherwise trunks
+    /// keep their channels.
+    pub couple_trunk: bool,
     /// Whether only layers of the head are reduced, as for data that are its inputs.
     pub head_only: bool,
 }
@@ -83,6 +86,7 @@ impl UnitOptions {
             round_to: 1,
             min_keep: 1,
             synth: SynthOptions::default(),
+            couple_trunk: false,
             head_only: false,
         }
     }

@@ -31,8 +31,8 @@ impl Layer {
     pub(super) fn of(network: &Network, sites: &[Site]) -> Result<Vec<Self>> {
         let layer = |(at, site): (usize, &Site)| -> Result<Self> {
             let pair = Pair::read(network, site)?;
-            let before = at.checked_sub(1).and_then(|at| sites.get(at)).filter(|before| before.next == site.layer);
-            let after = sites.get(at + 1).filter(|after| after.layer == site.next);
+            let before = at.checked_sub(1).and_then(|at| sites.get(at)).filter(|before| before.feeds(&site.layer));
+            let after = sites.get(at + 1).filter(|after| site.feeds(&after.layer));
             Ok(Self {
                 name: site.layer.clone(),
                 units: pair.units(),

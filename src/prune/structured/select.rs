@@ -1,6 +1,6 @@
 //! Selection by one score per unit: the units with the largest scores stay as they are.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView1};
 use rand_chacha::rand_core::Rng;
 
 use crate::backend::Backend;
@@ -19,7 +19,11 @@ pub(super) fn largest(scores: &[f64], keep: usize) -> Vec<usize> {
 
 /// `sum_j |a_ij|`.
 pub(super) fn l1(pair: &Pair) -> Vec<f64> {
-    pair.rows.rows().into_iter().map(|row| row.iter().map(|value| f64::from(value.abs())).sum()).collect()
+    let sum = |row: ArrayView1<'_, f32>| {
+        let weights = row.iter().enumerate().filter(|(at, _)| !pair.biases.contains(at));
+        weights.map(|(_, value)| f64::from(value.abs())).sum()
+    };
+    pair.rows.rows().into_iter().map(sum).collect()
 }
 
 fn square<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {

@@ -1,14 +1,12 @@
 //! What flows into a layer: a normal distribution, or samples. Each gives the moments of the layer's units.
 
-use std::borrow::Cow;
-
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
-use super::moments::{Moments, number};
+use super::moments::{Moments, number, product};
 use super::prior::InputMoments;
 use crate::backend::{Activation, Backend, RowSource, Transpose};
 use crate::error::{Error, Result};
-use crate::network::{Pair, Reduced};
+use crate::network::{Element, Pair, Reduced, Tensor};
 
 /// The input of a layer.
 pub(super) enum Signal<B: Backend> {
@@ -19,7 +17,7 @@ pub(super) enum Signal<B: Backend> {
 }
 
 /// Units of a layer that is not in the network: rows and biases.
-pub(super) type Units<'a> = (&'a Array2<f32>, &'a [f32]);
+pub(super) type Units<'a> = (ArrayView2<'a, f32>, &'a [f32]);
 
 #[expect(clippy::cast_possible_truncation, reason = "backends compute in f32")]
 pub(super) fn narrow(matrix: &Array2<f64>) -> Array2<f32> {
@@ -31,8 +29,8 @@ fn vector(values: &[f32]) -> Array2<f32> {
 }
 
 /// `relu(X A^T + b)` on the device.
-pub(super) fn units<B: Backend>(backend: &B, x: &B::Matrix, rows: &Array2<f32>, bias: &[f32]) -> Result<B::Matrix> {
-    backend.affine(x, &backend.upload(rows)?, Some(&backend.upload(&vector(bias))?), Activation::Relu)
+pub(super) fn units<B: Backend>(backend: &B, x: &B::Matrix, (rows, bias): Units<'_>) -> Result<B::Matrix> {
+    backend.affine(x, &backend.upload(&rows)?, Some(&backend.upload(&vector(bias))?), Activation::Relu)
 }
 
 impl<B: Backend> Signal<B> {
@@ -61,15 +59,16 @@ impl<B: Backend> Signal<B> {
             let problem = format!("`{}` has {} places; moments are of neurons", pair.site.layer, pair.block());
             return Err(Error::Unsupported { problem });
         }
-        let (mut rows, mut bias) = (Cow::Borrowed(&pair.rows), pair.bias.clone());
+        let (mut rows, mut bias) = (pair.rows.clone(), pair.bias.clone());
         if let Some((more, more_bias)) = extra {
-            rows = Cow::Owned(stacked(pair.rows.view(), more.view())?);
+            rows = stacked(pair.rows.view(), more.view())?.into_shared();
             bias.extend_from_slice(more_bias);
         }
-        let rows = rows.as_ref();
         match self {
             Self::Normal { mean, covariance } => {
-                let device_rows = backend.upload(rows)?;
+                // A tensor can be read where it lies.
+                let tensor = Tensor::sharing(&pair.site.layer, Element::F32, rows.shape().to_vec(), &rows)?;
+                let device_rows = backend.upload(&tensor)?;
                 let through = match covariance {
                     Some(covariance) => Some(backend.matmul(&device_rows, Transpose::No, covariance, Transpose::No)?),
                     None => None,
@@ -82,12 +81,16 @@ impl<B: Backend> Signal<B> {
                 let centre = Array1::from_iter(centre);
                 let centre = backend.upload(&narrow(&centre.insert_axis(Axis(0))))?;
                 let rectified = backend.relu_covariance(&centre, &spread)?;
+                drop((through, spread));
                 let mean = backend.download(&rectified.mean)?.row(0).to_owned();
-                Ok(of_pair(pair, mean, backend.download(&rectified.covariance)?))
+                let covariance = backend.download(&rectified.covariance)?;
+                drop(rectified);
+                backend.trim();
+                Ok(of_pair(pair, mean, covariance))
             }
             Self::Samples { original: x, current } => {
-                let features = backend.download(&units(backend, current, rows, &bias)?)?;
-                let hidden = units(backend, x, &original.rows, &original.bias)?;
+                let features = backend.download(&units(backend, current, (rows.view(), &bias))?)?;
+                let hidden = units(backend, x, (original.rows.view(), &original.bias))?;
                 let next_bias = backend.upload(&vector(&original.next_bias))?;
                 let next = backend.upload(&original.next)?;
                 let values = backend.affine(&hidden, &next, Some(&next_bias), Activation::Identity)?;
@@ -97,9 +100,9 @@ impl<B: Backend> Signal<B> {
     }
 
     /// What units give on each sample in the current network.
-    pub(super) fn features(&self, backend: &B, (rows, bias): Units<'_>) -> Result<Array2<f64>> {
+    pub(super) fn features(&self, backend: &B, own: Units<'_>) -> Result<Array2<f64>> {
         match self {
-            Self::Samples { current, .. } => backend.download(&units(backend, current, rows, bias)?),
+            Self::Samples { current, .. } => backend.download(&units(backend, current, own)?),
             Self::Normal { .. } => Err(Error::Internal { what: "samples of a distribution".to_owned() }),
         }
     }
@@ -112,8 +115,8 @@ impl<B: Backend> Signal<B> {
                 Ok(Self::Normal { mean: moments.mean.clone(), covariance })
             }
             Self::Samples { original: x, current } => Ok(Self::Samples {
-                original: units(backend, &x, &original.rows, &original.bias)?,
-                current: units(backend, &current, reduced.0, reduced.1)?,
+                original: units(backend, &x, (original.rows.view(), &original.bias))?,
+                current: units(backend, &current, reduced)?,
             }),
         }
     }
@@ -127,7 +130,10 @@ fn stacked(a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>) -> Result<Array2<f32>
 fn of_pair(pair: &Pair, mean: Array1<f64>, covariance: Array2<f64>) -> Moments {
     let n = pair.units();
     let next = pair.next.mapv(f64::from);
-    let target = next.dot(&covariance.slice(s![..n, ..]));
+    let target = match covariance.nrows() {
+        all if all == n => product(&next, &covariance),
+        _ => next.dot(&covariance.slice(s![..n, ..])),
+    };
     let own = next.iter().zip(target.slice(s![.., ..n]).iter()).map(|(c, t)| c * t).sum::<f64>();
     let bias = Array1::from_iter(pair.next_bias.iter().map(|b| f64::from(*b)));
     let target_mean = next.dot(&mean.slice(s![..n])) + bias;

@@ -48,7 +48,7 @@ pub(super) fn sm<B: Backend>(
     seed: u64,
 ) -> Result<Reduced> {
     let (d, classes) = (pair.rows.ncols(), pair.next.nrows());
-    let features = signal.features(backend, (&pair.rows, &pair.bias))?;
+    let features = signal.features(backend, (pair.rows.view(), &pair.bias))?;
     let next = pair.next.mapv(f64::from);
     let bias: Vec<f64> = pair.next_bias.iter().map(|b| f64::from(*b)).collect();
     let logits = features.dot(&next.t());
@@ -87,12 +87,13 @@ pub(super) fn sm<B: Backend>(
     let incoming = narrow(&incoming);
     let (rows, own_bias) = (incoming.slice(ndarray::s![.., ..d]).to_owned(), incoming.column(d).to_vec());
     let mean = |values: &Array2<f64>| values.sum_axis(Axis(0)) / number(values.nrows().max(1));
-    let now = mean(&signal.features(backend, (&rows, &own_bias))?);
+    let now = mean(&signal.features(backend, (rows.view(), &own_bias))?);
     let gap = mean(&logits) - outgoing.mapv(f64::from).dot(&now);
     #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
     let next_bias = bias.iter().zip(&gap).map(|(bias, gap)| (bias + gap) as f32).collect();
     let (assignment, lambda) = (vec![None; pair.units()], vec![0.0; pair.units()]);
-    Ok(Reduced { rows, bias: own_bias, next: outgoing, next_bias, assignment, lambda })
+    let (rows, next) = (rows.into_shared(), outgoing.into_shared());
+    Ok(Reduced { rows, bias: own_bias, next, next_bias, assignment, lambda })
 }
 
 /// Shares of `keep` in proportion to `counts`, by the largest remainders, ties to the first.

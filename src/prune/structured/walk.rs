@@ -2,30 +2,29 @@
 
 use serde::Serialize;
 
-use super::linkage::Linkage;
 use super::lossless::{Lossless, lossless};
-use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotopes};
 use super::moments::Moments;
 use super::options::Refit;
+use super::reduce::{Seen, reduce};
 use super::signal::{Signal, kept_units, narrow};
-use super::{Prior, UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
+use super::{UnitMethod, UnitOptions, allocate};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
-    Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, sites,
+    Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, coupled_sites, sites,
 };
 use crate::prune::Observer;
-use crate::prune::synth::{RefitForm, Refitter, SynthOptions, UnitRefit};
-
-/// Outputs of the next layer that greedy selection looks at in closed form; more are mixed to so many.
-const SKETCH: usize = 512;
+use crate::prune::synth::{Refitter, SynthOptions, UnitRefit};
 
 /// What became of one layer.
 #[derive(Debug, Clone, Serialize)]
 pub struct UnitLayer {
     /// Name of the node.
     pub name: String,
-    /// The node that reads its units.
+    /// Other layers that have the same units, along a residual trunk.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tied: Vec<String>,
+    /// The nodes that read its units.
     pub next: String,
     /// Units before.
     pub before: usize,
@@ -78,6 +77,11 @@ pub fn reduce_units<B: Backend>(
         // The layers before it stay as they are.
         keeps.iter_mut().zip(&sites).rev().skip(1).for_each(|(keep, site)| *keep = site.units());
     }
+    let convolves = |site: &Site| {
+        let mut names = site.writers().map(|(name, _)| name).chain(site.readers.iter().map(|one| one.node.as_str()));
+        names.any(|name| network.node(name).is_ok_and(|node| matches!(node.op, Op::Conv { .. })))
+    };
+    let fits = options.method.chooses() && options.refit == Refit::Data && sites.iter().any(convolves);
     let mut walk = Walk {
         backend,
         original: network,
@@ -86,6 +90,7 @@ pub fn reduce_units<B: Backend>(
         signal: None,
         refitter: match options.method {
             UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+            _ if fits => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
             _ => None,
         },
         radius: options.radius,
@@ -102,7 +107,17 @@ pub fn reduce_units<B: Backend>(
 
 /// The layers whose units may go, at least one, and those whose units stay, with the reasons.
 pub(super) fn prunable(network: &Network, options: &UnitOptions) -> Result<(Vec<Site>, Vec<Refused>)> {
-    let (mut sites, mut refused) = sites(network)?;
+    let (mut sites, mut refused) = if options.couple_trunk { coupled_sites(network)? } else { sites(network)? };
+    if let Some(trunk) = sites.iter().find(|site| !site.tied.is_empty() && !options.method.takes_trunks(options.refit))
+    {
+        let problem = format!(
+            "`{}` with the refit `{}` does not reduce the trunk that `{}` writes to; norms, `tropnnc` and `synth-refit` do",
+            options.method.name(),
+            options.refit.name(),
+            trunk.layer
+        );
+        return Err(Error::Unsupported { problem });
+    }
     if options.head_only {
         let head = Head::of(network)?;
         let inside = |site: &Site| head.layers.iter().any(|layer| layer.name == site.layer);
@@ -137,25 +152,27 @@ pub(super) fn refitter<'a, B: Backend>(
     let mut unknowns = Vec::new();
     for (site, keep) in sites.iter().zip(keeps) {
         // Convolutions read an input many times, linear layers once.
-        if matches!(network.node(&site.next)?.op, Op::Linear { .. }) {
-            unknowns.push(keep * site.block());
+        for reader in &site.readers {
+            if matches!(network.node(&reader.node)?.op, Op::Linear { .. }) {
+                unknowns.push(keep * reader.columns.per_unit);
+            }
         }
     }
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
 }
 
-struct Walk<'a, B: Backend> {
-    backend: &'a B,
-    original: &'a Network,
-    options: &'a UnitOptions,
+pub(super) struct Walk<'a, B: Backend> {
+    pub(super) backend: &'a B,
+    pub(super) original: &'a Network,
+    pub(super) options: &'a UnitOptions,
     calibration: Option<&'a dyn RowSource>,
     /// The input of the next layer of the chain.
     signal: Option<Signal<B>>,
-    /// The networks side by side, for `synth-refit`.
-    refitter: Option<Refitter<'a, B>>,
+    /// The networks side by side, for `synth-refit` and for refits on samples where there are convolutions.
+    pub(super) refitter: Option<Refitter<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,
-    walked: Walked,
+    pub(super) walked: Walked,
 }
 
 impl<B: Backend> Walk<'_, B> {
@@ -166,15 +183,16 @@ impl<B: Backend> Walk<'_, B> {
 
     fn layer(&mut self, site: &Site, before: Option<&Site>, keep: usize) -> Result<()> {
         let mut pair = Pair::read(&self.walked.network, site)?;
-        let follows = before.is_none_or(|before| before.next == site.layer);
+        let follows = before.is_none_or(|before| before.feeds(&site.layer));
         // Constants reach every place of a linear layer alike; padding keeps them from that in a convolution.
-        let linear = self.is_linear(&site.layer)? && self.is_linear(&site.next)?;
-        let radius = self.radius.filter(|_| follows && linear && !site.leaky);
+        let linear = self.is_linear(site)?;
+        let radius = self.radius.filter(|_| follows && linear && !site.leaky && site.tied.is_empty());
         self.radius = radius.map(|radius| largest_norm(&pair, radius));
         let mut free = Lossless::default();
         if self.options.lossless
             && self.refitter.is_none()
             && site.norm.is_none()
+            && site.tied.is_empty()
             // A leaky unit is never off and never constant.
             && !site.leaky
             && let Some((reduced, found)) = lossless(&pair, radius, linear)
@@ -182,20 +200,26 @@ impl<B: Backend> Walk<'_, B> {
             free = found;
             let step = UnitStep { site: pair.site.clone(), kind: StepKind::Lossless, reduced };
             apply_step(&mut self.walked.network, &step)?;
-            pair = step.reduced.clone().into_pair(&pair.site);
+            pair = step.reduced.clone().into_pair(&pair);
             self.walked.plan.steps.push(step);
         }
         if let Some(refitter) = &self.refitter {
-            let scarce =
-                linear && !site.leaky && pair.block() == 1 && keep < pair.units() && refitter.is_scarce(&pair, keep);
-            return self.synth(site, pair, keep, scarce);
+            let scarce = linear
+                && self.options.method == UnitMethod::SynthRefit
+                && !site.leaky
+                && site.tied.is_empty()
+                && pair.block() == 1
+                && keep < pair.units()
+                && refitter.is_scarce(&pair, keep);
+            return self.fitted(site, pair, keep, scarce);
         }
         let original = Pair::read(self.original, site)?;
         let signal = if self.looks() { Some(self.signal(&pair, before)?) } else { None };
         let moments = signal.as_ref().map(|signal| signal.moments(self.backend, &original, &pair, None)).transpose()?;
         let mut layer = UnitLayer {
             name: site.layer.clone(),
-            next: site.next.clone(),
+            tied: site.tied.iter().map(|tied| tied.layer.clone()).collect(),
+            next: site.next(),
             before: original.units(),
             lossless: free,
             after: pair.units(),
@@ -204,7 +228,7 @@ impl<B: Backend> Walk<'_, B> {
         };
         if keep >= pair.units() {
             if let (Some(signal), Some(moments)) = (signal, &moments) {
-                self.signal = Some(signal.advance(self.backend, &original, (&pair.rows, &pair.bias), moments)?);
+                self.signal = Some(signal.advance(self.backend, &original, (pair.rows.view(), &pair.bias), moments)?);
             }
             self.walked.layers.push(layer);
             return Ok(());
@@ -213,7 +237,7 @@ impl<B: Backend> Walk<'_, B> {
         let mut reduced = reduce(self.backend, &pair, keep, &seen, self.options)?;
         layer.after = reduced.units();
         if let (Some(signal), Some(moments)) = (signal, moments) {
-            let units = (&reduced.rows, reduced.bias.as_slice());
+            let units = (reduced.rows.view(), reduced.bias.as_slice());
             let known = match kept_units(&pair, &reduced) {
                 Some(kept) => moments.select(&kept),
                 None => signal.moments(self.backend, &original, &pair, Some(units))?.last(reduced.units()),
@@ -228,53 +252,11 @@ impl<B: Backend> Walk<'_, B> {
         Ok(())
     }
 
-    /// One layer by `synth-refit`; in closed form where inputs are too scarce for samples of its neurons.
-    fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
-        let mut layer = UnitLayer {
-            name: site.layer.clone(),
-            next: site.next.clone(),
-            before: pair.units(),
-            lossless: Lossless::default(),
-            after: pair.units(),
-            loss: None,
-            refit: None,
-        };
-        if keep < pair.units() {
-            let (reduced, done) = match &mut self.refitter {
-                _ if scarce => self.closed_form(&pair, keep)?,
-                Some(refitter) => refitter.select(&self.walked.network, &pair, keep)?,
-                None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
-            };
-            (layer.after, layer.refit) = (reduced.units(), Some(done));
-            let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
-            drop(pair);
-            apply_step(&mut self.walked.network, &step)?;
-            self.walked.plan.steps.push(step);
-        }
-        self.walked.layers.push(layer);
-        Ok(())
-    }
-
-    /// Neurons chosen and refitted over `N(0, I)` on the inputs of their layer.
-    fn closed_form(&self, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
-        let inputs = Prior::Iso.moments(self.original, pair.rows.ncols())?;
-        let moments = Signal::normal(self.backend, &inputs)?.moments(self.backend, pair, pair, None)?;
-        let chosen = greedy::select_greedily(&moments.sketched(SKETCH, self.options.seed), keep);
-        let mut kept = chosen.order;
-        kept.sort_unstable();
-        let (mut reduced, known) = (pair.select(&kept), moments.select(&kept));
-        let (next, bias) = known.refit(self.options.synth.ridge)?;
-        reduced.next = narrow(&next);
-        reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
-        let (variance, loss) = (moments.target_variance, known.loss(&next));
-        Ok((reduced, UnitRefit { form: RefitForm::Gaussian, inputs: 0, variance, curve: chosen.loss, loss }))
-    }
-
     /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.
     fn refit(&self, reduced: &mut Reduced, known: &Moments) -> Result<f64> {
         if self.options.refit != Refit::None {
             let (next, bias) = known.refit(self.options.ridge)?;
-            reduced.next = narrow(&next);
+            reduced.next = narrow(&next).into_shared();
             reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
         }
         let loss = known.loss(&reduced.next.mapv(f64::from));
@@ -282,23 +264,27 @@ impl<B: Backend> Walk<'_, B> {
     }
 
     /// Weights of a unit for each input channel, one of a neuron for each input.
-    fn kernel(&self, name: &str) -> Result<usize> {
+    pub(super) fn kernel(&self, name: &str) -> Result<usize> {
         Ok(match &self.original.node(name)?.op {
             Op::Conv { weight, .. } => weight.dimensions().iter().skip(2).product(),
             _ => 1,
         })
     }
 
-    fn is_linear(&self, name: &str) -> Result<bool> {
-        Ok(matches!(self.original.node(name)?.op, Op::Linear { .. }))
+    /// Whether all layers around the units are linear.
+    fn is_linear(&self, site: &Site) -> Result<bool> {
+        let mut names =
+            site.writers().map(|(name, _)| name).chain(site.readers.iter().map(|reader| reader.node.as_str()));
+        names.try_fold(true, |all, name| Ok(all && matches!(self.original.node(name)?.op, Op::Linear { .. })))
     }
 
     /// What flows into a layer: what comes out of the one before, if it reads that one, else the prior or the samples.
     fn signal(&mut self, pair: &Pair, before: Option<&Site>) -> Result<Signal<B>> {
-        if !self.is_linear(&pair.site.layer)? || !self.is_linear(&pair.site.next)? {
+        if !self.is_linear(&pair.site)? {
             let problem = format!(
                 "`{}` or `{}` is a convolution, the moments of this method are of neurons; use `synth-refit`",
-                pair.site.layer, pair.site.next
+                pair.site.layer,
+                pair.site.next()
             );
             return Err(Error::Unsupported { problem });
         }
@@ -309,7 +295,7 @@ impl<B: Backend> Walk<'_, B> {
             );
             return Err(Error::Unsupported { problem });
         }
-        let follows = before.is_some_and(|before| before.next == pair.site.layer);
+        let follows = before.is_some_and(|before| before.feeds(&pair.site.layer));
         if let Some(signal) = self.signal.take().filter(|_| follows) {
             return Ok(signal);
         }
@@ -353,64 +339,4 @@ fn largest_norm(pair: &Pair, radius: f64) -> f64 {
         (radius * size + f64::from(*bias)).max(0.0).powi(2)
     });
     reach.sum::<f64>().sqrt()
-}
-
-/// What a method may look at beside the weights.
-struct Seen<'a, B: Backend> {
-    signal: Option<&'a Signal<B>>,
-    moments: Option<&'a Moments>,
-    kernel: usize,
-}
-
-/// One pair with `keep` units.
-fn reduce<B: Backend>(
-    backend: &B,
-    pair: &Pair,
-    keep: usize,
-    seen: &Seen<'_, B>,
-    options: &UnitOptions,
-) -> Result<Reduced> {
-    let missing = || Error::Internal { what: "a method that looks at what flows, without moments".to_owned() };
-    let moments = || seen.moments.ok_or_else(missing);
-    let refined =
-        |gauge, representative, outer| merge_paths(backend, pair, keep, gauge, representative, outer, options.seed);
-    let paths = |gauge, representative| refined(gauge, representative, false);
-    let vertices = |version| sm::sm(backend, pair, seen.signal.ok_or_else(missing)?, keep, version, options.seed);
-    let one_output = pair.next.nrows() * pair.block() == 1;
-    let scores = match options.method {
-        UnitMethod::Tropnnc | UnitMethod::TropnncRaw if one_output => {
-            return merge_zonotopes(backend, pair, keep, Representative::Sum, options.seed);
-        }
-        UnitMethod::Tropnnc => return paths(Gauge::Balanced, Representative::Sum),
-        UnitMethod::TropnncRaw => return paths(Gauge::Raw, Representative::Sum),
-        UnitMethod::TropnncNet => return paths(Gauge::Balanced, Representative::Net),
-        UnitMethod::TropnncNetRaw => return paths(Gauge::Raw, Representative::Net),
-        UnitMethod::TropnncNetOuter => return refined(Gauge::Balanced, Representative::Net, true),
-        UnitMethod::TropnncSplit => return paths(Gauge::Balanced, Representative::Split),
-        UnitMethod::TropnncSplitRaw => return paths(Gauge::Raw, Representative::Split),
-        UnitMethod::TropnncSplitOuter => return refined(Gauge::Balanced, Representative::Split, true),
-        UnitMethod::TropnncThreshold | UnitMethod::TropnncAverage => {
-            let linkage = if options.method == UnitMethod::TropnncAverage { Linkage::Average } else { Linkage::Ward };
-            return merge_tree(pair, keep, linkage, Representative::Split);
-        }
-        UnitMethod::Sm => return vertices(sm::Version::Heuristic),
-        UnitMethod::SmStable => return vertices(sm::Version::Stable),
-        UnitMethod::MisiakosPath => return paths(Gauge::Raw, Representative::Mean),
-        UnitMethod::MisiakosZonotope => {
-            return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
-        }
-        UnitMethod::Cup => return Ok(cup::cup(pair, keep, seen.kernel)),
-        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments()?, keep)),
-        UnitMethod::GreedyGaussian => {
-            let mut chosen = greedy::select_greedily(moments()?, keep).order;
-            chosen.sort_unstable();
-            return Ok(pair.select(&chosen));
-        }
-        UnitMethod::PathL2 => select::path_l2(pair),
-        UnitMethod::L1 => select::l1(pair),
-        UnitMethod::TropicalRows => select::tropical_rows(backend, pair)?,
-        UnitMethod::RandomNeurons => select::random(pair, options.seed),
-        UnitMethod::SynthRefit => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
-    };
-    Ok(pair.select(&select::largest(&scores, keep)))
 }

@@ -34,9 +34,13 @@ impl<B: Backend> Refitter<'_, B> {
         let (backend, inputs, options) = (self.backend, self.inputs, self.options);
         let weights = stacked_root(&squares(backend, &next.view(), n, q)?);
         let device_weights = backend.upload(&weights)?;
-        let once = matches!(current.node(&pair.site.next)?.op, Op::Linear { .. });
+        let once = pair
+            .site
+            .readers
+            .iter()
+            .all(|reader| current.node(&reader.node).is_ok_and(|node| matches!(node.op, Op::Linear { .. })));
         let (mut sums, mut columns) = (Sums::new(), Columns::default());
-        self.pass(current, pair, &mut |p, z, batch| {
+        self.pass(current, pair, &mut |_, p, z, batch| {
             let [rows, width] = backend.shape(p);
             let reader = Reader::Windows(Window::new([n, width / n.max(1), 1], [1, 1]));
             let chosen = positions(reader, batch, inputs, options.seed, &pair.site)?;
@@ -50,14 +54,14 @@ impl<B: Backend> Refitter<'_, B> {
             Ok(())
         })?;
         let all = sums.moments(backend)?;
+        backend.trim();
         let (of_values, of_units) = (part(&all, 0, n), part(&all, n, n));
-        let selection = choose(&of_values, 1, keep, options.ridge);
+        let selection = choose(&[(&of_values, 1)], keep, options.ridge);
         let mut kept = selection.order.clone();
         kept.sort_unstable();
         let chosen = refit(&of_values, 1, &kept, options.ridge);
         let map = refit(&of_units, 1, &kept, options.ridge).next;
-        let mut reduced = pair.select(&kept);
-        reduced.next = mapped(backend, &next.view(), &map.mapv(narrow), q)?;
+        let fitted = mapped(backend, &next.view(), &map.mapv(narrow), q)?;
         // Where a convolution reads the units, every place has the mean of its channel.
         let [mean, target_mean] = match columns.means() {
             Some(means) => means,
@@ -67,9 +71,10 @@ impl<B: Backend> Refitter<'_, B> {
         let dot = |row: ndarray::ArrayView1<'_, f32>, mean: &[f64]| {
             row.iter().zip(mean).map(|(c, mean)| f64::from(*c) * mean).sum::<f64>()
         };
-        let shift = next.rows().into_iter().zip(reduced.next.rows());
+        let shift = next.rows().into_iter().zip(fitted.rows());
         let shift: Vec<f64> = shift.map(|(old, new)| dot(old, &target_mean) - dot(new, &kept_mean)).collect();
-        reduced.next_bias = shifted(&next_bias, &shift);
+        let reduced = pair.read_by(&kept, fitted, shifted(&next_bias, &shift));
+        backend.trim();
         let variance = of_values.variance();
         let curve = curve(variance, &selection);
         Ok((reduced, UnitRefit { form: RefitForm::Channels, inputs, variance, curve, loss: chosen.loss }))

@@ -5,6 +5,8 @@
 //! `E |z - E z|^2 - tr(T_S (G_SS + d I)^-1 T_S^T)`. Each step adds the unit that lowers it most: with the Schur complements
 //! `R = G - G_S^T (G_SS + d I)^-1 G_S` and `U = T - T_S (G_SS + d I)^-1 G_S` of what is chosen, the unit with the largest
 //! `|L_i^-1 U_i^T|_F^2`, `L_i L_i^T = R_ii + d I`.
+//!
+//! Where several layers read the units, each through columns of its own, the losses add up: so do the decreases of a unit.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -47,51 +49,87 @@ struct Chosen {
     coefficients: Vec<f64>,
 }
 
-/// Chooses `keep` of the units whose columns are the blocks of `q` columns of `gram`, `n q x n q`, for `target`, `m x n q`;
-/// `ridge` is `d`. Of units that lower the loss alike the lowest is taken.
-pub(super) fn select(gram: &Array2<f64>, target: &Array2<f64>, q: usize, keep: usize, ridge: f64) -> Selection {
-    let n = gram.nrows().checked_div(q).unwrap_or(0);
-    let width = (COLUMNS / q.max(1)).max(1);
-    let mut chunks: Vec<Chunk> = (0..n)
-        .step_by(width)
-        .map(|first| {
+/// What one group of readers makes of the units.
+pub(super) struct Problem<'a> {
+    /// `G`: `n q x n q`, the columns of a unit side by side.
+    pub(super) gram: &'a Array2<f64>,
+    /// `T`: `m x n q`.
+    pub(super) target: &'a Array2<f64>,
+    /// Columns per unit.
+    pub(super) q: usize,
+    /// `d`.
+    pub(super) ridge: f64,
+}
+
+/// Chooses `keep` of the units for all problems together. Of units that lower the loss alike the lowest is taken.
+pub(super) fn select(problems: &[Problem<'_>], keep: usize) -> Selection {
+    let mut remainders: Vec<Remainder<'_>> = problems.iter().map(Remainder::new).collect();
+    let n = problems.first().map_or(0, |problem| problem.gram.nrows().checked_div(problem.q).unwrap_or(0));
+    let mut free = vec![true; n];
+    let mut selection = Selection { order: Vec::new(), decreases: Vec::new() };
+    for step in 0..keep.min(n) {
+        let mut decreases = vec![0.0; n];
+        remainders.iter().for_each(|remainder| remainder.add_decreases(&free, &mut decreases));
+        // The largest decrease, the lowest unit of equal ones.
+        let candidates = decreases.iter().enumerate().filter(|(unit, _)| free[*unit]);
+        let best = candidates.reduce(|best, other| if other.1 > best.1 { other } else { best });
+        let Some((unit, decrease)) = best else { break };
+        free[unit] = false;
+        selection.order.push(unit);
+        selection.decreases.push(*decrease);
+        if selection.order.len() < keep {
+            remainders.iter_mut().for_each(|remainder| remainder.eliminate(unit, step));
+        }
+    }
+    selection
+}
+
+/// What the chosen units leave of a problem.
+struct Remainder<'a> {
+    problem: &'a Problem<'a>,
+    /// Units of a chunk.
+    width: usize,
+    chunks: Vec<Chunk>,
+}
+
+impl<'a> Remainder<'a> {
+    fn new(problem: &'a Problem<'a>) -> Self {
+        let (gram, target, q) = (problem.gram, problem.target, problem.q);
+        let n = gram.nrows().checked_div(q).unwrap_or(0);
+        let width = (COLUMNS / q.max(1)).max(1);
+        let chunk = |first: usize| {
             let units = width.min(n - first);
             let blocks = (first..first + units)
                 .flat_map(|unit| (0..q * q).map(move |at| gram[[unit * q + at / q, unit * q + at % q]]))
                 .collect();
             let targets = (first * q..(first + units) * q).flat_map(|column| target.column(column).to_vec()).collect();
             Chunk { first, units, factor: Vec::new(), blocks, targets }
-        })
-        .collect();
-    let mut free = vec![true; n];
-    let mut selection = Selection { order: Vec::new(), decreases: Vec::new() };
-    for rows in (0..keep.min(n)).map(|step| step * q) {
-        let best = chunks.par_iter().filter_map(|chunk| chunk.best(&free, q, target.nrows(), ridge));
-        // The larger decrease, or the lower unit.
-        let best = best.reduce_with(|a, b| if b.0 > a.0 || (b.0 == a.0 && b.1 < a.1) { b } else { a });
-        let Some((decrease, unit)) = best else { break };
-        let chosen = chunks[unit / width].choose(unit, rows, q, target.nrows(), ridge);
-        free[unit] = false;
-        selection.order.push(unit);
-        selection.decreases.push(decrease);
-        if selection.order.len() < keep {
-            chunks.par_iter_mut().for_each(|chunk| chunk.eliminate(gram, &chosen, rows, q));
-        }
+        };
+        Self { problem, width, chunks: (0..n).step_by(width).map(chunk).collect() }
     }
-    selection
+
+    /// Adds what each free unit would take off the loss.
+    fn add_decreases(&self, free: &[bool], decreases: &mut [f64]) {
+        let (q, m, ridge) = (self.problem.q, self.problem.target.nrows(), self.problem.ridge);
+        let chunks = self.chunks.par_iter().zip(decreases.par_chunks_mut(self.width));
+        chunks.for_each(|(chunk, decreases)| chunk.add_decreases(free, decreases, q, m, ridge));
+    }
+
+    /// Takes what the unit chosen at `step` explains off what is left.
+    fn eliminate(&mut self, unit: usize, step: usize) {
+        let Problem { gram, target, q, ridge } = *self.problem;
+        let rows = step * q;
+        let chosen = self.chunks[unit / self.width].choose(unit, rows, q, target.nrows(), ridge);
+        self.chunks.par_iter_mut().for_each(|chunk| chunk.eliminate(gram, &chosen, rows, q));
+    }
 }
 
 impl Chunk {
-    /// The free unit that lowers the loss most, and by how much.
-    fn best(&self, free: &[bool], q: usize, m: usize, ridge: f64) -> Option<(f64, usize)> {
-        let mut best: Option<(f64, usize)> = None;
-        for local in (0..self.units).filter(|local| free[self.first + local]) {
-            let decrease = self.solved(local, q, m, ridge).1.iter().map(|value| value * value).sum();
-            if best.is_none_or(|best| decrease > best.0) {
-                best = Some((decrease, self.first + local));
-            }
+    /// Adds by how much each free unit lowers the loss.
+    fn add_decreases(&self, free: &[bool], decreases: &mut [f64], q: usize, m: usize, ridge: f64) {
+        for (local, decrease) in decreases.iter_mut().enumerate().filter(|(local, _)| free[self.first + local]) {
+            *decrease += self.solved(local, q, m, ridge).1.iter().map(|value| value * value).sum::<f64>();
         }
-        best
     }
 
     /// `L_i` and `L_i^-1 U_i^T` of a unit.

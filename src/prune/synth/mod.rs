@@ -13,6 +13,10 @@
 //! greedy: the unit that lowers E |z - C~ p_S|^2 most, K times          f64 on the host
 //! C~ = T_S (G_SS + epsilon tr(G_SS) / (K q) I)^-1,  beta~ = beta + E z - C~ E p_S
 //! ```
+//!
+//! Where several layers read the units, losses and their decreases add up over the groups of readers that read alike, and
+//! each group has least squares of its own. Along a residual trunk the units are chosen once for all readers, and the
+//! readers are then refitted in their order, each to what the trunk has become.
 
 mod channels;
 mod cholesky;
@@ -22,6 +26,8 @@ mod leaves;
 mod moments;
 mod normal;
 mod options;
+mod original;
+mod pass;
 mod prior;
 mod refit;
 mod refitter;

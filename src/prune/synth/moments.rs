@@ -99,7 +99,8 @@ impl<B: Backend> Sums<B> {
         let sums = self.sums.filter(|_| self.rows > 0);
         let sums = sums.ok_or_else(|| Error::Data { problem: "no inputs to refit on".to_owned() })?;
         let rows = self.rows as f64;
-        let [gram, target, mean, target_mean, halves] = sums.matrices.each_ref().map(|part| backend.download(part));
+        // Each goes as soon as it is on the host.
+        let [gram, target, mean, target_mean, halves] = sums.matrices.map(|part| backend.download(&part));
         let (mut gram, mut target) = (gram? / rows, target? / rows);
         let (mean, target_mean) = ((mean? / rows).into_raw_vec_and_offset().0, target_mean? / rows);
         let target_mean = target_mean.into_raw_vec_and_offset().0;

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Axis};
 
 use super::cholesky::Cholesky;
-use super::greedy::{Selection, select};
+use super::greedy::{Problem, Selection, select};
 use super::moments::Moments;
 
 /// New columns of the next layer, and its bias.
@@ -22,9 +22,14 @@ fn mean_diagonal(matrix: &Array2<f64>) -> f64 {
     matrix.diag().sum() / (matrix.nrows() as f64).max(1.0)
 }
 
-/// Chooses `keep` units greedily, see [`select`], with the ridge `epsilon tr(G) / (n q)`.
-pub(super) fn choose(moments: &Moments, q: usize, keep: usize, epsilon: f64) -> Selection {
-    select(&moments.gram, &moments.target, q, keep, epsilon * mean_diagonal(&moments.gram))
+/// Chooses `keep` units greedily, see [`select`], for all groups of readers, each with its columns per unit and the ridge
+/// `epsilon tr(G) / (n q)`.
+pub(super) fn choose(groups: &[(&Moments, usize)], keep: usize, epsilon: f64) -> Selection {
+    let problems: Vec<Problem<'_>> = groups
+        .iter()
+        .map(|(Moments { gram, target, .. }, q)| Problem { gram, target, q: *q, ridge: epsilon * mean_diagonal(gram) })
+        .collect();
+    select(&problems, keep)
 }
 
 /// `C~ = T_S (G_SS + epsilon tr(G_SS) / (K q) I)^-1` for the units `kept`, ascending.
@@ -83,7 +88,7 @@ mod tests {
             let (gram, target) = (matrix(&case.gram), matrix(&case.target));
             let (mean, target_mean) = (vec![0.5; gram.nrows()], vec![2.0; target.nrows()]);
             let moments = Moments { gram, target, mean, target_mean, variances: vec![case.variance] };
-            let selection = choose(&moments, case.q, case.order.len(), golden.epsilon);
+            let selection = choose(&[(&moments, case.q)], case.order.len(), golden.epsilon);
             assert_eq!(selection.order, case.order);
             for (got, want) in selection.decreases.iter().zip(&case.decreases) {
                 assert!((got - want).abs() < 1e-9 * case.variance, "{got} {want}");

@@ -1,25 +1,25 @@
 //! Two networks side by side: the original one, and the one that shrinks.
 
-use std::borrow::Cow;
-use std::ops::Range;
+use std::collections::HashMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 
 use super::moments::{Moments, Sums};
+use super::original::units;
+use super::pass::{Batch, kept_budget, widest_bytes};
 use super::prior::SyntheticInputs;
 use super::refit::{choose, refit};
 use super::windows::{positions, reader};
 use super::{Prior, RefitForm, Selection, SynthOptions, UnitRefit};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
-use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Signals, Site, Slice, sites};
+use crate::network::{DeviceNetwork, Network, Op, Pair, Reduced, Site, Slice, Tensor, coupled_sites, sites};
 
 /// Columns of the next layer whose covariance is taken at most: beyond, it would fill gigabytes.
 const COLUMNS: usize = 12_288;
 
-/// Bytes of values that both networks keep from layer to layer; beyond, values are computed anew from the inputs, and
-/// synthetic inputs are made anew.
-const KEPT_BYTES: usize = 1 << 30;
+/// Bytes of the values of all synthetic inputs at the widest place, where their number is not given.
+const PASSED_BYTES: usize = 1 << 30;
 
 /// Multiply-adds of one pass of all synthetic inputs, where their number is not given.
 const PASS: u64 = 1_000_000_000_000;
@@ -33,60 +33,30 @@ const BATCH_BYTES: usize = 64 << 20;
 /// Refits layers on inputs that pass the original and the shrinking network side by side.
 pub struct Refitter<'a, B: Backend> {
     pub(super) backend: &'a B,
-    original: &'a Network,
-    sites: Vec<Site>,
+    pub(super) original: &'a Network,
+    pub(super) sites: Vec<Site>,
+    /// The units that are left of layers whose own units went, where others than these are refitted later.
+    pub(super) outputs: HashMap<String, Vec<usize>>,
     /// The original network, its weights on the device while values pass them.
-    device: DeviceNetwork<B>,
+    pub(super) device: DeviceNetwork<B>,
     /// Inputs that can be made anew at any time.
-    synthetic: Option<SyntheticInputs>,
-    batches: Vec<Batch<B>>,
+    pub(super) synthetic: Option<SyntheticInputs>,
+    pub(super) batches: Vec<Batch<B>>,
     /// Number of inputs.
     pub(super) inputs: usize,
-    /// Whether values stay from layer to layer.
-    keep: bool,
+    /// Bytes of values that stay from layer to layer, see `kept_budget`.
+    pub(super) budget: usize,
     pub(super) options: SynthOptions,
 }
 
-struct Batch<B: Backend> {
-    /// The inputs, where they stay on the device.
-    inputs: Option<B::Matrix>,
-    first: usize,
-    rows: usize,
-    original: Signals<B>,
-    current: Signals<B>,
-}
-
-/// Weights and biases of what reads a pair.
-type Next<'p> = (Cow<'p, Array2<f32>>, Cow<'p, [f32]>);
-
-/// What a pass shows of a batch: what the next layer reads in the network that shrinks and in the original one, and the
-/// numbers of the inputs.
-pub(super) type Seen<'s, B> =
-    &'s mut dyn FnMut(&<B as Backend>::Matrix, &<B as Backend>::Matrix, Range<usize>) -> Result<()>;
-
-/// Bytes of one input that stay between layers, at most.
-fn kept_bytes<B: Backend>(device: &DeviceNetwork<B>, network: &Network, sites: &[Site]) -> Result<usize> {
-    let mut most = device.inputs;
-    for site in sites {
-        let (value, layer) = (device.value(read_by(network, &site.next)?)?, device.value(&site.layer)?);
-        let entries = device.entries(&device.live(layer)) + device.entries(&retained(device, value));
-        most = most.max(device.inputs + entries);
-    }
-    Ok(4 * most)
-}
-
-/// What stays of the original network behind the pair whose next layer reads `value`.
-fn retained<B: Backend>(device: &DeviceNetwork<B>, value: usize) -> Vec<usize> {
-    let mut values = device.live(value);
-    values.push(value);
-    values.sort_unstable();
-    values.dedup();
-    values
-}
-
-fn read_by<'n>(network: &'n Network, node: &str) -> Result<&'n str> {
-    let input = network.node(node)?.inputs.first();
-    input.map(String::as_str).ok_or_else(|| Error::Internal { what: format!("`{node}` reads nothing") })
+/// What one group of readers makes of the units.
+struct Part {
+    moments: Moments,
+    /// Columns per unit, and the first of them among all columns of a unit.
+    block: usize,
+    offset: usize,
+    /// Rows in the map that reads the pair.
+    rows: std::ops::Range<usize>,
 }
 
 impl<'a, B: Backend> Refitter<'a, B> {
@@ -119,13 +89,23 @@ impl<'a, B: Backend> Refitter<'a, B> {
             Batch { inputs: None, first, rows: step.min(count - first), original, current }
         };
         let batches = (0..count).step_by(step).map(batch).collect();
-        let (sites, _) = sites(network)?;
-        let keep = kept_bytes(&device, network, &sites)?.saturating_mul(count) <= KEPT_BYTES;
-        Ok(Self { backend, original: network, sites, device, synthetic: None, batches, inputs: count, keep, options })
+        let (sites, _) = coupled_sites(network)?;
+        let budget = kept_budget(network.tensors().map(Tensor::byte_len).sum());
+        Ok(Self {
+            backend,
+            original: network,
+            sites,
+            outputs: HashMap::new(),
+            device,
+            synthetic: None,
+            batches,
+            inputs: count,
+            budget,
+            options,
+        })
     }
 
-    /// Prepares to shrink `network` on synthetic inputs: `count` of them, or as many as pass it in minutes and stay in
-    /// memory, if the options do not give their number.
+    /// Prepares to shrink `network` on synthetic inputs: `count` of them, or as many as pass it in minutes, if the options do not give their number.
     ///
     /// # Errors
     ///
@@ -140,17 +120,17 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     fn affordable(network: &Network) -> Result<usize> {
         let device = DeviceNetwork::<B>::prepare(network)?;
-        let kept = KEPT_BYTES / kept_bytes(&device, network, &sites(network)?.0)?.max(1);
-        let passed = PASS / network.multiply_adds().unwrap_or(0).max(1);
-        Ok(kept.min(usize::try_from(passed).unwrap_or(usize::MAX)).max(LEAST))
+        let passed = PASSED_BYTES / widest_bytes(&device, network, &sites(network)?.0)?.max(1);
+        let computed = PASS / network.multiply_adds().unwrap_or(0).max(1);
+        Ok(passed.min(usize::try_from(computed).unwrap_or(usize::MAX)).max(LEAST))
     }
 
     /// Whether the inputs are far fewer than the unknowns of a layer that reads each of them once: a fit of them would
     /// follow the inputs.
     #[must_use]
     pub fn is_scarce(&self, pair: &Pair, keep: usize) -> bool {
-        let once = self.original.node(&pair.site.next).is_ok_and(|node| matches!(node.op, Op::Linear { .. }));
-        once && 4 * self.inputs < keep * pair.block()
+        let linear = |name: &str| self.original.node(name).is_ok_and(|node| matches!(node.op, Op::Linear { .. }));
+        pair.site.readers.iter().all(|reader| linear(&reader.node)) && 4 * self.inputs < keep * pair.block()
     }
 
     /// Chooses `keep` units of a pair of `current`, the network as earlier steps have left it, and refits what reads them:
@@ -162,14 +142,16 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// [`Error::Unsupported`] for a next layer of too many columns of one place each; [`Error::Internal`] for a pair of
     /// another network; what the backend returns.
     pub fn select(&mut self, current: &Network, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
-        if pair.block() > 1 && (pair.next.ncols() > COLUMNS || self.is_scarce(pair, keep)) {
+        let wide = pair.next.ncols() > COLUMNS || self.is_scarce(pair, keep);
+        if wide && pair.block() > 1 && pair.site.groups().len() == 1 {
             return self.select_channels(current, pair, keep);
         }
-        let moments = self.moments(current, pair)?;
-        let selection = choose(&moments, pair.block(), keep, self.options.ridge);
+        let parts = self.moments(current, pair)?;
+        let groups: Vec<(&Moments, usize)> = parts.iter().map(|part| (&part.moments, part.block)).collect();
+        let selection = choose(&groups, keep, self.options.ridge);
         let mut kept = selection.order.clone();
         kept.sort_unstable();
-        self.finish(pair, &moments, &kept, &selection)
+        self.finish(pair, &parts, &kept, &selection)
     }
 
     /// Refits what reads the units `kept`, ascending, of a pair of `current`.
@@ -178,105 +160,88 @@ impl<'a, B: Backend> Refitter<'a, B> {
     ///
     /// As [`Refitter::select`].
     pub fn refit(&mut self, current: &Network, pair: &Pair, kept: &[usize]) -> Result<(Reduced, UnitRefit)> {
-        let moments = self.moments(current, pair)?;
-        self.finish(pair, &moments, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
+        let parts = self.moments(current, pair)?;
+        self.finish(pair, &parts, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
     }
 
     fn finish(
         &self,
         pair: &Pair,
-        moments: &Moments,
+        parts: &[Part],
         kept: &[usize],
         selection: &Selection,
     ) -> Result<(Reduced, UnitRefit)> {
-        let refit = refit(moments, pair.block(), kept, self.options.ridge);
-        let (_, bias) = Pair::read_next(self.original, self.original_site(pair)?)?;
-        let mut reduced = pair.select(kept);
-        reduced.next = refit.next.mapv(narrow);
-        reduced.next_bias = shifted(&bias, &refit.shift);
-        let variance = moments.variance();
-        let curve = curve(variance, selection);
-        let report = UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss: refit.loss };
-        Ok((reduced, report))
-    }
-
-    fn original_site(&self, pair: &Pair) -> Result<&Site> {
-        let site = self.sites.iter().find(|site| site.layer == pair.site.layer);
-        site.ok_or_else(|| Error::Internal { what: format!("no layer `{}` in the original network", pair.site.layer) })
-    }
-
-    /// What reads the units of a pair in the original network.
-    pub(super) fn original_next<'p>(&self, current: &Network, pair: &'p Pair) -> Result<Next<'p>> {
-        let site = self.original_site(pair)?;
-        if site.columns == pair.site.columns && Pair::same_next(self.original, current, site) {
-            return Ok((Cow::Borrowed(&pair.next), Cow::Borrowed(&pair.next_bias)));
-        }
-        let (next, bias) = Pair::read_next(self.original, site)?;
-        Ok((Cow::Owned(next), Cow::Owned(bias)))
-    }
-
-    /// Means and covariances of what the next layer of a pair reads, and of its target.
-    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Moments> {
-        let backend = self.backend;
-        let columns = pair.next.ncols();
-        if columns > COLUMNS {
-            let (layer, next) = (&pair.site.layer, &pair.site.next);
-            let problem = format!(
-                "`{next}` reads `{layer}` through {columns} columns, a refit takes {COLUMNS} at most; keep `{layer}` as it \
-                 is, or choose another method"
-            );
-            return Err(Error::Unsupported { problem });
-        }
-        let weights = backend.upload(self.original_next(current, pair)?.0.as_ref())?;
-        let [old, new] = [reader(self.original, &pair.site.next)?, reader(current, &pair.site.next)?];
-        let (inputs, seed) = (self.inputs, self.options.seed);
-        let mut sums = Sums::new();
-        self.pass(current, pair, &mut |p, z, batch| {
-            let chosen = positions(new, batch, inputs, seed, &pair.site)?;
-            let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
-            sums.add(backend, [(p, new), (z, old)], &weights, chosen.as_ref())
-        })?;
-        sums.moments(backend)
-    }
-
-    /// Brings all inputs to what the next layer of a pair reads, in both networks.
-    pub(super) fn pass(&mut self, current: &Network, pair: &Pair, seen: Seen<'_, B>) -> Result<()> {
-        let backend = self.backend;
-        let mut device = DeviceNetwork::prepare(current)?;
-        let value = device.value(read_by(current, &pair.site.next)?)?;
-        let layer = device.value(&pair.site.layer)?;
-        let [mut later, mut stays] = [Vec::new(), Vec::new()];
-        if self.keep {
-            (later, stays) = (device.live(layer), retained(&self.device, value));
-        }
-        if let Some(batch) = self.batches.first() {
-            // All batches have come equally far.
-            self.device.load(backend, &batch.original, value)?;
-            device.load(backend, &batch.current, value)?;
-        }
-        for batch in &mut self.batches {
-            let inputs = match (batch.inputs.take(), &self.synthetic) {
-                (Some(inputs), _) => inputs,
-                (None, Some(source)) => backend.upload(&Slice { source, first: batch.first, rows: batch.rows })?,
-                (None, None) => return Err(Error::Internal { what: "a batch without inputs".to_owned() }),
-            };
-            self.device.advance(backend, &inputs, &mut batch.original, value, &stays)?;
-            device.advance(backend, &inputs, &mut batch.current, value, &later)?;
-            let (p, z) = (batch.current.get(&inputs, value)?, batch.original.get(&inputs, value)?);
-            seen(p, z, batch.first..batch.first + batch.rows)?;
-            // The layer is about to change: its output and what follows are computed anew for the next one.
-            if self.keep {
-                batch.current.forget_from(layer);
-                batch.current.forget_before(layer, &later);
-                batch.original.forget_before(value, &stays);
-            } else {
-                batch.current.forget_from(0);
-                batch.original.forget_from(0);
+        let (_, bias) = self.read_original(pair)?;
+        let fits: Vec<_> =
+            parts.iter().map(|part| refit(&part.moments, part.block, kept, self.options.ridge)).collect();
+        let shift: Vec<f64> = fits.iter().flat_map(|fit| fit.shift.iter().copied()).collect();
+        let q = pair.block();
+        let mut next = Array2::zeros((shift.len(), kept.len() * q));
+        for (part, fit) in parts.iter().zip(&fits) {
+            let mut rows = next.slice_mut(s![part.rows.clone(), ..]);
+            for ((row, column), value) in fit.next.indexed_iter() {
+                rows[[row, column / part.block * q + part.offset + column % part.block]] = narrow(*value);
             }
-            batch.inputs = (self.keep || self.synthetic.is_none()).then_some(inputs);
         }
-        Ok(())
+        let reduced = pair.read_by(kept, next, shifted(&bias, &shift));
+        let variance = parts.iter().map(|part| part.moments.variance()).sum();
+        let curve = curve(variance, selection);
+        let loss = fits.iter().map(|fit| fit.loss).sum();
+        Ok((reduced, UnitRefit { form: RefitForm::Joint, inputs: self.inputs, variance, curve, loss }))
     }
+
+    /// For each group of readers: means and covariances of what they read, and of their target.
+    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Vec<Part>> {
+        let backend = self.backend;
+        let (next, _) = self.original_next(current, pair)?;
+        let (original, site) = (self.original_site(pair)?, &pair.site);
+        let (q, inputs, seed) = (original.block(), self.inputs, self.options.seed);
+        let (mut parts, mut fits, mut first) = (Vec::new(), Vec::new(), 0);
+        for group in site.groups() {
+            let Some(name) = group.readers.first().map(|reader| reader.node.as_str()) else { continue };
+            let (columns, layer) = (group.block * pair.units(), &site.layer);
+            if columns > COLUMNS {
+                let problem = format!(
+                    "`{name}` reads `{layer}` through {columns} columns, a refit takes {COLUMNS} at most; keep `{layer}` \
+                     as it is, or choose another method"
+                );
+                return Err(Error::Unsupported { problem });
+            }
+            let count = group.readers.iter().map(|reader| units(current, &reader.node)).sum::<Result<usize>>()?;
+            let rows = first..first + count;
+            first = rows.end;
+            let own = next.slice(s![rows.clone(), ..]);
+            let weights = backend.upload(&columns_of(own, q, group.offset, group.block).view())?;
+            fits.push((weights, [reader(self.original, name)?, reader(current, name)?], Sums::new()));
+            parts.push((group.block, group.offset, rows));
+        }
+        drop(next);
+        self.pass(current, pair, &mut |group, p, z, batch| {
+            let Some((weights, [old, new], sums)) = fits.get_mut(group) else {
+                return Err(Error::Internal { what: format!("no group {group} of readers") });
+            };
+            let chosen = positions(*new, batch, inputs, seed, &pair.site)?;
+            let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
+            sums.add(backend, [(p, *new), (z, *old)], weights, chosen.as_ref())
+        })?;
+        let of_group = |((_, _, sums), (block, offset, rows)): ((_, _, Sums<B>), _)| {
+            Ok(Part { moments: sums.moments(backend)?, block, offset, rows })
+        };
+        let moments = fits.into_iter().zip(parts).map(of_group).collect();
+        // What follows is the host's.
+        backend.trim();
+        moments
+    }
+}
+
+/// The columns of a group of readers among those of all, `q` for each unit.
+fn columns_of(next: ArrayView2<'_, f32>, q: usize, offset: usize, block: usize) -> CowArray<'_, f32, Ix2> {
+    if block == q {
+        return next.into();
+    }
+    let units = next.ncols().checked_div(q).unwrap_or(0);
+    let own: Vec<usize> = (0..units * block).map(|at| at / block * q + offset + at % block).collect();
+    next.select(Axis(1), &own).into()
 }
 
 /// The loss that is left after each unit.
@@ -302,29 +267,49 @@ pub(super) fn narrow(value: f64) -> f32 {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+    use super::super::pass::KEPT_BYTES;
     use super::*;
     use crate::backend::Cpu;
     use crate::network::{StepKind, UnitPlan, UnitStep, apply_units, random_network};
+
+    /// Bytes that stay from layer to layer.
+    fn held(refitter: &Refitter<'_, Cpu>) -> usize {
+        let backend = Cpu::new();
+        let entries = |batch: &Batch<Cpu>| {
+            let inputs = batch.inputs.as_ref().map_or(0, |inputs| backend.shape(inputs).iter().product());
+            inputs + batch.original.entries(&backend) + batch.current.entries(&backend)
+        };
+        4 * refitter.batches.iter().map(entries).sum::<usize>()
+    }
+
+    #[test]
+    fn a_large_network_keeps_half_as_many_bytes_as_its_weights() {
+        assert_eq!([1, 600 << 20, 5 << 30].map(kept_budget), [256 << 20, 300 << 20, 1 << 30]);
+    }
 
     #[test]
     fn values_computed_anew_are_those_that_were_kept() {
         let network = random_network(&[12, 30, 20, 25, 4], 3).unwrap();
         let backend = Cpu::new();
-        let run = |keep| {
+        let run = |budget| {
             let mut refitter = Refitter::synthetic(&backend, &network, 90, SynthOptions::default()).unwrap();
-            assert!(refitter.keep, "small networks keep their values");
-            refitter.keep = keep;
+            assert_eq!(refitter.budget, KEPT_BYTES[0], "small networks keep their values");
+            refitter.budget = budget;
             let (mut plan, mut current, mut losses) = (UnitPlan::default(), network.clone(), Vec::new());
             for site in sites(&network).unwrap().0 {
                 let site = sites(&current).unwrap().0.into_iter().find(|other| other.layer == site.layer).unwrap();
                 let pair = Pair::read(&current, &site).unwrap();
                 let (reduced, report) = refitter.select(&current, &pair, 8).unwrap();
+                assert!(held(&refitter) <= budget, "{} of {budget} bytes", held(&refitter));
                 losses.push(report.loss);
                 plan.steps.push(UnitStep { site, kind: StepKind::Approximate, reduced });
                 current = apply_units(&network, &plan).unwrap();
             }
             (losses, current.tensors().flat_map(|tensor| tensor.to_vec()).collect::<Vec<_>>())
         };
-        assert_eq!(run(true), run(false));
+        // All values, none, and those behind the second layer alone: 12 inputs, 8 units that are left and 20 behind them.
+        let anew = run(0);
+        assert_eq!(run(KEPT_BYTES[0]), anew);
+        assert_eq!(run(90 * 4 * (12 + 8 + 20)), anew);
     }
 }

@@ -7,7 +7,7 @@ use tropix::network::{
     Classifier, DeviceNetwork, Element, Network, Node, Op, Origin, Pair, Reduced, StepKind, Tensor, UnitPlan, UnitStep,
     Window, apply_units, random_network, sites,
 };
-use tropix::prune::structured::{UnitMethod, UnitOptions, Walked, reduce_units};
+use tropix::prune::structured::{Refit, UnitMethod, UnitOptions, Walked, reduce_units};
 use tropix::prune::synth::{Prior, RefitForm, Refitter, SynthOptions, SyntheticInputs};
 use tropix::rng;
 
@@ -100,18 +100,24 @@ fn replaced(network: &Network, kind: StepKind, reduced: impl Fn(&Pair) -> Reduce
     current
 }
 
-/// Every unit twice: the second `scale` times as large, with a share of what reads it.
+/// Every unit twice: the second `scale` times as large, with three quarters of what reads it.
 fn doubled(pair: &Pair, scale: f32) -> Reduced {
+    split(pair, scale, 0.25)
+}
+
+/// Every unit twice: the first with the share `first` of what reads it, the second `scale` times as large with the rest.
+pub(super) fn split(pair: &Pair, scale: f32, first: f32) -> Reduced {
     let (n, q) = (pair.units(), pair.block());
     let of = |k: usize| k % n;
     let factor = |k: usize| if k < n { 1.0 } else { scale };
-    let share = |k: usize| if k < n { 0.25 } else { 0.75 / scale };
+    let share = |k: usize| if k < n { first } else { (1.0 - first) / scale };
     Reduced {
-        rows: Array2::from_shape_fn((2 * n, pair.rows.ncols()), |(k, j)| factor(k) * pair.rows[[of(k), j]]),
+        rows: Array2::from_shape_fn((2 * n, pair.rows.ncols()), |(k, j)| factor(k) * pair.rows[[of(k), j]]).into(),
         bias: (0..2 * n).map(|k| factor(k) * pair.bias[of(k)]).collect(),
         next: Array2::from_shape_fn((pair.next.nrows(), 2 * n * q), |(j, c)| {
             share(c / q) * pair.next[[j, of(c / q) * q + c % q]]
-        }),
+        })
+        .into(),
         next_bias: pair.next_bias.clone(),
         assignment: (0..n).map(Some).collect(),
         lambda: vec![1.0; n],
@@ -280,6 +286,31 @@ fn neurons_with_too_few_inputs_are_fitted_in_closed_form() {
     assert_eq!((form(&few), form(&many)), (RefitForm::Gaussian, RefitForm::Joint));
     assert_eq!(values(&few), values(&closed));
     assert_ne!(values(&many), values(&closed));
+}
+
+#[test]
+fn what_reads_chosen_channels_is_refitted_on_samples() {
+    for kind in KINDS {
+        let net = network(kind, 9);
+        let (x, samples) = (inputs(60, 144, 9), inputs(300, 144, 10));
+        let want = exact(&net, &x);
+        for method in [UnitMethod::L1, UnitMethod::PathL2, UnitMethod::Cup, UnitMethod::RandomNeurons] {
+            let run = |refit| {
+                let options = UnitOptions { refit, lossless: false, ..UnitOptions::new(method, 0.6) };
+                reduce_units(&Cpu::new(), &net, Some(&samples), &options, &()).unwrap()
+            };
+            let (plain, fitted) = (run(Refit::None), run(Refit::Data));
+            let rows = |walked: &Walked| walked.plan.steps[0].reduced.lambda.clone();
+            assert_eq!(rows(&plain), rows(&fitted), "{kind:?} {}: the choice is the method's", method.name());
+            assert!(fitted.layers.iter().all(|layer| layer.refit.as_ref().is_some_and(|refit| refit.inputs == 300)));
+            let square = |walked: &Walked| (exact(&walked.network, &x) - &want).mapv(|gap| gap * gap).sum();
+            let [before, after] = [square(&plain), square(&fitted)];
+            assert!(after < 0.7 * before, "{kind:?} {}: {after} beside {before}", method.name());
+        }
+        let options = UnitOptions { refit: Refit::Data, ..UnitOptions::new(UnitMethod::Tropnnc, 0.6) };
+        let error = reduce_units(&Cpu::new(), &net, Some(&samples), &options, &()).unwrap_err().to_string();
+        assert!(error.contains("is a convolution"), "{error}");
+    }
 }
 
 #[test]

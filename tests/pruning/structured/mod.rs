@@ -6,4 +6,5 @@ mod gaussian;
 mod leaky;
 mod merging;
 mod plans;
+mod readers;
 mod sm;

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use tropix::Error;
 use tropix::backend::{Cpu, Reference};
-use tropix::network::{Columns, Layout, Network, Pair, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};
+use tropix::network::{Columns, Layout, Network, Pair, Reader, Site, StepKind, UnitPlan, UnitStep, apply_units, sites};
 use tropix::prune::structured::{Keep, LayerKeep, UnitMethod, UnitOptions, Walked, reduce_units};
 
 use crate::networks::{distance, inputs, logits, random, weight};
@@ -72,8 +72,9 @@ fn columns_in_the_order_of_positions_come_back_in_that_order() {
     // Two positions of each of three units, as a flattened image with channels last.
     let net = random(&[4, 3, 6, 2], true, 4);
     let columns = Columns { units: 3, per_unit: 2, layout: Layout::Strided };
-    let (layer, next) = ("fc0".into(), "fc2".into());
-    let site = Site { layer, norm: None, next, next_norm: None, columns, leaky: false, max_pool: false };
+    let reader = Reader { node: "fc2".into(), norm: None, columns, group: 0 };
+    let (layer, tied, readers) = ("fc0".into(), Vec::new(), vec![reader]);
+    let site = Site { layer, norm: None, tied, units: 3, readers, leaky: false, max_pool: false };
     let pair = Pair::read(&net, &site).unwrap();
     let old = weight(&net, 2);
     assert_eq!(pair.outgoing(1).column(1), old.column(4), "position 1 of unit 1 is column 1 * 3 + 1");

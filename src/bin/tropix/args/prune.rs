@@ -58,6 +58,10 @@ pub(crate) struct PruneArgs {
     /// second or two, and `half` and a short `crown` for the search
     #[arg(long, value_delimiter = ',')]
     pub(crate) bounds: Vec<BoundArg>,
+    /// Remove channels of residual trunks, too: the same ones from all layers that write to a trunk or read it; by norms,
+    /// `tropnnc` and `synth-refit`
+    #[arg(long, conflicts_with_all = ["rate", "lambda", "max_error"])]
+    pub(crate) couple_trunk: bool,
     /// Do not first remove what changes no output
     #[arg(long)]
     pub(crate) no_lossless: bool,

@@ -30,6 +30,10 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "15", requires = "keep",
         value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) latency: Option<u16>,
+    /// Remove channels of residual trunks, too: the same ones from all layers that write to a trunk or read it; by norms,
+    /// `tropnnc` and `synth-refit`
+    #[arg(long, requires = "keep")]
+    pub(crate) couple_trunk: bool,
     #[command(flatten)]
     pub(crate) moments: MomentArgs,
     #[command(flatten)]

@@ -9,7 +9,7 @@ pub(crate) use units::note;
 use tropix::certify::{Pairing, PruneCertificate, data_radius, prune_certificate};
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{self, ModelFile, check_output};
-use tropix::network::{Head, Network, sites};
+use tropix::network::{Head, Network, coupled_sites, sites};
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{AlternatingOptions, Method, Target, Timing};
 use tropix::report::{Change, Declined};
@@ -88,7 +88,8 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     let declined = match family {
         Family::Elements(..) => input::declined(&model.network, &Head::of(&model.network)?),
         Family::Units(_) => {
-            let (_, refused) = sites(&model.network)?;
+            let network = &model.network;
+            let (_, refused) = if args.couple_trunk { coupled_sites(network)? } else { sites(network)? };
             refused.into_iter().map(|refused| Declined::of(&model.network, refused)).collect()
         }
     };

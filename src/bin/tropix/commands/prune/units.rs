@@ -47,6 +47,7 @@ pub(super) fn run(
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
         synth: args.synth.options(),
+        couple_trunk: args.couple_trunk,
         ..UnitOptions::new(method, args.keep.unwrap_or(1.0))
     };
     let samples = data.as_ref().map(input::borrowed);

@@ -6,7 +6,7 @@ use tropix::Error;
 use tropix::backend::RowSource;
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{ModelFile, write_text, written_bytes};
-use tropix::network::{Network, Op, Runtime, head_for};
+use tropix::network::{Network, Op, Runtime, coupled_sites, head_for};
 use tropix::prune::structured::{Refit, UnitAxes, UnitCost, UnitMethod, UnitOptions, summaries, sweep_units};
 use tropix::prune::{Timing, evaluate_network, latency};
 use tropix::report::{
@@ -37,6 +37,7 @@ pub(super) fn run(
         prior: calibration.prior.clone(),
         ridge: args.synth.ridge,
         synth: args.synth.options(),
+        couple_trunk: args.couple_trunk,
         head_only,
         ..UnitOptions::new(UnitMethod::GreedyGaussian, 1.0)
     };
@@ -146,15 +147,20 @@ fn axes(
         });
         methods.collect::<Result<Vec<_>, _>>()?
     };
+    let trunks = args.couple_trunk && coupled_sites(network)?.0.iter().any(|site| !site.tied.is_empty());
     let asked = (!args.methods.is_empty(), !args.refits.is_empty());
     let mut runs = Vec::new();
     for method in methods {
-        let takes = |refit: &Refit| method.takes(*refit) && (!convolutions || method.takes_convolutions(*refit));
+        let takes = |refit: &Refit| {
+            method.takes(*refit)
+                && (!convolutions || method.takes_convolutions(*refit))
+                && (!trunks || method.takes_trunks(*refit))
+        };
         let own: Vec<Refit> = refits.iter().copied().filter(takes).collect();
         if own.is_empty() && asked.0 {
             let refits: Vec<&str> = refits.iter().map(|refit| refit.name()).collect();
-            let problem =
-                format!("`{}` does not reduce convolutions with refit {}", method.name(), refits.join(" or "));
+            let what = if trunks { "trunks" } else { "convolutions" };
+            let problem = format!("`{}` does not reduce {what} with refit {}", method.name(), refits.join(" or "));
             return Err(Error::Unsupported { problem });
         }
         own.iter().try_for_each(|refit| check(method, *refit, calibration))?;

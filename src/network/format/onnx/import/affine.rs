@@ -1,6 +1,7 @@
 //! Layers with weights: Gemm, `MatMul` and Add, Conv, `BatchNormalization`.
 
-use super::{Binding, Import, Outcome, Slot, Value, carry, fault};
+use super::super::source::Slot;
+use super::{Binding, Import, Outcome, Value, carry, fault};
 use crate::error::Result;
 use crate::network::format::onnx::attributes::{self, count};
 use crate::network::format::onnx::proto;
