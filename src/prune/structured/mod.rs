@@ -17,6 +17,7 @@ mod moments;
 mod options;
 mod outer;
 mod prior;
+mod reduce;
 mod refine;
 mod run;
 mod schedule;
@@ -177,10 +178,15 @@ impl UnitMethod {
         self == Self::GreedyGaussian || self.needs_data()
     }
 
-    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons.
+    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons, but those of
+    /// [`UnitMethod::Thinet`] and [`UnitMethod::SynthRefit`], which are of the windows that the next layer reads.
     #[must_use]
     pub fn takes_convolutions(self, refit: Refit) -> bool {
-        self == Self::SynthRefit || (!self.looks() && refit == Refit::None)
+        match self {
+            Self::SynthRefit => true,
+            Self::Thinet => refit != Refit::Gaussian,
+            _ => !self.looks() && refit == Refit::None,
+        }
     }
 
     /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the

@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, Axis, s};
 use rand::RngExt;
 
 use crate::error::{Error, Result};
+use crate::prune::synth::ReadMoments;
 
 /// Moments of the features `h` of a layer, and of the values `y` that they are to give in the next layer.
 #[derive(Debug, Clone)]
@@ -22,6 +23,13 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// The moments of the columns that a next layer reads, whose values have the bias `bias`.
+    pub(super) fn of_columns(read: ReadMoments, bias: &[f32]) -> Self {
+        let target_variance = read.variance();
+        let target_mean = read.target_mean.iter().zip(bias).map(|(mean, bias)| mean + f64::from(*bias)).collect();
+        Self { mean: read.mean.into(), covariance: read.gram, target: read.target, target_mean, target_variance }
+    }
+
     /// The moments of some of the features.
     #[must_use]
     pub fn select(&self, features: &[usize]) -> Self {

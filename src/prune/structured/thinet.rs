@@ -1,30 +1,44 @@
 //! `ThiNet`: units whose contribution to the next layer is smallest go, and one factor per unit makes up for them.
 
 use nalgebra::{Cholesky, DMatrix, DVector};
-use ndarray::Axis;
+use ndarray::{Array2, s};
 
 use super::moments::{Moments, number};
 use crate::network::{Pair, Reduced};
 
-/// Grows the set `T` of removed units greedily, each time by the unit that makes `E ||sum_(i in T) c_i h_i||^2` least (ties
-/// to the lowest index), and scales the outgoing weights of those that stay by least squares of the values without bias.
-///
-/// With `Q_ab = <c_a, c_b> E[h_a h_b]` the first is `sum over a, b in T of Q_ab` and the second solves `Q_SS s = Q_S 1`:
-/// the expectation over all outputs of the sampled objectives of Luo, Wu, Lin, *`ThiNet`* (ICCV 2017).
-pub(super) fn thinet(pair: &Pair, moments: &Moments, keep: usize) -> Reduced {
-    let n = pair.units();
+/// `Q_ab = E <u_a, u_b>` of the contributions `u_a = sum_s C_as p_as` of units to the next layer, which reads `q` columns
+/// `p_a` of each: one value of a neuron, a window of a channel, or its places behind a flatten.
+fn products(pair: &Pair, moments: &Moments) -> Array2<f64> {
+    let (n, q) = (pair.units(), pair.block());
     let next = pair.next.mapv(f64::from);
-    let mean = moments.mean.clone().insert_axis(Axis(1));
-    let products = next.t().dot(&next) * (&moments.covariance + &mean.dot(&mean.t()));
+    let mut products = next.t().dot(&next);
+    let rows = products.rows_mut().into_iter().zip(moments.covariance.rows()).zip(&moments.mean);
+    for ((products, covariance), a) in rows {
+        for ((product, covariance), b) in products.into_iter().zip(covariance).zip(&moments.mean) {
+            *product *= covariance + a * b;
+        }
+    }
+    let of = |unit: usize| unit * q..(unit + 1) * q;
+    Array2::from_shape_fn((n, n), |(a, b)| products.slice(s![of(a), of(b)]).sum())
+}
+
+/// Grows the set `T` of removed units greedily, each time by the unit that makes `E ||sum_(i in T) u_i||^2` least (ties to
+/// the lowest index), and scales the outgoing weights of those that stay by least squares of the values without bias.
+///
+/// With the [`products`] `Q` the first is `sum over a, b in T of Q_ab` and the second solves `Q_SS s = Q_S 1`: the
+/// expectation over all outputs, and all places of a convolution, of the sampled objectives of Luo, Wu, Lin, *`ThiNet`*
+/// (ICCV 2017). The features of `moments` are the columns of the next layer.
+pub(super) fn thinet(pair: &Pair, moments: &Moments, keep: usize) -> Reduced {
+    let products = products(pair, moments);
     let mut cost: Vec<f64> = products.diag().to_vec();
-    let mut kept: Vec<usize> = (0..n).collect();
+    let mut kept: Vec<usize> = (0..pair.units()).collect();
     while kept.len() > keep {
         let best = kept.iter().copied().min_by(|a, b| cost[*a].total_cmp(&cost[*b]).then(a.cmp(b)));
         let Some(gone) = best else { break };
         kept.retain(|unit| *unit != gone);
         cost.iter_mut().zip(products.row(gone)).for_each(|(cost, product)| *cost += 2.0 * product);
     }
-    let mut reduced = pair.select(&kept);
+    let (mut reduced, q) = (pair.select(&kept), pair.block());
     let diagonal = kept.iter().map(|i| products[[*i, *i]]).sum::<f64>() / number(kept.len().max(1));
     let own = DMatrix::from_fn(kept.len(), kept.len(), |a, b| {
         products[[kept[a], kept[b]]] + if a == b { 1e-9 * diagonal } else { 0.0 }
@@ -34,7 +48,8 @@ pub(super) fn thinet(pair: &Pair, moments: &Moments, keep: usize) -> Reduced {
         let scales = factor.solve(&goal);
         for (k, scale) in scales.iter().enumerate() {
             #[expect(clippy::cast_possible_truncation, reason = "weights are f32")]
-            reduced.next.column_mut(k).mapv_inplace(|c| (f64::from(c) * scale) as f32);
+            let scaled = |c: f32| (f64::from(c) * scale) as f32;
+            reduced.next.slice_mut(s![.., k * q..(k + 1) * q]).mapv_inplace(scaled);
         }
     }
     reduced

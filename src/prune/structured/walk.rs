@@ -2,13 +2,12 @@
 
 use serde::Serialize;
 
-use super::linkage::Linkage;
 use super::lossless::{Lossless, lossless};
-use super::merge::{Gauge, Representative, merge_paths, merge_tree, merge_zonotopes};
 use super::moments::Moments;
 use super::options::Refit;
+use super::reduce::{Seen, reduce};
 use super::signal::{Signal, kept_units, narrow};
-use super::{Prior, UnitMethod, UnitOptions, allocate, cup, greedy, select, sm, thinet};
+use super::{Prior, UnitMethod, UnitOptions, allocate, greedy, thinet};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::{
@@ -86,6 +85,10 @@ pub fn reduce_units<B: Backend>(
         signal: None,
         refitter: match options.method {
             UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+            UnitMethod::Thinet if convolves(network, &sites)? => {
+                let inputs = calibration.ok_or_else(|| without_samples(options.method))?;
+                Some(Refitter::new(backend, network, inputs, SynthOptions { seed: options.seed, ..options.synth })?)
+            }
             _ => None,
         },
         radius: options.radius,
@@ -151,7 +154,7 @@ struct Walk<'a, B: Backend> {
     calibration: Option<&'a dyn RowSource>,
     /// The input of the next layer of the chain.
     signal: Option<Signal<B>>,
-    /// The networks side by side, for `synth-refit`.
+    /// The networks side by side, for `synth-refit`, and for `thinet` on convolutions.
     refitter: Option<Refitter<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,
@@ -186,9 +189,9 @@ impl<B: Backend> Walk<'_, B> {
             self.walked.plan.steps.push(step);
         }
         if let Some(refitter) = &self.refitter {
-            let scarce =
-                linear && !site.leaky && pair.block() == 1 && keep < pair.units() && refitter.is_scarce(&pair, keep);
-            return self.synth(site, pair, keep, scarce);
+            let alone = self.options.method == UnitMethod::SynthRefit && linear && !site.leaky && pair.block() == 1;
+            let scarce = alone && keep < pair.units() && refitter.is_scarce(&pair, keep);
+            return self.side_by_side(site, pair, keep, scarce);
         }
         let original = Pair::read(self.original, site)?;
         let signal = if self.looks() { Some(self.signal(&pair, before)?) } else { None };
@@ -228,8 +231,9 @@ impl<B: Backend> Walk<'_, B> {
         Ok(())
     }
 
-    /// One layer by `synth-refit`; in closed form where inputs are too scarce for samples of its neurons.
-    fn synth(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
+    /// One layer on inputs that pass both networks: by `synth-refit`, in closed form where inputs are too scarce for samples
+    /// of its neurons, or by `thinet`.
+    fn side_by_side(&mut self, site: &Site, pair: Pair, keep: usize, scarce: bool) -> Result<()> {
         let mut layer = UnitLayer {
             name: site.layer.clone(),
             next: site.next.clone(),
@@ -240,12 +244,29 @@ impl<B: Backend> Walk<'_, B> {
             refit: None,
         };
         if keep < pair.units() {
-            let (reduced, done) = match &mut self.refitter {
-                _ if scarce => self.closed_form(&pair, keep)?,
-                Some(refitter) => refitter.select(&self.walked.network, &pair, keep)?,
-                None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
+            let (network, method) = (&self.walked.network, self.options.method);
+            let reduced = match &mut self.refitter {
+                Some(refitter) if method == UnitMethod::Thinet => {
+                    let moments = refitter.moments(network, &pair)?;
+                    let moments = Moments::of_columns(moments, &refitter.original_next(network, &pair)?.1);
+                    let mut reduced = thinet::thinet(&pair, &moments, keep);
+                    let none = || Error::Internal { what: "a selection with other units".to_owned() };
+                    let (kept, q) = (kept_units(&pair, &reduced).ok_or_else(none)?, pair.block());
+                    let columns: Vec<usize> = kept.into_iter().flat_map(|unit| unit * q..(unit + 1) * q).collect();
+                    layer.loss = Some(self.refit(&mut reduced, &moments.select(&columns))?);
+                    reduced
+                }
+                _ => {
+                    let (reduced, done) = match &mut self.refitter {
+                        _ if scarce => self.closed_form(&pair, keep)?,
+                        Some(refitter) => refitter.select(network, &pair, keep)?,
+                        None => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
+                    };
+                    layer.refit = Some(done);
+                    reduced
+                }
             };
-            (layer.after, layer.refit) = (reduced.units(), Some(done));
+            layer.after = reduced.units();
             let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
             drop(pair);
             apply_step(&mut self.walked.network, &step)?;
@@ -341,6 +362,15 @@ pub(super) fn samples_or_prior<B: Backend>(
     }
 }
 
+fn convolves(network: &Network, sites: &[Site]) -> Result<bool> {
+    for name in sites.iter().flat_map(|site| [&site.layer, &site.next]) {
+        if matches!(network.node(name)?.op, Op::Conv { .. }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn without_samples(method: UnitMethod) -> Error {
     Error::Argument { argument: "calib", problem: format!("`{}` needs calibration samples", method.name()) }
 }
@@ -353,64 +383,4 @@ fn largest_norm(pair: &Pair, radius: f64) -> f64 {
         (radius * size + f64::from(*bias)).max(0.0).powi(2)
     });
     reach.sum::<f64>().sqrt()
-}
-
-/// What a method may look at beside the weights.
-struct Seen<'a, B: Backend> {
-    signal: Option<&'a Signal<B>>,
-    moments: Option<&'a Moments>,
-    kernel: usize,
-}
-
-/// One pair with `keep` units.
-fn reduce<B: Backend>(
-    backend: &B,
-    pair: &Pair,
-    keep: usize,
-    seen: &Seen<'_, B>,
-    options: &UnitOptions,
-) -> Result<Reduced> {
-    let missing = || Error::Internal { what: "a method that looks at what flows, without moments".to_owned() };
-    let moments = || seen.moments.ok_or_else(missing);
-    let refined =
-        |gauge, representative, outer| merge_paths(backend, pair, keep, gauge, representative, outer, options.seed);
-    let paths = |gauge, representative| refined(gauge, representative, false);
-    let vertices = |version| sm::sm(backend, pair, seen.signal.ok_or_else(missing)?, keep, version, options.seed);
-    let one_output = pair.next.nrows() * pair.block() == 1;
-    let scores = match options.method {
-        UnitMethod::Tropnnc | UnitMethod::TropnncRaw if one_output => {
-            return merge_zonotopes(backend, pair, keep, Representative::Sum, options.seed);
-        }
-        UnitMethod::Tropnnc => return paths(Gauge::Balanced, Representative::Sum),
-        UnitMethod::TropnncRaw => return paths(Gauge::Raw, Representative::Sum),
-        UnitMethod::TropnncNet => return paths(Gauge::Balanced, Representative::Net),
-        UnitMethod::TropnncNetRaw => return paths(Gauge::Raw, Representative::Net),
-        UnitMethod::TropnncNetOuter => return refined(Gauge::Balanced, Representative::Net, true),
-        UnitMethod::TropnncSplit => return paths(Gauge::Balanced, Representative::Split),
-        UnitMethod::TropnncSplitRaw => return paths(Gauge::Raw, Representative::Split),
-        UnitMethod::TropnncSplitOuter => return refined(Gauge::Balanced, Representative::Split, true),
-        UnitMethod::TropnncThreshold | UnitMethod::TropnncAverage => {
-            let linkage = if options.method == UnitMethod::TropnncAverage { Linkage::Average } else { Linkage::Ward };
-            return merge_tree(pair, keep, linkage, Representative::Split);
-        }
-        UnitMethod::Sm => return vertices(sm::Version::Heuristic),
-        UnitMethod::SmStable => return vertices(sm::Version::Stable),
-        UnitMethod::MisiakosPath => return paths(Gauge::Raw, Representative::Mean),
-        UnitMethod::MisiakosZonotope => {
-            return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
-        }
-        UnitMethod::Cup => return Ok(cup::cup(pair, keep, seen.kernel)),
-        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments()?, keep)),
-        UnitMethod::GreedyGaussian => {
-            let mut chosen = greedy::select_greedily(moments()?, keep).order;
-            chosen.sort_unstable();
-            return Ok(pair.select(&chosen));
-        }
-        UnitMethod::PathL2 => select::path_l2(pair),
-        UnitMethod::L1 => select::l1(pair),
-        UnitMethod::TropicalRows => select::tropical_rows(backend, pair)?,
-        UnitMethod::RandomNeurons => select::random(pair, options.seed),
-        UnitMethod::SynthRefit => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
-    };
-    Ok(pair.select(&select::largest(&scores, keep)))
 }

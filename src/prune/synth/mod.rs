@@ -28,6 +28,7 @@ mod refitter;
 mod windows;
 
 pub use greedy::Selection;
+pub(crate) use moments::Moments as ReadMoments;
 pub use options::{RefitForm, SynthOptions, UnitRefit};
 pub use prior::{Prior, SyntheticInputs};
 pub use refitter::Refitter;

@@ -206,7 +206,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// What reads the units of a pair in the original network.
-    pub(super) fn original_next<'p>(&self, current: &Network, pair: &'p Pair) -> Result<Next<'p>> {
+    pub(crate) fn original_next<'p>(&self, current: &Network, pair: &'p Pair) -> Result<Next<'p>> {
         let site = self.original_site(pair)?;
         if site.columns == pair.site.columns && Pair::same_next(self.original, current, site) {
             return Ok((Cow::Borrowed(&pair.next), Cow::Borrowed(&pair.next_bias)));
@@ -216,7 +216,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// Means and covariances of what the next layer of a pair reads, and of its target.
-    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Moments> {
+    pub(crate) fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Moments> {
         let backend = self.backend;
         let columns = pair.next.ncols();
         if columns > COLUMNS {

@@ -3,7 +3,9 @@
 mod convolutions;
 mod exact;
 mod gaussian;
+mod graphs;
 mod leaky;
 mod merging;
 mod plans;
 mod sm;
+mod thinet;
