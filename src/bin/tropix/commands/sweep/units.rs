@@ -44,6 +44,11 @@ pub(super) fn run(
     // Where data are inputs of the head, nothing before it changes.
     let width = features.as_ref().map_or(data.inputs.shape()[1], Array2::ncols);
     let head_only = head_for(network, width).is_some_and(|head| !head.whole);
+    if features.is_some() && !head_only {
+        let problem =
+            format!("the head takes {width} values like the whole network, which tells neither from the other");
+        return Err(Error::Unsupported { problem }.into());
+    }
     let axes = axes(globals, args, network, head_only, &calibration)?;
     let base = UnitOptions {
         prior: calibration.prior.clone(),
