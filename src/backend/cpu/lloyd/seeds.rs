@@ -148,10 +148,11 @@ mod tests {
     use super::*;
     use crate::error::Result;
 
-    fn seeds(points: &Array2<f32>, centres: &Array2<f32>) -> Result<(Vec<(u32, u32)>, Vec<u32>)> {
+    fn assert_seeds(points: &Array2<f32>, centres: &Array2<f32>, seeds: &[(u32, u32)], others: &[u32]) -> Result<()> {
         let (points, centres) = (HostMatrix::upload(points)?, Centres::of(&HostMatrix::upload(centres)?)?);
         let found = Seeds::of(&points, &centres, Rounding::of(points.shape()[1]));
-        Ok((found.points, found.others))
+        assert_eq!((found.points.as_slice(), found.others.as_slice()), (seeds, others));
+        Ok(())
     }
 
     /// Row `i` has `i` in column `i` and 10 elsewhere.
@@ -165,8 +166,7 @@ mod tests {
         // Point 5 is no centre, and centre 2 is no point.
         let mut centres = points.select(ndarray::Axis(0), &[7, 0, 3, 1]);
         centres[[2, 19]] = 11.0;
-        assert_eq!(seeds(&points, &centres)?, (vec![(7, 0), (0, 1), (1, 3)], vec![2, 3, 4, 5, 6]));
-        Ok(())
+        assert_seeds(&points, &centres, &[(7, 0), (0, 1), (1, 3)], &[2, 3, 4, 5, 6])
     }
 
     #[test]
@@ -176,11 +176,10 @@ mod tests {
         // One unit in the last place of an entry: the values of both are the same to a computed sum.
         centres.row_mut(1).assign(&points.row(2));
         centres[[1, 7]] = centres[[1, 7]].next_up();
-        assert_eq!(seeds(&points, &centres)?, (vec![(0, 0), (3, 3)], vec![1, 2]));
+        assert_seeds(&points, &centres, &[(0, 0), (3, 3)], &[1, 2])?;
         // Copies, too.
         centres.row_mut(3).assign(&points.row(2));
-        assert_eq!(seeds(&points, &centres)?, (vec![(0, 0)], vec![1, 2, 3]));
-        Ok(())
+        assert_seeds(&points, &centres, &[(0, 0)], &[1, 2, 3])
     }
 
     #[test]
