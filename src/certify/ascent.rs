@@ -28,7 +28,7 @@ impl Default for Ascent {
 }
 
 /// Points that are on their way together at most; layers of many outputs have fewer starts for each.
-const MOST: usize = 1 << 12;
+const MOST: usize = 1 << 13;
 /// Steps in f64 from the best point of each output.
 const POLISH: usize = 24;
 

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis, concatenate};
 
 use crate::error::{Error, Result};
-use crate::network::{Head, Tensor};
+use crate::network::{Head, wide, wide_bias};
 
 /// `f(x) = C max(W x + b, 0) + beta`, in f64.
 #[derive(Debug, Clone)]
@@ -53,9 +53,9 @@ impl Block {
             let problem = format!("a head of {} layers has no hidden layer {hidden}", head.layers.len());
             return Err(Error::Unsupported { problem });
         };
-        let (weight, next_weight) = (matrix(&layer.weight)?, matrix(&next.weight)?);
-        let bias = vector(layer.bias.as_ref(), weight.nrows());
-        let next_bias = vector(next.bias.as_ref(), next_weight.nrows());
+        let (weight, next_weight) = (wide(&layer.weight), wide(&next.weight));
+        let bias = wide_bias(layer.bias.as_ref(), weight.nrows());
+        let next_bias = wide_bias(next.bias.as_ref(), next_weight.nrows());
         Self::new(weight, bias, next_weight, next_bias)
     }
 
@@ -112,18 +112,6 @@ impl Block {
             next_bias: &self.next_bias - &other.next_bias,
         })
     }
-}
-
-/// A tensor as an f64 matrix.
-pub(super) fn matrix(tensor: &Tensor) -> Result<Array2<f64>> {
-    let [rows, columns] = tensor.matrix_shape();
-    let values = tensor.to_vec().into_iter().map(f64::from).collect();
-    Array2::from_shape_vec((rows, columns), values).map_err(|error| Error::Internal { what: error.to_string() })
-}
-
-/// A bias as an f64 vector, zero where there is none.
-pub(super) fn vector(tensor: Option<&Tensor>, length: usize) -> Array1<f64> {
-    tensor.map_or_else(|| Array1::zeros(length), |bias| bias.to_vec().into_iter().map(f64::from).collect())
 }
 
 /// Which neuron of the compressed block stands for each original one, and at what scale.

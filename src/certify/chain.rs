@@ -2,11 +2,11 @@
 
 use ndarray::{Array1, Array2, Axis, concatenate, s};
 
-use super::block::{Block, matrix, vector};
+use super::block::Block;
 use super::problem::row_norms;
 use super::radial::Rounding;
 use crate::error::{Error, Result};
-use crate::network::Head;
+use crate::network::{Head, wide, wide_bias};
 
 /// One affine layer.
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub(super) struct Chain {
 impl Chain {
     pub(super) fn of(head: &Head) -> Result<Self> {
         let layers = head.layers.iter().map(|layer| {
-            let weight = matrix(&layer.weight)?;
+            let weight = wide(&layer.weight);
             layer.weight.release();
-            let bias = vector(layer.bias.as_ref(), weight.nrows());
+            let bias = wide_bias(layer.bias.as_ref(), weight.nrows());
             if let Some(value) = weight.iter().chain(&bias).find(|value| !value.is_finite()) {
                 return Err(Error::Data { problem: format!("layer `{}` holds {value}", layer.name) });
             }

@@ -37,6 +37,7 @@ pub use prefix::same_before_head;
 pub use random::random_network;
 pub use runtime::Runtime;
 pub use shallow::ShallowNetwork;
+pub(crate) use shallow::{wide, wide_bias};
 pub use tensor::Tensor;
 pub use tropicalize::{BoundaryMap, Form, rational_maps};
 pub(crate) use units::apply_step;

@@ -144,13 +144,13 @@ pub(super) fn arg_max(values: &[f64]) -> usize {
 }
 
 /// A weight matrix in f64.
-pub(super) fn wide(weight: &Tensor) -> Array2<f64> {
+pub(crate) fn wide(weight: &Tensor) -> Array2<f64> {
     let [rows, columns] = weight.matrix_shape();
     let values = weight.to_vec();
     Array2::from_shape_fn((rows, columns), |(i, j)| f64::from(values[i * columns + j]))
 }
 
 /// A bias in f64, zeros where there is none.
-pub(super) fn wide_bias(bias: Option<&Tensor>, outputs: usize) -> Array1<f64> {
+pub(crate) fn wide_bias(bias: Option<&Tensor>, outputs: usize) -> Array1<f64> {
     bias.map_or_else(|| Array1::zeros(outputs), |bias| bias.to_vec().into_iter().map(f64::from).collect())
 }

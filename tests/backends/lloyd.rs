@@ -74,6 +74,10 @@ fn bounds_change_no_label_and_no_bit_of_a_centre() {
         ([500, 600, 40], 10, 0.5),
         ([300, 9, 17], 3, 2.0),
         ([90, 5, 10], 3, 0.5),
+        // No structure at all, half of the points as centres; all of them; two.
+        ([300, 70, 150], 300, 0.0),
+        ([200, 40, 200], 200, 0.0),
+        ([200, 40, 2], 9, 0.3),
     ] {
         for seed in 0..4 {
             let (x, centres) = clustered(shape, groups, noise, seed);
@@ -88,6 +92,41 @@ fn bounds_change_no_label_and_no_bit_of_a_centre() {
             }
         }
     }
+}
+
+/// Both methods on the same data.
+fn assert_plain(case: &str, x: &Array2<f32>, centres: &Array2<f32>) {
+    for iterations in [1, 2, 4] {
+        let host = cpu();
+        let found = host.lloyd(&host.upload(x).unwrap(), &host.upload(centres).unwrap(), iterations).unwrap();
+        let (labels, want, _) = plain(x, centres, iterations);
+        assert_eq!(found.labels, labels, "{case}, {iterations} iterations");
+        assert_eq!(down(host, &found.centres), want, "{case}, {iterations} iterations");
+    }
+}
+
+#[test]
+fn seeds_keep_the_labels_that_rounding_gives_them() {
+    let x = random([200, 48], 5, "x");
+    let half = x.select(ndarray::Axis(0), &(0..100).map(|k| (3 * k) % 200).collect::<Vec<_>>());
+    // Some centres are points, others lie between them.
+    let mut mixed = half.clone();
+    mixed.rows_mut().into_iter().step_by(3).for_each(|mut row| row *= 0.9);
+    assert_plain("mixed", &x, &mixed);
+    // Neighbours that differ in one last bit, far from the origin: their values are ties or the wrong way round.
+    let far = &x * 1e-6 + 50.0;
+    assert_plain("far from the origin", &far, &far.select(ndarray::Axis(0), &(0..60).collect::<Vec<_>>()));
+    let mut close = half.clone();
+    for k in (1..100).step_by(2) {
+        let mut row = half.row(k - 1).to_owned();
+        row[k % 48] = row[k % 48].next_up();
+        close.row_mut(k).assign(&row);
+    }
+    assert_plain("last bits", &x, &close);
+    // Products below the least number are zeros, and all values ties.
+    assert_plain("underflow", &(&x * 1e-24), &(&half * 1e-24));
+    // Sums that overflow.
+    assert_plain("overflow", &(&x * 1e19), &(&half * 1e19));
 }
 
 #[test]

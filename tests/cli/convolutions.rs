@@ -49,13 +49,14 @@ fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
     let (model, data) = (lenet(), data());
     let common = format!("--data {data} --calib {data} --calib-samples 200 --inputs 300 --device cpu --json");
     let arguments = format!(
-        "sweep {model} --keep 0.5 --methods synth-refit,l1,random-neurons --latency 2 --csv runs.csv --svg runs.svg {common}"
+        "sweep {model} --keep 0.5 --methods synth-refit,thinet,l1,random-neurons --latency 2 --csv runs.csv --svg runs.svg {common}"
     );
     let sweep = tropix(folder.path(), &arguments).expect(0, &[]).json();
     let runs = sweep["runs"].as_array().unwrap();
     let names: Vec<[&str; 2]> =
         runs.iter().map(|run| ["method", "refit"].map(|key| run[key].as_str().unwrap())).collect();
-    let expected = ["synth-refit", "l1", "random-neurons"].map(|method| ["none", "data"].map(|refit| [method, refit]));
+    let expected =
+        ["synth-refit", "thinet", "l1", "random-neurons"].map(|method| ["none", "data"].map(|refit| [method, refit]));
     assert_eq!(names, expected.concat());
     // The same networks, and files of the same length, as of the single runs.
     for (run, [method, refit]) in runs.iter().zip(names) {
@@ -70,9 +71,9 @@ fn a_sweep_puts_all_methods_that_reduce_convolutions_in_one_table() {
         assert_eq!(run["multiply_adds"], 646_500);
         assert!(run["latency"]["ratio"].as_f64().unwrap() > 0.0);
     }
-    assert!(runs[0]["top1"].as_f64().unwrap() > runs[2]["top1"].as_f64().unwrap() + 0.05);
+    assert!(runs[0]["top1"].as_f64().unwrap() > runs[4]["top1"].as_f64().unwrap() + 0.05);
     assert_ne!(runs[0]["top1"], runs[1]["top1"], "synthetic inputs and calibration samples");
-    assert!(runs[3]["top1"].as_f64().unwrap() > runs[2]["top1"].as_f64().unwrap() + 0.05, "l1 with a refit on samples");
+    assert!(runs[5]["top1"].as_f64().unwrap() > runs[4]["top1"].as_f64().unwrap() + 0.05, "l1 with a refit on samples");
     assert_eq!(sweep["file_bytes"], fs::metadata(&model).unwrap().len());
     let lines = fs::read_to_string(folder.path().join("runs.csv")).unwrap();
     assert_eq!(lines.lines().next().unwrap().split(',').count(), lines.lines().nth(4).unwrap().split(',').count());
@@ -106,6 +107,31 @@ fn a_sweep_leaves_out_what_cannot_reduce_convolutions_and_names_it_where_it_is_a
         .expect(65, &["greedy-gaussian", "convolutions"]);
     tropix(folder.path(), &format!("{common} --methods l1 --refits gaussian")).expect(65, &["l1", "gaussian"]);
     tropix(folder.path(), &format!("{common} --methods synth-refit --refits data")).expect(2, &["calibration"]);
+}
+
+#[test]
+fn a_sweep_of_the_head_leaves_convolutions_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = (lenet(), data());
+    let common = format!("sweep {model} --data {data} --device cpu");
+    let arguments = format!(
+        "{common} --calib {data} --calib-samples 200 --head --keep 0.5,1 --methods greedy-gaussian,sm-stable,tropical-rows \
+         --refits none,gaussian --json"
+    );
+    let sweep = tropix(folder.path(), &arguments).expect(0, &[]).json();
+    let (half, whole): (Vec<_>, Vec<_>) =
+        sweep["runs"].as_array().unwrap().iter().partition(|run| run["keep"].as_f64() == Some(0.5));
+    assert_eq!((half.len(), whole.len()), (4, 4));
+    for run in half {
+        // 20 x 25 + 20, 50 x 500 + 50, 250 x 800 + 250, 10 x 250 + 10: half of the 500 neurons, and all channels.
+        assert_eq!((&run["parameters"], &run["units"]), (&228_330.into(), &250.into()), "{run}");
+        assert_eq!(run["multiply_adds"], 20 * 25 * 576 + 50 * 500 * 64 + 250 * 800 + 10 * 250);
+        let least = if run["refit"] == "gaussian" { 0.98 } else { 0.9 };
+        assert!(run["top1"].as_f64().unwrap() > least && run["top1"] != sweep["accuracy"]["top1"][1], "{run}");
+    }
+    assert!(whole.iter().all(|run| run["top1"] == sweep["accuracy"]["top1"][1] && run["units"] == 500));
+    tropix(folder.path(), &format!("{common} --head")).expect(2, &["--keep"]);
+    tropix(folder.path(), &format!("{common} --head --keep 0.5 --latency")).expect(2, &["--latency"]);
 }
 
 #[test]

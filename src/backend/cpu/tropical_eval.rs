@@ -9,6 +9,7 @@ use super::affine::padded;
 use super::contraction::{Fold, Inner, Lanes, Sum, Tile, contract, tiles};
 use super::matrix::HostMatrix;
 use super::narrow::{RowFold, band, contract_narrow, is_narrow};
+use super::operand::{Columns, View};
 use crate::backend::{Maxima, Transpose, check};
 use crate::error::{Error, Result};
 
@@ -36,16 +37,21 @@ pub(super) fn largest<I: Inner>(
         return Err(Error::TooLarge { operation, bytes: m as u64 * 4, limit });
     }
     let x = rows.view(Transpose::No);
-    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
     if is_narrow(x) {
+        let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; n], vec![0; n]);
         let folds = values.chunks_mut(band(n)).zip(arguments.chunks_mut(band(n)));
         let folds = folds.map(|(values, arguments)| RowMax { values, arguments }).collect();
         contract_narrow::<I, _>(x, columns.view(Transpose::No), starts, folds);
         return Ok((values, arguments));
     }
+    Ok(maxima::<I>(x, columns.columns_for(x), starts))
+}
+
+/// The same where lanes hold columns, which a `u32` counts.
+pub(super) fn maxima<I: Inner>(x: View<'_>, y: Columns<'_>, starts: Option<&[f32]>) -> (Vec<f32>, Vec<u32>) {
+    let (mut values, mut arguments) = (vec![f32::NEG_INFINITY; x.rows()], vec![0; x.rows()]);
     // Padding lanes are minus infinity, which never exceeds a running maximum.
-    let coefficients = padded(starts.unwrap_or(&vec![0.0; m]), f32::NEG_INFINITY);
-    let y = columns.columns_for(x);
+    let coefficients = padded(starts.unwrap_or(&vec![0.0; y.count()]), f32::NEG_INFINITY);
     let mut tiles = tiles(x, y, |_, columns| Max { coefficients: &coefficients, columns, ..Max::default() });
     contract::<I, _>(x, y, &mut tiles);
     // Tiles come in ascending order of columns, so that the first of equal maxima stays.
@@ -57,7 +63,7 @@ pub(super) fn largest<I: Inner>(
             }
         }
     }
-    Ok((values, arguments))
+    (values, arguments)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "`largest` checks that column numbers fit")]

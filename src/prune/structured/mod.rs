@@ -184,15 +184,16 @@ impl UnitMethod {
         matches!(self, Self::Cup | Self::PathL2 | Self::L1 | Self::TropicalRows | Self::RandomNeurons)
     }
 
-    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons, but what reads chosen
-    /// units is refitted on samples as `synth-refit` does it.
+    /// Whether it reduces convolutions with this refit: moments of what flows are those of neurons, but
+    /// [`UnitMethod::Thinet`] takes those of the windows that the next layer reads, and what reads chosen units is refitted
+    /// on samples as `synth-refit` does it.
     #[must_use]
     pub fn takes_convolutions(self, refit: Refit) -> bool {
         match refit {
             _ if self == Self::SynthRefit => true,
-            Refit::None => !self.looks(),
+            Refit::None => !self.looks() || self == Self::Thinet,
             Refit::Gaussian => false,
-            Refit::Data => self.chooses(),
+            Refit::Data => self.chooses() || self == Self::Thinet,
         }
     }
 
@@ -200,8 +201,8 @@ impl UnitMethod {
     /// flows through both networks.
     #[must_use]
     pub fn takes_trunks(self, refit: Refit) -> bool {
-        // CUP takes units for kernels of one layer, and zonotopes are those of one output.
-        self.takes_convolutions(refit) && !matches!(self, Self::Cup | Self::MisiakosZonotope)
+        // CUP takes units for kernels of one layer, ThiNet sums what all readers miss, and zonotopes are those of one output.
+        self.takes_convolutions(refit) && !matches!(self, Self::Cup | Self::Thinet | Self::MisiakosZonotope)
     }
 
     /// Whether a refit makes sense with it: greedy selection is made for one, and a method that works on samples of the

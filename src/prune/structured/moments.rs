@@ -9,6 +9,7 @@ use rand::RngExt;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::prune::synth::ReadMoments;
 
 /// Moments of the features `h` of a layer, and of the values `y` that they are to give in the next layer.
 #[derive(Debug, Clone)]
@@ -26,6 +27,13 @@ pub struct Moments {
 }
 
 impl Moments {
+    /// The moments of the columns that next layers read, of values without their bias.
+    pub(super) fn of_columns(read: ReadMoments) -> Self {
+        let target_variance = read.variance();
+        let (mean, target_mean) = (read.mean.into(), read.target_mean.into());
+        Self { mean, covariance: read.gram, target: read.target, target_mean, target_variance }
+    }
+
     /// The moments of some of the features.
     #[must_use]
     pub fn select(&self, features: &[usize]) -> Self {

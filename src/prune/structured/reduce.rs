@@ -55,7 +55,7 @@ pub(super) fn reduce<B: Backend>(
             return merge_zonotopes(backend, pair, keep, Representative::Mean, options.seed);
         }
         UnitMethod::Cup => return Ok(cup::cup(pair, keep, seen.kernel)),
-        UnitMethod::Thinet => return Ok(thinet::thinet(pair, moments()?, keep)),
+        UnitMethod::Thinet => return Ok(thinet::thinet(pair, &[thinet::Read::values(pair, moments()?)], keep)),
         UnitMethod::GreedyGaussian => {
             let mut chosen = greedy::select_greedily(moments()?, keep).order;
             chosen.sort_unstable();

@@ -81,7 +81,11 @@ pub fn reduce_units<B: Backend>(
         let mut names = site.writers().map(|(name, _)| name).chain(site.readers.iter().map(|one| one.node.as_str()));
         names.any(|name| network.node(name).is_ok_and(|node| matches!(node.op, Op::Conv { .. })))
     };
-    let fits = options.method.chooses() && options.refit == Refit::Data && sites.iter().any(convolves);
+    let fits = match options.method {
+        UnitMethod::Thinet => true,
+        method => method.chooses() && options.refit == Refit::Data,
+    };
+    let fits = fits && sites.iter().any(convolves);
     let mut walk = Walk {
         backend,
         original: network,
@@ -144,10 +148,9 @@ pub(super) fn refitter<'a, B: Backend>(
     options: &UnitOptions,
 ) -> Result<Refitter<'a, B>> {
     let synth = SynthOptions { seed: options.seed, ..options.synth };
-    match (options.refit, calibration) {
-        (Refit::Data, Some(inputs)) => return Refitter::new(backend, network, inputs, synth),
-        (Refit::Data, None) => return Err(without_samples(options.method)),
-        _ => {}
+    if options.refit == Refit::Data || options.method == UnitMethod::Thinet {
+        let inputs = calibration.ok_or_else(|| without_samples(options.method))?;
+        return Refitter::new(backend, network, inputs, synth);
     }
     let mut unknowns = Vec::new();
     for (site, keep) in sites.iter().zip(keeps) {
@@ -168,7 +171,7 @@ pub(super) struct Walk<'a, B: Backend> {
     calibration: Option<&'a dyn RowSource>,
     /// The input of the next layer of the chain.
     signal: Option<Signal<B>>,
-    /// The networks side by side, for `synth-refit` and for refits on samples where there are convolutions.
+    /// The networks side by side, for `synth-refit`, and for `thinet` and refits on samples where there are convolutions.
     pub(super) refitter: Option<Refitter<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,

@@ -34,6 +34,8 @@ mod refitter;
 mod windows;
 
 pub use greedy::Selection;
+pub(crate) use moments::Moments as ReadMoments;
 pub use options::{RefitForm, SynthOptions, UnitRefit};
 pub use prior::{Prior, SyntheticInputs};
+pub(crate) use refitter::Part;
 pub use refitter::Refitter;

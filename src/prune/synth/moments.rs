@@ -28,22 +28,22 @@ struct Parts<B: Backend> {
 /// Means and covariances over `rows` rows of `p`, what the next layer reads in the network that shrinks, and of `z = C p`
 /// of the original network, its target.
 #[derive(Debug)]
-pub(super) struct Moments {
+pub(crate) struct Moments {
     /// `E (p - E p)(p - E p)^T`.
-    pub(super) gram: Array2<f64>,
+    pub(crate) gram: Array2<f64>,
     /// `E (z - E z)(p - E p)^T`.
-    pub(super) target: Array2<f64>,
+    pub(crate) target: Array2<f64>,
     /// `E p`.
-    pub(super) mean: Vec<f64>,
+    pub(crate) mean: Vec<f64>,
     /// `E z`.
-    pub(super) target_mean: Vec<f64>,
+    pub(crate) target_mean: Vec<f64>,
     /// `E (z_j - E z_j)^2` of each value.
-    pub(super) variances: Vec<f64>,
+    pub(crate) variances: Vec<f64>,
 }
 
 impl Moments {
     /// `E |z - E z|^2`.
-    pub(super) fn variance(&self) -> f64 {
+    pub(crate) fn variance(&self) -> f64 {
         self.variances.iter().sum()
     }
 }

@@ -50,13 +50,21 @@ pub struct Refitter<'a, B: Backend> {
 }
 
 /// What one group of readers makes of the units.
-struct Part {
-    moments: Moments,
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) moments: Moments,
     /// Columns per unit, and the first of them among all columns of a unit.
-    block: usize,
+    pub(crate) block: usize,
     offset: usize,
     /// Rows in the map that reads the pair.
-    rows: std::ops::Range<usize>,
+    pub(crate) rows: std::ops::Range<usize>,
+}
+
+impl Part {
+    /// The columns of the group among those of all readers of a pair, for the map of the pair or one like it.
+    pub(crate) fn weights<'w>(&self, next: ArrayView2<'w, f32>, q: usize) -> CowArray<'w, f32, Ix2> {
+        columns_of(next.slice_move(s![self.rows.clone(), ..]), q, self.offset, self.block)
+    }
 }
 
 impl<'a, B: Backend> Refitter<'a, B> {
@@ -161,7 +169,12 @@ impl<'a, B: Backend> Refitter<'a, B> {
     /// As [`Refitter::select`].
     pub fn refit(&mut self, current: &Network, pair: &Pair, kept: &[usize]) -> Result<(Reduced, UnitRefit)> {
         let parts = self.moments(current, pair)?;
-        self.finish(pair, &parts, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
+        self.refit_parts(pair, &parts, kept)
+    }
+
+    /// The same from what the readers make of the units.
+    pub(crate) fn refit_parts(&self, pair: &Pair, parts: &[Part], kept: &[usize]) -> Result<(Reduced, UnitRefit)> {
+        self.finish(pair, parts, kept, &Selection { order: Vec::new(), decreases: Vec::new() })
     }
 
     fn finish(
@@ -191,7 +204,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// For each group of readers: means and covariances of what they read, and of their target.
-    fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Vec<Part>> {
+    pub(crate) fn moments(&mut self, current: &Network, pair: &Pair) -> Result<Vec<Part>> {
         let backend = self.backend;
         let (next, _) = self.original_next(current, pair)?;
         let (original, site) = (self.original_site(pair)?, &pair.site);

@@ -15,12 +15,12 @@ use crate::networks::{distance, inputs, normal};
 
 /// What lies between the convolutions of a test network and its linear layers.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Kind {
-    norms: bool,
+pub(super) struct Kind {
+    pub(super) norms: bool,
     channels_last: bool,
 }
 
-const KINDS: [Kind; 4] = [
+pub(super) const KINDS: [Kind; 4] = [
     Kind { norms: false, channels_last: false },
     Kind { norms: false, channels_last: true },
     Kind { norms: true, channels_last: false },
@@ -28,11 +28,11 @@ const KINDS: [Kind; 4] = [
 ];
 
 /// Channels and neurons of the hidden layers.
-const WIDTHS: [usize; 3] = [5, 6, 7];
+pub(super) const WIDTHS: [usize; 3] = [5, 6, 7];
 
 /// conv 3 x 3 - [norm] - relu - max pool 2 - conv 3 x 3, stride 2 - [norm] - relu - [transpose] - flatten - fc - relu - fc
 /// on images of 2 x 9 x 8.
-fn network(kind: Kind, seed: u64) -> Network {
+pub(super) fn network(kind: Kind, seed: u64) -> Network {
     let generator = &mut rng::stream(seed, "convolutions");
     let mut tensor = |name: String, shape: &[usize], positive: bool| {
         let scale = (2.0 / shape[1..].iter().product::<usize>() as f32).sqrt().min(0.6);
@@ -78,17 +78,17 @@ fn network(kind: Kind, seed: u64) -> Network {
     Network { nodes, input, normalize: None, extra: Vec::new(), origin: Origin::Arch }
 }
 
-fn logits<B: Backend>(backend: &B, network: &Network, x: &Array2<f32>) -> Array2<f64> {
+pub(super) fn logits<B: Backend>(backend: &B, network: &Network, x: &Array2<f32>) -> Array2<f64> {
     let device = DeviceNetwork::upload(backend, network).unwrap();
     backend.download(&device.logits(backend, &backend.upload(x).unwrap()).unwrap()).unwrap()
 }
 
-fn exact(network: &Network, x: &Array2<f32>) -> Array2<f64> {
+pub(super) fn exact(network: &Network, x: &Array2<f32>) -> Array2<f64> {
     logits(&Reference::new(), network, x)
 }
 
 /// The network after replacing each pair in turn.
-fn replaced(network: &Network, kind: StepKind, reduced: impl Fn(&Pair) -> Reduced) -> Network {
+pub(super) fn replaced(network: &Network, kind: StepKind, reduced: impl Fn(&Pair) -> Reduced) -> Network {
     let mut plan = UnitPlan::default();
     let mut current = network.clone();
     for at in 0..WIDTHS.len() {
@@ -98,11 +98,6 @@ fn replaced(network: &Network, kind: StepKind, reduced: impl Fn(&Pair) -> Reduce
         current = apply_units(network, &plan).unwrap();
     }
     current
-}
-
-/// Every unit twice: the second `scale` times as large, with three quarters of what reads it.
-fn doubled(pair: &Pair, scale: f32) -> Reduced {
-    split(pair, scale, 0.25)
 }
 
 /// Every unit twice: the first with the share `first` of what reads it, the second `scale` times as large with the rest.
@@ -177,7 +172,7 @@ fn channels_that_stay_are_the_old_ones_and_the_others_are_as_if_zero() {
 #[test]
 fn new_channels_get_batch_norms_that_do_nothing() {
     let net = network(KINDS[2], 3);
-    let doubled = replaced(&net, StepKind::Lossless, |pair| doubled(pair, 2.5));
+    let doubled = replaced(&net, StepKind::Lossless, |pair| split(pair, 2.5, 0.25));
     let x = inputs(20, 144, 3);
     assert!(distance(&exact(&doubled, &x), &exact(&net, &x)) < 1e-5);
     let scale = match &doubled.nodes[1].op {
@@ -192,7 +187,7 @@ fn new_channels_get_batch_norms_that_do_nothing() {
 fn duplicated_channels_merge_back_exactly() {
     for kind in KINDS {
         let net = network(kind, 4);
-        let large = replaced(&net, StepKind::Lossless, |pair| doubled(pair, 2.0));
+        let large = replaced(&net, StepKind::Lossless, |pair| split(pair, 2.0, 0.25));
         let walked = reduce(&large, 0.5, 1e-12);
         assert_eq!(walked.layers.iter().map(|layer| layer.after).collect::<Vec<_>>(), WIDTHS);
         let x = inputs(20, 144, 4);
@@ -247,7 +242,7 @@ fn one_map_for_all_places_takes_duplicates_back_from_a_few_inputs() {
     {
         let kind = KINDS[0];
         let net = network(kind, 8);
-        let large = replaced(&net, StepKind::Lossless, |pair| doubled(pair, 2.0));
+        let large = replaced(&net, StepKind::Lossless, |pair| split(pair, 2.0, 0.25));
         let site = sites(&large).unwrap().0[1].clone();
         let pair = Pair::read(&large, &site).unwrap();
         let x = inputs(20, 144, 8);

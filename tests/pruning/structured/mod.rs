@@ -3,8 +3,10 @@
 mod convolutions;
 mod exact;
 mod gaussian;
+mod graphs;
 mod leaky;
 mod merging;
 mod plans;
 mod readers;
 mod sm;
+mod thinet;

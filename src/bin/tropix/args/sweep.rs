@@ -26,6 +26,9 @@ pub(crate) struct SweepArgs {
     /// Refits of structured methods, comma-separated: none and gaussian by default, and data with `--calib`
     #[arg(long, value_enum, value_delimiter = ',', requires = "keep")]
     pub(crate) refits: Vec<RefitArg>,
+    /// Only the linear layers at the output lose neurons: what the layers before them make of the data is computed once
+    #[arg(long, requires = "keep", conflicts_with = "latency")]
+    pub(crate) head: bool,
     /// Time each reduced network beside the original one in turns, on one sample, so many times each
     #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "15", requires = "keep",
         value_parser = clap::value_parser!(u16).range(1..))]

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use ndarray::Array2;
 use tropix::Error;
 use tropix::backend::RowSource;
-use tropix::network::dataset::Dataset;
+use tropix::network::dataset::{Dataset, First};
 use tropix::network::format::{ModelFile, write_text, written_bytes};
 use tropix::network::{Network, Op, Runtime, coupled_sites, head_for};
 use tropix::prune::structured::{Refit, UnitAxes, UnitCost, UnitMethod, UnitOptions, summaries, sweep_units};
@@ -30,8 +31,24 @@ pub(super) fn run(
     let network = &model.network;
     let read = || Calibration::read(globals, &args.moments, &args.synth, &args.data, network);
     let calibration = timing.phase("load", read)?;
+    let backend = timing.phase("start device", || choose(globals))?;
+    let of_head = |data: &Dataset| -> tropix::Result<Option<Array2<f32>>> {
+        with_backend!(&backend, backend => input::features(backend, model, data))
+    };
+    let [features, calibration_features] = if args.head {
+        let calibrated = || calibration.samples.as_ref().map(of_head).transpose();
+        timing.phase("features", || Ok::<_, Error>([of_head(data)?, calibrated()?.flatten()]))?
+    } else {
+        [None, None]
+    };
     // Where data are inputs of the head, nothing before it changes.
-    let head_only = head_for(network, data.inputs.shape()[1]).is_some_and(|head| !head.whole);
+    let width = features.as_ref().map_or(data.inputs.shape()[1], Array2::ncols);
+    let head_only = head_for(network, width).is_some_and(|head| !head.whole);
+    if features.is_some() && !head_only {
+        let problem =
+            format!("the head takes {width} values like the whole network, which tells neither from the other");
+        return Err(Error::Unsupported { problem }.into());
+    }
     let axes = axes(globals, args, network, head_only, &calibration)?;
     let base = UnitOptions {
         prior: calibration.prior.clone(),
@@ -59,11 +76,13 @@ pub(super) fn run(
             latency: seconds.transpose()?,
         })
     };
-    let backend = timing.phase("start device", || choose(globals))?;
-    let rows = calibration.rows();
+    let rows = match &calibration_features {
+        Some(source) => Some(First { source, rows: calibration.count }),
+        None => calibration.rows(),
+    };
     let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let (accuracy, runs) = with_backend!(&backend, backend => {
-        let samples = input::borrowed(data);
+        let samples = input::for_head(data, features.as_ref());
         let accuracy = evaluate_network(backend, network, None, samples, &mut Timing::default())?;
         let progress = output::Progress::new(globals);
         (accuracy, sweep_units(backend, &normalised, samples, rows, &axes, &base, &cost, timing, &progress)?)
