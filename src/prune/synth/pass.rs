@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::network::{DeviceNetwork, Network, Pair, Signals, Site, Slice};
 
 /// Bytes of values that both networks keep from layer to layer: even for the smallest network, and at most.
-pub(super) const KEPT_BYTES: [usize; 2] = [256 << 20, 1 << 30];
+pub(super) const KEPT_BYTES: [usize; 2] = [512 << 20, 1 << 30];
 
 /// Inputs that pass the networks together.
 pub(super) struct Batch<B: Backend> {

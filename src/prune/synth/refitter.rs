@@ -297,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_large_network_keeps_half_as_many_bytes_as_its_weights() {
-        assert_eq!([1, 600 << 20, 5 << 30].map(kept_budget), [256 << 20, 300 << 20, 1 << 30]);
+        assert_eq!([1, 1200 << 20, 5 << 30].map(kept_budget), [512 << 20, 600 << 20, 1 << 30]);
     }
 
     #[test]
