@@ -142,7 +142,7 @@ fn residual_blocks_lose_inner_channels_alone_and_still_run() {
     let want = exact(&net, &x);
     let shape = |net: &Network, name: &str| match &net.node(name).unwrap().op {
         Op::Conv { weight, .. } | Op::Linear { weight, .. } => weight.dimensions().to_vec(),
-        op => panic!("{op:?}"),
+        _ => Vec::new(),
     };
     for method in [UnitMethod::L1, UnitMethod::Tropnnc, UnitMethod::Cup, UnitMethod::SynthRefit] {
         let synth = SynthOptions { prior: Some(Prior::Gaussian), ridge: 1e-3, inputs: Some(100), seed: 1 };
@@ -173,8 +173,8 @@ fn residual_blocks_lose_inner_channels_alone_and_still_run() {
     for name in ["stem", "fc"] {
         let values = |net: &Network| match &net.node(name).unwrap().op {
             Op::Conv { weight, .. } | Op::Linear { weight, .. } => weight.to_vec(),
-            op => panic!("{op:?}"),
+            _ => Vec::new(),
         };
-        assert_eq!(values(&small.network), values(&net), "`{name}` lies on the trunk");
+        assert!(!values(&net).is_empty() && values(&small.network) == values(&net), "`{name}` lies on the trunk");
     }
 }
