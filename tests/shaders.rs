@@ -8,12 +8,14 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 11] = [
+const LIBRARIES: [&str; 13] = [
     "columns",
     "contraction",
     "fold_memory",
     "fold_subgroups",
     "grid",
+    "monomials_broadcast",
+    "monomials_uniform",
     "reduce_memory",
     "reduce_subgroups",
     "rows_broadcast",
@@ -22,7 +24,7 @@ const LIBRARIES: [&str; 11] = [
     "rows_workgroup",
 ];
 /// Shader files with a kernel that operations use, but that is none itself.
-const HELPERS: [&str; 2] = ["pack", "convolution_grouped"];
+const HELPERS: [&str; 3] = ["pack", "convolution_grouped", "tropical_eval_narrow"];
 
 /// Stems of the files in a folder of the package, without those named.
 fn stems(folder: &str, without: &[&str]) -> BTreeSet<String> {

@@ -234,6 +234,10 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
             })
         })
         .chain(others.map(|(source, constants)| (source.stem, "", source.module(constants))))
+        .chain(tropical_eval::samples().map(|(name, narrow)| {
+            let source = tropical_eval::NARROW;
+            (source.stem, name, source.module(&narrow.constants()))
+        }))
         .collect()
 }
 

@@ -101,6 +101,11 @@ impl Variants {
         self.tuning
     }
 
+    /// The lanes of the subgroups by which lanes pass on what they load, where that is how `rows` are contracted.
+    pub(super) fn broadcasts(self, rows: usize) -> Option<u32> {
+        self.subgroup.filter(|_| self.allow(Variant::Broadcast, rows))
+    }
+
     fn allow(self, variant: Variant, rows: usize) -> bool {
         match (self.wanted.or(self.tuning.map(|tuning| tuning.variant(rows))), variant) {
             (Some(wanted), variant) => wanted == variant,
