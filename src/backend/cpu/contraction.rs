@@ -242,7 +242,7 @@ struct Micro<'a> {
 impl Micro<'_> {
     #[inline(always)]
     fn run<S: Simd, I: Inner, F: Fold, const R: usize, const V: usize>(self, simd: S, fold: &mut F) {
-        let mut product = [[I::start(simd); V]; R];
+        let mut registers = [[I::start(simd); V]; R];
         let (x, _) = self.x.as_chunks::<R>();
         let (y, _) = S::as_simd_f32s(self.y).0.as_chunks::<V>();
         for (x, y) in x.iter().zip(y) {
@@ -250,10 +250,12 @@ impl Micro<'_> {
             for r in 0..R {
                 let x = simd.splat_f32s(x[r]);
                 for v in 0..V {
-                    product[r][v] = I::step(simd, x, y[v], product[r][v]);
+                    registers[r][v] = I::step(simd, x, y[v], registers[r][v]);
                 }
             }
         }
+        // A copy: what the fold takes by reference would be written before the loop as well.
+        let mut product = registers;
         let (sums, _) = S::as_mut_simd_f32s(self.sums).0.as_chunks_mut::<V>();
         if !self.first {
             for (product, sums) in product.iter_mut().zip(sums.iter()) {
