@@ -32,10 +32,11 @@ const FEWEST: usize = 4;
 /// Weights of a layer at most: sorted ones take twice their size besides.
 const LARGEST: usize = 16 << 20;
 
-/// Bytes of the packed weights of a group of cut-offs.
-const GROUP_BYTES: usize = 64 << 20;
+/// Bytes of the packed weights of a group of cut-offs, which every tile of samples reads again: the last cache holds them.
+const GROUP_BYTES: usize = 16 << 20;
 
-/// The share of weights up to which the sparse product is faster.
+/// The share of weights up to which the sparse product is faster. Measured for 784-512-512-10 at 50 rates (Zen 3, AVX2):
+/// 2.29 s at 0.45, 2.03 s at 0.6, 2.08 s at 0.7, 2.20 s at 0.9.
 const SPARSE: f64 = 0.6;
 
 type Batch = (HostMatrix, Option<Vec<u32>>);

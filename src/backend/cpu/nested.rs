@@ -17,8 +17,8 @@ use super::contraction::arch;
 use super::matrix::HostMatrix;
 use crate::backend::Cutoff;
 
-/// Samples that the sparse product takes at a time: their sums fill half of the registers.
-pub(super) const TILE: usize = 64;
+/// Samples that the sparse product takes at a time: whole micro-tiles of the dense one, and sums that fill the registers.
+pub(super) const TILE: usize = 96;
 
 /// Rows that one task sorts.
 const BAND: usize = 16;
@@ -154,9 +154,8 @@ impl WithSimd for Product<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.run::<S, 4>(simd),
-            8 => self.run::<S, 8>(simd),
-            _ => self.run::<S, 16>(simd),
+            16 => self.run::<S, 6>(simd),
+            _ => self.run::<S, 12>(simd),
         }
     }
 }
