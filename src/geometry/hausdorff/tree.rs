@@ -254,28 +254,44 @@ impl WithSimd for Scan<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.run::<S, { LEAF / 16 }>(simd),
+            8 => self.run::<S, { LEAF / 8 }>(simd),
+            4 => self.run::<S, { LEAF / 4 }>(simd),
+            _ => self.run::<S, LEAF>(simd),
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// Points side by side, in the lanes of `V` vectors: left to itself, the compiler takes them one by one.
+    #[inline(always)]
+    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
+    fn run<S: Simd, const V: usize>(self, simd: S) {
         let Self { coordinates, rows, x, best } = self;
-        let mut squares = [0.0_f32; LEAF];
-        for (x, coordinates) in x.chunks(STRIDE).zip(coordinates.chunks(STRIDE * LEAF)) {
-            for (x, lanes) in x.iter().zip(coordinates.chunks_exact(LEAF)) {
-                for (square, y) in squares.iter_mut().zip(lanes) {
-                    let difference = x - y;
-                    *square += difference * difference;
+        let (coordinates, _) = S::as_simd_f32s(coordinates).0.as_chunks::<V>();
+        let mut squares = [simd.splat_f32s(0.0); V];
+        let mut least = 0.0;
+        for (x, coordinates) in x.chunks(STRIDE).zip(coordinates.chunks(STRIDE)) {
+            for (x, y) in x.iter().zip(coordinates) {
+                let x = simd.splat_f32s(*x);
+                for v in 0..V {
+                    let difference = simd.sub_f32s(x, y[v]);
+                    squares[v] = simd.mul_add_e_f32s(difference, difference, squares[v]);
                 }
             }
-            let mut nearest = [f32::INFINITY; 8];
-            for squares in squares.chunks_exact(8) {
-                nearest.iter_mut().zip(squares).for_each(|(least, square)| *least = least.min(*square));
-            }
-            if nearest.iter().all(|least| *least > best.square) {
+            let nearest = squares.into_iter().reduce(|a, b| simd.min_f32s(a, b));
+            least = nearest.map_or(f32::INFINITY, |nearest| simd.reduce_min_f32s(nearest));
+            if least > best.square {
                 return;
             }
         }
-        for (square, row) in squares.iter().zip(rows) {
-            if *square < best.square || (*square == best.square && *row < best.row) {
-                *best = Nearest { square: *square, row: *row, early: false };
-            }
+        // Rows ascend: the first of equal squares has the lowest.
+        let squares: &[f32] = bytemuck::cast_slice(&squares);
+        let found = squares.iter().zip(rows).find(|(square, _)| **square == least);
+        if let Some((_, row)) = found.filter(|(_, row)| least < best.square || **row < best.row) {
+            *best = Nearest { square: least, row: *row, early: false };
         }
     }
 }
