@@ -19,7 +19,7 @@ const TOGETHER: usize = 512;
 const SERIAL: usize = 2048;
 
 /// Points whose extent chooses the coordinate that a node splits.
-const EXTENT: usize = 64;
+const EXTENT: usize = 32;
 
 /// A tree over the rows of `y`.
 pub(super) struct Tree {
