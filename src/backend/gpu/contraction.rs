@@ -52,6 +52,9 @@
 //! nearest.wave64             VEGA10  unchecked  88.5 %  1157  1024    29     10    56      8     8    30    116       0   8192          2
 //! class_supports             VEGA10  unchecked  87.7 %  1168  1024    28      7    72      8     8    29    188       0  16384          1
 //! class_supports.wave64      VEGA10  unchecked  79.4 %   645   512    29     10    56      8     8    30    124       0  10240          2
+//! tropical_eval_narrow       NAVI21  unchecked  48.7 %   394   192   139     45     0      0     0    18     96       0      0         10
+//! tropical_eval_narrow       NAVI21  checked    19.0 %   252    48    49    152     0      0     0     3     72       0      0         14
+//! tropical_eval_narrow       NAVI10  unchecked  48.6 %   395   192   139     45     0      0     0    19     96       0      0         10
 //! row_norms                  NAVI21  checked    20.0 %    25     5     4     13     0      1     1     2     16       0    512         32
 //! row_norms                  NAVI10  checked    18.5 %    27     5     4     13     0      1     1     4     12       0    512         40
 //! row_scores                 NAVI21  checked    10.7 %    75     8    29     27     0      3     2     8     32       0   1024         32
@@ -66,6 +69,8 @@
 //!
 //! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
 //! of `tropical_eval` a comparison, a selection and a maximum for each element.
+//! `tropical_eval_narrow`, for points of few coordinates, loads by the scalar unit alone; its other vector instructions are the
+//! comparison and the selection of the fold, 128 of 139.
 //! The last rows are the passes over rows and columns, which memory bounds and which run with checks: their loops load 16 bytes
 //! a lane (`wide`), from neighbouring places of a row, and two such vectors only where rows do not start at one.
 //! `.f16` are the modules for operands stored in f16. On VEGA10 (`--target VEGA10`) the waves of a SIMD share 256 registers a lane,
