@@ -267,7 +267,6 @@ impl WithSimd for Scan<'_> {
 impl Scan<'_> {
     /// Points side by side, in the lanes of `V` vectors: left to itself, the compiler takes them one by one.
     #[inline(always)]
-    #[expect(clippy::needless_range_loop, reason = "loops over indices unroll before arrays become registers")]
     fn run<S: Simd, const V: usize>(self, simd: S) {
         let Self { coordinates, rows, x, best } = self;
         let (coordinates, _) = S::as_simd_f32s(coordinates).0.as_chunks::<V>();
