@@ -94,6 +94,7 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         "kernel",
         "launch",
         "matrix",
+        "modules",
         "pack",
         "pool",
         "shares",

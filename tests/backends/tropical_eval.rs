@@ -20,7 +20,7 @@ fn a_polynomial_by_hand<B: Backend>(backend: &B) {
 }
 
 fn ties_go_to_the_lowest_monomial<B: Backend>(backend: &B) {
-    // So many points of so few coordinates go through a kernel of their own.
+    // Adapters give hundreds of points of so few coordinates to a kernel of their own.
     for (points, monomials) in [(5, 1), (5, 2), (5, 31), (5, 300), (9000, 1), (600, 2), (5000, 31)] {
         let x = backend.upload(&random([points, 3], 0, "x")).unwrap();
         let a = backend.upload(&Array2::<f32>::ones((monomials, 3))).unwrap();
@@ -56,6 +56,7 @@ fn any_shape_agrees<B: Backend>(backend: &B) {
     };
     for_shapes([0, 1, 0], |(shape, seed)| run(shape, seed));
     run([3, 700, 250], 1);
+    // Up to four coordinates: different numbers of points in a lane; five: the contraction.
     for (seed, shape) in
         [[4100, 1, 1], [9001, 9, 2], [2050, 13, 3], [1030, 40, 4], [600, 17, 2], [9001, 3, 5]].iter().enumerate()
     {

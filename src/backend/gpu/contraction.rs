@@ -69,8 +69,8 @@
 //!
 //! From the two commands in `benches/kernel-isa/README.md`. Outside of this loop, each panel of 8 columns costs the fold
 //! of `tropical_eval` a comparison, a selection and a maximum for each element.
-//! `tropical_eval_narrow`, for points of few coordinates, loads by the scalar unit alone; its other vector instructions are the
-//! comparison and the selection of the fold, 128 of 139.
+//! The loop of `tropical_eval_narrow` takes four monomials for 16 points of two coordinates and loads by the scalar unit alone;
+//! its other vector instructions are the comparison and the selection of the fold, 128 of 139.
 //! The last rows are the passes over rows and columns, which memory bounds and which run with checks: their loops load 16 bytes
 //! a lane (`wide`), from neighbouring places of a row, and two such vectors only where rows do not start at one.
 //! `.f16` are the modules for operands stored in f16. On VEGA10 (`--target VEGA10`) the waves of a SIMD share 256 registers a lane,

@@ -162,9 +162,9 @@ fn shader(context: &Context, source: &Source, text: String) -> wgpu::ShaderModul
         force_loop_bounding: false,
         ..wgpu::ShaderRuntimeChecks::checked()
     };
-    // SAFETY: modules marked as trusted are the contractions. They clamp rows and columns to the operands' sizes, read
-    // panels that the host pads to whole tiles, guard every store, and all their loops count to a bound that is fixed
-    // before the loop. The same tests run on them with the checks on.
+    // SAFETY: modules marked as trusted are the contractions and `tropical_eval_narrow`. They clamp rows, columns and
+    // monomials to the operands' sizes, read panels that the host pads to whole tiles, guard every store, and all their
+    // loops count to a bound that is fixed before the loop. The same tests run on them with the checks on.
     unsafe { context.device.create_shader_module_trusted(descriptor, checks) }
 }
 

@@ -24,6 +24,7 @@ mod launch;
 mod matmul;
 mod matrix;
 mod max_plus_matmul;
+mod modules;
 mod nearest;
 mod pack;
 mod path_norms;
@@ -60,6 +61,7 @@ use context::Context;
 pub use adapter::{AdapterSummary, adapters};
 pub use cache::cache_folder;
 use matrix::{Indices, Matrix};
+pub use modules::shader_modules;
 pub use tile::Variant;
 pub use trace::{DeviceSpan, DeviceTrace};
 pub use tuning::Tuning;
@@ -175,70 +177,6 @@ impl Gpu {
     pub fn finish(&self) -> Result<()> {
         self.context.wait(None)
     }
-}
-
-/// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
-///
-/// A test validates them without an adapter, and `benches/kernel-isa` compiles them for hardware.
-#[doc(hidden)]
-#[must_use]
-pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
-    let panels = |half| {
-        let mut constants = kernel::Constants { consts: vec![("WIDTH", 16)], ..kernel::Constants::default() };
-        constants.store_packed(half);
-        constants
-    };
-    let rows = kernel::Constants::default();
-    let reductions = [false, true].map(|subgroups| grid::Grid::new(64).reduction(subgroups));
-    let [by_memory, by_subgroups] = &reductions;
-    let contractions = [
-        affine::SOURCE,
-        matmul::SOURCE,
-        max_plus_matmul::SOURCE,
-        nearest::SOURCE,
-        tropical_eval::SOURCE,
-        support_function::SOURCE,
-        class_supports::SOURCE,
-        activation_patterns::SOURCE,
-        convolution::SOURCE,
-    ];
-    let others = [
-        (pack::SOURCE, &panels(false)),
-        (pack::SOURCE, &panels(true)),
-        (generators::SOURCE, &rows),
-        (cluster_means::SUMS, &rows),
-        (relu_covariance::MEANS, &rows),
-        (row_scores::NORMS, by_memory),
-        (row_scores::NORMS, by_subgroups),
-        (row_update::SUMS, by_memory),
-        (path_norms::FORWARD, by_memory),
-        (path_norms::FORWARD, by_subgroups),
-        (threshold_mask::ROWS, &rows),
-        (ball_step::SOURCE, &rows),
-        (cross_entropy::SOURCE, &rows),
-        (adam_step::SOURCE, &rows),
-        (classify::SOURCE, &rows),
-        (unfold::SOURCE, &rows),
-        (convolution::GROUPED, &rows),
-        (pooling::SOURCE, &rows),
-        (weighted_sum::SOURCE, &rows),
-        (concatenate::SOURCE, &rows),
-    ];
-    contractions
-        .iter()
-        .flat_map(|source| {
-            let shared = ["affine", "matmul"].contains(&source.stem);
-            tile::samples().map(move |(name, tile)| {
-                let constants = tile::Tile { shared, ..tile }.constants();
-                (source.stem, name, source.module(&constants))
-            })
-        })
-        .chain(others.map(|(source, constants)| (source.stem, "", source.module(constants))))
-        .chain(tropical_eval::samples().map(|(name, narrow)| {
-            let source = tropical_eval::NARROW;
-            (source.stem, name, source.module(&narrow.constants()))
-        }))
-        .collect()
 }
 
 impl Backend for Gpu {
