@@ -1,7 +1,7 @@
 //! The head: the chain of linear layers with ReLU between them that ends at the output. Blocks (Affine, ReLU, Affine)
 //! are two consecutive layers of it.
 
-use super::graph::{Network, Op};
+use super::graph::{Network, Node, Op};
 use super::tensor::Tensor;
 use crate::error::{Error, Result};
 
@@ -82,6 +82,34 @@ impl Head {
         let first = self.layers.first().map_or("", |layer| layer.name.as_str());
         let inputs = &network.node(first)?.inputs;
         inputs.first().map(String::as_str).ok_or_else(|| Error::Internal { what: format!("`{first}` reads nothing") })
+    }
+
+    /// The head as a network of its own, whose inputs are the features.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Internal`] if the head is not of this network.
+    pub fn alone(&self, network: &Network) -> Result<Network> {
+        let features = self.input(network)?;
+        let mut nodes: Vec<Node> = Vec::new();
+        for node in &network.nodes {
+            let mut node = node.clone();
+            // The head is a chain: whatever reads its features or one of its nodes is a part of it.
+            let Some(input) = node.inputs.first_mut() else { continue };
+            if input == features && self.layers.first().is_some_and(|first| first.name == node.name) {
+                *input = Network::INPUT.to_owned();
+            } else if !nodes.iter().any(|before| before.name == *input) {
+                continue;
+            }
+            nodes.push(node);
+        }
+        Ok(Network {
+            nodes,
+            input: vec![self.inputs()],
+            normalize: None,
+            extra: Vec::new(),
+            origin: network.origin.clone(),
+        })
     }
 
     /// `network` with the weights and biases of this head in place of those of its own.

@@ -170,7 +170,7 @@ fn samples_of(head: &Head) -> usize {
 }
 
 /// A seeded sample of the data, or uniform inputs in 0..1 without data.
-fn sample(columns: usize, wanted: usize, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>> {
+pub(super) fn sample(columns: usize, wanted: usize, data: Option<Data<'_>>, seed: u64) -> Result<Array2<f32>> {
     let mut generator = rng::stream(seed, "verify");
     let available = data.map_or(wanted, |data| data.inputs.shape()[0]);
     let mut inputs = Array2::zeros((wanted.min(available), columns));

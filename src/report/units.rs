@@ -6,7 +6,9 @@ use super::table::{bytes, grouped, percent, table};
 use super::{Change, Declined, Files, Heading, Memory};
 use crate::certify::PruneCertificate;
 use crate::network::Network;
-use crate::prune::structured::{PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries};
+use crate::prune::structured::{
+    OutcomeCheck, PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries,
+};
 use crate::prune::{Accuracy, LogitCheck, Timing};
 use crate::train::TuningReport;
 
@@ -60,6 +62,9 @@ pub struct UnitReport {
     /// Deviation of logits from the reference before and after, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verification: Option<[LogitCheck; 2]>,
+    /// The network beside that of a run with the reference, if asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<OutcomeCheck>,
     /// Things the user should know.
     pub warnings: Vec<String>,
     /// Peak memory of the process in bytes, where the system tells it.
@@ -105,6 +110,8 @@ pub fn units_table(report: &UnitReport) -> String {
     let refitted = report.layers.iter().any(|layer| layer.refit.is_some() || layer.loss.is_some());
     let mut head = vec!["layer", "read by", "neurons", "for free", "kept"];
     head.extend(refitted.then_some("unexplained"));
+    let judged = report.layers.iter().any(|layer| layer.held_out.is_some());
+    head.extend(judged.then_some("on inputs unseen"));
     let mut layers = table(&head);
     for layer in &report.layers {
         let (before, after) = (layer.before as u64, layer.after as u64);
@@ -115,6 +122,9 @@ pub fn units_table(report: &UnitReport) -> String {
             let share = layer.refit.as_ref().filter(|refit| refit.variance > 0.0);
             let share = layer.loss.or(share.map(|refit| refit.loss / refit.variance));
             row.push(share.map_or_else(String::new, percent));
+        }
+        if judged {
+            row.push(layer.held_out.map_or_else(String::new, |held| percent(held.loss)));
         }
         layers.add_row(row);
     }

@@ -14,4 +14,5 @@ mod onnx;
 mod polynomial;
 mod program;
 mod readme;
+mod refit;
 mod structured;

@@ -107,7 +107,7 @@ impl Moments {
 }
 
 /// The Cholesky factor of `G + ridge I`; a ridge that is too small for the rounding of `G` grows tenfold until it is not.
-fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Result<Cholesky<f64, Dyn>> {
+pub(super) fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Result<Cholesky<f64, Dyn>> {
     let n = covariance.nrows();
     let mut shift = ridge.max(0.0);
     for _ in 0..16 {

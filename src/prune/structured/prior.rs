@@ -3,9 +3,11 @@
 use ndarray::{Array1, Array2};
 use serde::Serialize;
 
-use super::moments::number;
+use super::moments::{factorised, number};
+use super::signal::narrow;
 use crate::error::{Error, Result};
 use crate::network::Network;
+use crate::prune::synth::{DRAWN, normal};
 
 /// The distribution that a network's inputs are assumed to have.
 #[derive(Debug, Clone, Default)]
@@ -141,6 +143,24 @@ impl InputMoments {
             &eigen.eigenvectors * nalgebra::DMatrix::from_diagonal(&positive) * eigen.eigenvectors.transpose();
         let covariance = Array2::from_shape_fn((d, d), |(i, j)| projected[(i, j)]);
         Ok(Self { mean, covariance: Some(covariance), projected: Some(smallest) })
+    }
+
+    /// Normal inputs with these moments, one row each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for a covariance that is not positive semi-definite.
+    pub(super) fn draws(&self, seed: u64) -> Result<Array2<f32>> {
+        let (d, random) = (self.mean.len(), &mut crate::rng::stream(seed, "unseen"));
+        let mut draws = Array2::from_shape_simple_fn((DRAWN, d), || normal(random));
+        if let Some(covariance) = &self.covariance {
+            let scale = covariance.diag().sum() / number(d.max(1));
+            let lower = factorised(covariance, 0.0, scale)?.l();
+            let lower = Array2::from_shape_fn((d, d), |(i, j)| lower[(i, j)]);
+            draws = narrow(&draws.mapv(f64::from).dot(&lower.t()));
+        }
+        let mean = narrow(&self.mean.view().insert_axis(ndarray::Axis(0)).to_owned());
+        Ok(draws + mean)
     }
 
     /// Mean and covariance of samples, the rows of `inputs`.

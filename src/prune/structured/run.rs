@@ -2,6 +2,7 @@
 
 use super::UnitOptions;
 use super::budget::{Allocation, UnitTarget, reduce_to};
+use super::outcome::{OutcomeCheck, check_outcome};
 use super::walk::Walked;
 use crate::backend::{Backend, RowSource};
 use crate::error::Result;
@@ -17,6 +18,9 @@ pub struct UnitOutcome {
     pub accuracy: Option<Accuracy>,
     /// Logits before and after against the reference, if asked for.
     pub verification: Option<[LogitCheck; 2]>,
+    /// The network beside that of a run with the reference, if asked for, where something is refitted and the reference can
+    /// do it within about a minute.
+    pub outcome: Option<OutcomeCheck>,
 }
 
 /// Reduces the layers of a network to what a target asks for and measures it on data.
@@ -47,5 +51,7 @@ pub fn prune_units<B: Backend>(
     let check = |network: &Network| check_network(backend, network, data, options.seed);
     let both = || Ok::<_, crate::Error>([check(network)?, check(&walked.network)?]);
     let verification = verify.then(|| timing.phase("verify", both)).transpose()?;
-    Ok(UnitOutcome { walked, accuracy, verification })
+    let again = || check_outcome(network, &walked, data, calibration, &options);
+    let outcome = if verify { timing.phase("verify", again)? } else { None };
+    Ok(UnitOutcome { walked, accuracy, verification, outcome })
 }

@@ -1,7 +1,9 @@
 //! Reduces the layers of a network one by one, from the input to the output.
 
+use ndarray::Array2;
 use serde::Serialize;
 
+use super::guard::{Fit, HeldOut, Judging, judged};
 use super::lossless::{Lossless, lossless};
 use super::moments::Moments;
 use super::options::Refit;
@@ -14,7 +16,7 @@ use crate::network::{
     Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, coupled_sites, sites,
 };
 use crate::prune::Observer;
-use crate::prune::synth::{Refitter, SynthOptions, UnitRefit};
+use crate::prune::synth::{HeldSynthetic, Parted, Refitter, Rows, SynthOptions, UnitRefit};
 
 /// What became of one layer.
 #[derive(Debug, Clone, Serialize)]
@@ -39,6 +41,9 @@ pub struct UnitLayer {
     /// What `synth-refit` did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refit: Option<UnitRefit>,
+    /// How a refit did on inputs that it has not seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
 }
 
 /// The plan of a structured method for a network, and the network that it leaves.
@@ -52,6 +57,8 @@ pub struct Walked {
     pub layers: Vec<UnitLayer>,
     /// Layers whose units cannot be removed.
     pub refused: Vec<Refused>,
+    /// Where a refit was not what was asked for, and why.
+    pub notes: Vec<String>,
 }
 
 /// Reduces every prunable layer of a network; `calibration` are inputs of the network, or of its first prunable layer.
@@ -86,24 +93,45 @@ pub fn reduce_units<B: Backend>(
         method => method.chooses() && options.refit == Refit::Data,
     };
     let fits = fits && sites.iter().any(convolves);
+    let parted = calibration.filter(|_| options.refit == Refit::Data).map(Parted::new);
+    let calibration = parted.as_ref().map(|parted| &parted.seen as &dyn RowSource).or(calibration);
+    let refitter = match options.method {
+        UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+        _ if fits => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
+        _ => None,
+    };
+    let mut notes = Vec::new();
+    let unseen = unseen(network, parted.as_ref(), refitter.as_ref().map(Refitter::inputs), options)?;
+    let of_judge = unseen.as_ref().map(|unseen| judged(network, unseen.rows().shape()[1])).transpose()?;
+    let judging = match (&unseen, &of_judge) {
+        (Some(unseen), Some(network)) => match Judging::new(backend, network, unseen.rows(), options.seed) {
+            Ok(judging) => Some(judging),
+            Err(Error::Unsupported { problem }) => {
+                notes.push(format!("refits are not checked on inputs unseen: {problem}"));
+                None
+            }
+            Err(error) => return Err(error),
+        },
+        _ => None,
+    };
     let mut walk = Walk {
         backend,
         original: network,
         options,
         calibration,
         signal: None,
-        refitter: match options.method {
-            UnitMethod::SynthRefit => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
-            _ if fits => Some(refitter(backend, network, &sites, &keeps, calibration, options)?),
-            _ => None,
-        },
+        refitter,
+        judging,
         radius: options.radius,
-        walked: Walked { plan: UnitPlan::default(), network: network.clone(), layers: Vec::new(), refused },
+        walked: Walked { plan: UnitPlan::default(), network: network.clone(), layers: Vec::new(), refused, notes },
     };
     for (done, (site, keep)) in sites.iter().zip(keeps).enumerate() {
         observer.step(done, sites.len(), &site.layer);
         let before = done.checked_sub(1).and_then(|last| sites.get(last));
         walk.layer(site, before, keep)?;
+    }
+    if let Some(judging) = walk.judging.filter(|_| walk.walked.layers.iter().any(|layer| layer.held_out.is_some())) {
+        judging.check_outputs(network, &mut walk.walked)?;
     }
     observer.step(sites.len(), sites.len(), "done");
     Ok(walk.walked)
@@ -164,6 +192,48 @@ pub(super) fn refitter<'a, B: Backend>(
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
 }
 
+/// Inputs that no fit of a run sees: samples that are kept from it, synthetic inputs behind the `seen` ones, or draws from
+/// the prior; none where nothing is refitted.
+fn unseen<'p>(
+    network: &Network,
+    parted: Option<&'p Parted<'p>>,
+    seen: Option<usize>,
+    options: &UnitOptions,
+) -> Result<Option<Unseen<'p>>> {
+    match (options.refit, parted, seen) {
+        (Refit::Data, Some(parted), _) => Ok(Some(Unseen::Held(&parted.held))),
+        (Refit::Gaussian, ..) => {
+            let width = if options.head_only { Head::of(network)?.inputs() } else { network.input.iter().product() };
+            match options.prior.moments(network, width) {
+                Ok(moments) => moments.draws(options.seed).map(|draws| Some(Unseen::Drawn(draws))),
+                // A prior of the first layer that is no prior of the network.
+                Err(_) => Ok(None),
+            }
+        }
+        (Refit::None, _, Some(seen)) if options.method == UnitMethod::SynthRefit => {
+            HeldSynthetic::new(network, options.synth.prior, seen, options.seed).map(|held| Some(Unseen::Made(held)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// See [`unseen`].
+enum Unseen<'p> {
+    Held(&'p Rows<'p>),
+    Made(HeldSynthetic),
+    Drawn(Array2<f32>),
+}
+
+impl Unseen<'_> {
+    fn rows(&self) -> &dyn RowSource {
+        match self {
+            Self::Held(rows) => *rows,
+            Self::Made(rows) => rows,
+            Self::Drawn(rows) => rows,
+        }
+    }
+}
+
 pub(super) struct Walk<'a, B: Backend> {
     pub(super) backend: &'a B,
     pub(super) original: &'a Network,
@@ -173,6 +243,8 @@ pub(super) struct Walk<'a, B: Backend> {
     signal: Option<Signal<B>>,
     /// The networks side by side, for `synth-refit`, and for `thinet` and refits on samples where there are convolutions.
     pub(super) refitter: Option<Refitter<'a, B>>,
+    /// What judges refits, where there are any.
+    pub(super) judging: Option<Judging<'a, B>>,
     /// Norm of the input of the next layer at most, where the inputs have one.
     radius: Option<f64>,
     pub(super) walked: Walked,
@@ -202,9 +274,8 @@ impl<B: Backend> Walk<'_, B> {
         {
             free = found;
             let step = UnitStep { site: pair.site.clone(), kind: StepKind::Lossless, reduced };
-            apply_step(&mut self.walked.network, &step)?;
             pair = step.reduced.clone().into_pair(&pair);
-            self.walked.plan.steps.push(step);
+            self.step(step)?;
         }
         if let Some(refitter) = &self.refitter {
             let scarce = linear
@@ -228,6 +299,7 @@ impl<B: Backend> Walk<'_, B> {
             after: pair.units(),
             loss: None,
             refit: None,
+            held_out: None,
         };
         if keep >= pair.units() {
             if let (Some(signal), Some(moments)) = (signal, &moments) {
@@ -246,24 +318,62 @@ impl<B: Backend> Walk<'_, B> {
                 None => signal.moments(self.backend, &original, &pair, Some(units))?.last(reduced.units()),
             };
             self.signal = Some(signal.advance(self.backend, &original, units, &known)?);
-            layer.loss = Some(self.refit(&mut reduced, &known)?);
+            layer.loss = Some(self.refit(&pair, &mut reduced, &known, &mut layer.held_out)?);
+            self.note(&layer);
         }
-        let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced };
-        apply_step(&mut self.walked.network, &step)?;
-        self.walked.plan.steps.push(step);
+        self.step(UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced })?;
         self.walked.layers.push(layer);
         Ok(())
     }
 
-    /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.
-    fn refit(&self, reduced: &mut Reduced, known: &Moments) -> Result<f64> {
-        if self.options.refit != Refit::None {
-            let (next, bias) = known.refit(self.options.ridge)?;
-            reduced.next = narrow(&next).into_shared();
-            reduced.next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+    /// Carries out a step.
+    pub(super) fn step(&mut self, step: UnitStep) -> Result<()> {
+        apply_step(&mut self.walked.network, &step)?;
+        if let Some(refitter) = &mut self.refitter {
+            refitter.note(&step);
         }
-        let loss = known.loss(&reduced.next.mapv(f64::from));
-        Ok(if known.target_variance > 0.0 { loss / known.target_variance } else { 0.0 })
+        if let Some(judging) = &mut self.judging {
+            judging.note(&step);
+        }
+        self.walked.plan.steps.push(step);
+        Ok(())
+    }
+
+    /// Notes where a layer did not get the refit that was asked for.
+    pub(super) fn note(&mut self, layer: &UnitLayer) {
+        if let Some(note) = layer.held_out.as_ref().and_then(HeldOut::note) {
+            self.walked.notes.push(format!("`{}`, read by `{}`: {note}", layer.name, layer.next));
+        }
+    }
+
+    /// Gives the next layer new weights, if the options ask for it, and returns the share of its variance that is lost.
+    fn refit(
+        &mut self,
+        pair: &Pair,
+        reduced: &mut Reduced,
+        known: &Moments,
+        held_out: &mut Option<HeldOut>,
+    ) -> Result<f64> {
+        let lost = |reduced: &Reduced| known.loss(&reduced.next.mapv(f64::from));
+        let ridge = self.options.ridge;
+        if self.options.refit != Refit::None {
+            let plain = reduced.clone();
+            let mut refitted = |ridge: f64| {
+                let (next, bias) = known.refit(ridge)?;
+                let next_bias = narrow(&bias.insert_axis(ndarray::Axis(0))).into_iter().collect();
+                Ok(Reduced { next: narrow(&next).into_shared(), next_bias, ..plain.clone() })
+            };
+            *reduced = refitted(ridge)?;
+            if let Some(judging) = &mut self.judging {
+                // Beyond the first layer a distribution promises the error of normal inputs, which it may not have.
+                let promised = (self.options.refit == Refit::Data).then(|| lost(reduced));
+                let fit = Fit { reduced: reduced.clone(), promised };
+                let (of, sizes) = ((&self.walked.network, pair), (ridge, known.target_variance));
+                let (chosen, held) = judging.choose(of, fit, plain.clone(), sizes, &mut refitted)?;
+                (*reduced, *held_out) = (chosen, Some(held));
+            }
+        }
+        Ok(if known.target_variance > 0.0 { lost(reduced) / known.target_variance } else { 0.0 })
     }
 
     /// Weights of a unit for each input channel, one of a neuron for each input.

@@ -13,7 +13,7 @@ use super::moments::{Moments, Reader, Sums};
 use super::refit::{choose, refit};
 use super::refitter::{Refitter, curve, narrow, shifted};
 use super::windows::positions;
-use super::{RefitForm, UnitRefit};
+use super::{RefitForm, Selection, UnitRefit};
 use crate::backend::{Backend, Transpose, Window};
 use crate::error::{Error, Result};
 use crate::network::{Network, Op, Pair, Reduced};
@@ -21,13 +21,22 @@ use crate::network::{Network, Op, Pair, Reduced};
 /// Values of the next layer's weights that are on the device at a time.
 const VALUES: usize = 8 << 20;
 
+/// Which units stay.
+#[derive(Clone, Copy)]
+pub(super) enum Choice<'k> {
+    /// The best ones, so many.
+    Best(usize),
+    /// These, ascending.
+    These(&'k [usize]),
+}
+
 impl<B: Backend> Refitter<'_, B> {
-    /// [`Refitter::select`] with one map for all places.
-    pub(super) fn select_channels(
+    /// [`Refitter::select`], or the refit of a choice, with one map for all places.
+    pub(super) fn by_channels(
         &mut self,
         current: &Network,
         pair: &Pair,
-        keep: usize,
+        choice: Choice<'_>,
     ) -> Result<(Reduced, UnitRefit)> {
         let (n, q) = (pair.units(), pair.block());
         let (next, next_bias) = self.original_next(current, pair)?;
@@ -56,7 +65,10 @@ impl<B: Backend> Refitter<'_, B> {
         let all = sums.moments(backend)?;
         backend.trim();
         let (of_values, of_units) = (part(&all, 0, n), part(&all, n, n));
-        let selection = choose(&[(&of_values, 1)], keep, options.ridge);
+        let selection = match choice {
+            Choice::Best(keep) => choose(&[(&of_values, 1)], keep, options.ridge),
+            Choice::These(kept) => Selection { order: kept.to_vec(), decreases: Vec::new() },
+        };
         let mut kept = selection.order.clone();
         kept.sort_unstable();
         let chosen = refit(&of_values, 1, &kept, options.ridge);

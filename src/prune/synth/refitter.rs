@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 
+use super::channels::Choice;
 use super::moments::{Moments, Sums};
 use super::original::units;
 use super::pass::{Batch, kept_budget, widest_bytes};
@@ -133,6 +134,12 @@ impl<'a, B: Backend> Refitter<'a, B> {
         Ok(passed.min(usize::try_from(computed).unwrap_or(usize::MAX)).max(LEAST))
     }
 
+    /// Number of inputs.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
     /// Whether the inputs are far fewer than the unknowns of a layer that reads each of them once: a fit of them would
     /// follow the inputs.
     #[must_use]
@@ -152,7 +159,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     pub fn select(&mut self, current: &Network, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit)> {
         let wide = pair.next.ncols() > COLUMNS || self.is_scarce(pair, keep);
         if wide && pair.block() > 1 && pair.site.groups().len() == 1 {
-            return self.select_channels(current, pair, keep);
+            return self.by_channels(current, pair, Choice::Best(keep));
         }
         let parts = self.moments(current, pair)?;
         let groups: Vec<(&Moments, usize)> = parts.iter().map(|part| (&part.moments, part.block)).collect();
@@ -170,6 +177,23 @@ impl<'a, B: Backend> Refitter<'a, B> {
     pub fn refit(&mut self, current: &Network, pair: &Pair, kept: &[usize]) -> Result<(Reduced, UnitRefit)> {
         let parts = self.moments(current, pair)?;
         self.refit_parts(pair, &parts, kept)
+    }
+
+    /// Refits what reads the units `kept` once more, in the same form and with another ridge.
+    pub(crate) fn refit_again(
+        &mut self,
+        (current, pair): (&Network, &Pair),
+        kept: &[usize],
+        form: RefitForm,
+        ridge: f64,
+    ) -> Result<Reduced> {
+        let asked = std::mem::replace(&mut self.options.ridge, ridge);
+        let refitted = match form {
+            RefitForm::Channels => self.by_channels(current, pair, Choice::These(kept)),
+            RefitForm::Joint | RefitForm::Gaussian => self.refit(current, pair, kept),
+        };
+        self.options.ridge = asked;
+        refitted.map(|(reduced, _)| reduced)
     }
 
     /// The same from what the readers make of the units.
@@ -248,7 +272,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
 }
 
 /// The columns of a group of readers among those of all, `q` for each unit.
-fn columns_of(next: ArrayView2<'_, f32>, q: usize, offset: usize, block: usize) -> CowArray<'_, f32, Ix2> {
+pub(super) fn columns_of(next: ArrayView2<'_, f32>, q: usize, offset: usize, block: usize) -> CowArray<'_, f32, Ix2> {
     if block == q {
         return next.into();
     }

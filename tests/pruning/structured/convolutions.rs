@@ -297,7 +297,8 @@ fn what_reads_chosen_channels_is_refitted_on_samples() {
             let (plain, fitted) = (run(Refit::None), run(Refit::Data));
             let rows = |walked: &Walked| walked.plan.steps[0].reduced.lambda.clone();
             assert_eq!(rows(&plain), rows(&fitted), "{kind:?} {}: the choice is the method's", method.name());
-            assert!(fitted.layers.iter().all(|layer| layer.refit.as_ref().is_some_and(|refit| refit.inputs == 300)));
+            assert!(fitted.layers.iter().all(|layer| layer.refit.as_ref().is_some_and(|refit| refit.inputs == 240)));
+            assert!(fitted.layers.iter().all(|layer| layer.held_out.is_some_and(|held| held.inputs == 60)));
             let square = |walked: &Walked| (exact(&walked.network, &x) - &want).mapv(|gap| gap * gap).sum();
             let [before, after] = [square(&plain), square(&fitted)];
             assert!(after < 0.7 * before, "{kind:?} {}: {after} beside {before}", method.name());

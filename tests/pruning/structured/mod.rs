@@ -4,6 +4,7 @@ mod convolutions;
 mod exact;
 mod gaussian;
 mod graphs;
+mod guard;
 mod leaky;
 mod merging;
 mod plans;

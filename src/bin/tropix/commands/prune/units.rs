@@ -6,7 +6,9 @@ use tropix::backend::RowSource;
 use tropix::certify::{BoundOptions, Pairing, PruneCertificate, head_bound, plan_bound, steps_certificate};
 use tropix::network::{Head, Network, UnitPlan, UnitStep, format};
 use tropix::prune::Timing;
-use tropix::prune::structured::{Allocation, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units};
+use tropix::prune::structured::{
+    Allocation, OutcomeCheck, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units,
+};
 use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certificate_text, tuning_table, units_table};
 use tropix::train::Scope;
 use tropix::{Error, Result};
@@ -119,7 +121,14 @@ pub(super) fn run(
         certificate: certified,
         uncertified,
         verification: outcome.verification.clone(),
-        warnings: [model.warnings.clone(), calibration.warnings.clone(), forms(&outcome.walked)].concat(),
+        outcome: outcome.outcome.clone(),
+        warnings: [
+            model.warnings.clone(),
+            calibration.warnings.clone(),
+            forms(&outcome.walked),
+            outcome.walked.notes.clone(),
+        ]
+        .concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };
@@ -127,6 +136,13 @@ pub(super) fn run(
     match &report.verification {
         Some(checks) if checks.iter().any(|check| check.share_of_bound > 1.0) => {
             let problem = format!("logits leave their bound\n{}", verification(checks));
+            return Err(Error::CheckFailed { problem }.into());
+        }
+        _ => {}
+    }
+    match &report.outcome {
+        Some(check) if !check.agrees() => {
+            let problem = format!("the reference leaves another network\n{}", agreement(check));
             Err(Error::CheckFailed { problem }.into())
         }
         _ => Ok(()),
@@ -204,6 +220,13 @@ fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
     format!("reference, before: {}\nreference, after:  {}", output::logits(before), output::logits(after))
 }
 
+fn agreement(check: &OutcomeCheck) -> String {
+    format!(
+        "reference, run again: logits of {} samples differ by {:.2e} of their size (rms), {} allowed",
+        check.samples, check.difference, check.tolerance
+    )
+}
+
 fn text(report: &UnitReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
@@ -241,6 +264,9 @@ fn text(report: &UnitReport) -> String {
     }
     if let Some(checks) = &report.verification {
         text.push_str(&format!("\n{}", verification(checks)));
+    }
+    if let Some(check) = &report.outcome {
+        text.push_str(&format!("\n{}", agreement(check)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
     if let Some(output) = &report.model.output {
