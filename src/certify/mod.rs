@@ -51,7 +51,7 @@ pub use exact::exact_errors;
 pub use hausdorff::hausdorff_form;
 pub use labels::{Labels, data_radius};
 pub use layer::{Bound, BoundOptions, LayerCertificate, OutputBounds, layer_bound};
-pub use networks::{NetworkBound, network_bound};
+pub use networks::{NetworkBound, comparable_heads, network_bound};
 pub use plan::{PruneCertificate, plan_bound, prune_certificate};
 pub use radial::Radial;
 pub use run::{BoundSummary, Certificate, CertifyOptions, LayerOutcome, OutputCertificate, certify};

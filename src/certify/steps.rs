@@ -21,13 +21,14 @@ use ndarray::{Array1, Array2, ArrayView2};
 use super::block::{Block, Pairing};
 use super::depth::Reach;
 use super::layer::{Bound, BoundOptions, check_radius, layer_bound};
-use super::plan::PruneCertificate;
+use super::plan::{PruneCertificate, affordable, layer_work};
 use super::radial::Rounding;
 use super::run::{BoundSummary, LayerOutcome};
 use crate::error::{Error, Result};
 use crate::network::{Network, Op, Pair, Reduced, Site, UnitPlan, UnitStep, apply_step, sites};
 
-/// The bounds that are taken unless others are asked for: those that cost no iterations for each offset.
+/// The bounds that are taken unless others are asked for, as far as they take a second or two together: those that cost no
+/// iterations for each offset.
 const QUICK: [Bound; 5] = [Bound::Triangle, Bound::ZonotopeShares, Bound::ZonotopeSums, Bound::Pair, Bound::Half];
 /// The bounds that hold across a max pooling.
 const BY_UNIT: [Bound; 2] = [Bound::Triangle, Bound::Pair];
@@ -42,10 +43,12 @@ pub fn steps_certificate(
     network: &Network,
     plan: &UnitPlan,
     radius: f64,
-    bounds: Option<&[Bound]>,
+    asked: Option<&[Bound]>,
 ) -> Result<PruneCertificate> {
     check_radius(radius)?;
     let chain = chain(network)?;
+    let (quick, left_out) = affordable(&QUICK, |bound| work(plan, bound));
+    let bounds = asked.unwrap_or(&quick);
     let carries: Vec<Array2<f64>> =
         chain.iter().map(|site| Ok(carry(&Pair::read(network, site)?))).collect::<Result<_>>()?;
     let mut current = network.clone();
@@ -89,7 +92,19 @@ pub fn steps_certificate(
     let errors: Vec<f64> = total.into_iter().flatten().map(|error| error * rounding).collect();
     let error =
         errors.iter().fold(0.0, |most: f64, error| if error.is_nan() { f64::INFINITY } else { most.max(*error) });
-    Ok(PruneCertificate { radius, error, errors, layers, left_out: Vec::new() })
+    // What was asked for is taken, whatever it costs.
+    let left_out = left_out.into_iter().filter(|_| asked.is_none()).map(Bound::name).collect();
+    Ok(PruneCertificate { radius, error, errors, layers, left_out })
+}
+
+/// Floating-point operations that a bound takes on all steps of a plan, about.
+fn work(plan: &UnitPlan, bound: Bound) -> f64 {
+    let of_step = |step: &UnitStep| {
+        let (reduced, q) = (&step.reduced, step.site.block());
+        let sizes = [reduced.assignment.len(), reduced.units(), reduced.next.nrows(), reduced.rows.ncols()];
+        q as f64 * layer_work(sizes, bound)
+    };
+    plan.steps.iter().map(of_step).sum()
 }
 
 /// The layers of a network in which each reads the one before, the first the input, and the last gives the outputs.
@@ -155,7 +170,7 @@ struct Moved {
     by_bound: Vec<(Bound, Vec<f64>)>,
 }
 
-fn moved(pair: &Pair, step: &UnitStep, radius: f64, bounds: Option<&[Bound]>) -> Result<Moved> {
+fn moved(pair: &Pair, step: &UnitStep, radius: f64, bounds: &[Bound]) -> Result<Moved> {
     let (q, reduced): (usize, &Reduced) = (pair.block(), &step.reduced);
     let pairing = Pairing {
         partner: reduced.assignment.iter().map(|new| new.unwrap_or(0)).collect(),
@@ -166,9 +181,8 @@ fn moved(pair: &Pair, step: &UnitStep, radius: f64, bounds: Option<&[Bound]>) ->
             .map(|(new, lambda)| if new.is_some() { f64::from(*lambda) } else { 0.0 })
             .collect(),
     };
-    let wanted = bounds.unwrap_or(&QUICK);
     let holds = |bound: &Bound| !pair.site.max_pool || BY_UNIT.contains(bound);
-    let mut chosen: Vec<Bound> = wanted.iter().copied().filter(holds).collect();
+    let mut chosen: Vec<Bound> = bounds.iter().copied().filter(holds).collect();
     if chosen.is_empty() {
         chosen.push(Bound::Pair);
     }

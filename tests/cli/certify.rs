@@ -83,7 +83,7 @@ fn models_that_cannot_be_compared_exit_65_and_both_are_named() {
     tropix(folder.path(), &certify).expect(65, &["mlp-digits", "mlp-mnist", "64", "784"]);
     write_model(&folder.path().join("flat.safetensors"), &[("a.weight", &[10, 64], vec![0.1; 640])]);
     let certify = format!("certify {digits} flat.safetensors --radius 1 --device cpu");
-    tropix(folder.path(), &certify).expect(65, &["mlp-digits", "flat.safetensors", "3 linear layers", "1 linear"]);
+    tropix(folder.path(), &certify).expect(65, &["mlp-digits", "flat.safetensors", "3 linear layers", "the other 1"]);
     // Data of another width.
     let certify = format!("certify {mnist} {mnist} --data {data} --device cpu");
     tropix(folder.path(), &certify).expect(65, &["64", "784"]);
@@ -118,4 +118,50 @@ fn heads_without_hidden_layers_are_certified_exactly() {
     assert!((error(0, "upper") - 10.0).abs() < 1e-6 && error(0, "lower") > 9.999, "{report}");
     assert!(error(1, "upper") < 1e-9);
     assert!(fs::metadata(folder.path().join("a.safetensors")).is_ok());
+}
+
+#[test]
+fn certify_compare_and_boundary_say_the_same_of_convolutional_networks() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = (asset("models/lenet5-mnist.safetensors"), crate::program::data());
+    // Only the linear layers change: the features that images give are the same in both.
+    let prune = format!("prune {model} -o head.safetensors --layer fc1=400n --method l1 --device cpu");
+    tropix(folder.path(), &prune).expect(0, &[]);
+    let certify = format!("certify {model} head.safetensors --data {data} --bounds half --starts 2 --steps 5");
+    let report = tropix(folder.path(), &format!("{certify} --device cpu --json")).expect(0, &[]).json();
+    let radius = report["certificate"]["radius"].as_f64().unwrap();
+    assert!(report["certificate"]["labels"]["samples"].as_u64().unwrap_or(2000) > 0);
+    let compare = format!("compare {model} head.safetensors --data {data} --runs 1 --json");
+    let compared = tropix(folder.path(), &compare).expect(0, &[]).json();
+    assert_eq!(compared["certificate"]["status"], "certified", "{}", compared["certificate"]);
+    let other = compared["certificate"]["radius"].as_f64().unwrap();
+    assert!((radius - other).abs() < 1e-4 * radius, "{radius} {other}");
+    let boundary = format!("boundary {model} --data {data} --svg b.svg --grid 8 --device cpu --json");
+    let shown = tropix(folder.path(), &boundary).expect(0, &[]).json();
+    assert_eq!(shown["view"]["kind"], "principal axes");
+    // Where convolutions change, both say that nothing is certified, and why.
+    let prune = format!("prune {model} -o small.safetensors --keep 0.5 --method l1 --device cpu");
+    tropix(folder.path(), &prune).expect(0, &[]);
+    let why = "the layers before the linear ones differ";
+    let certify = format!("certify {model} small.safetensors --data {data} --device cpu");
+    tropix(folder.path(), &certify).expect(65, &[why, "small.safetensors"]);
+    let compare = format!("compare {model} small.safetensors --data {data} --runs 1 --json");
+    let compared = tropix(folder.path(), &compare).expect(0, &[]).json();
+    assert!(compared["certificate"]["reason"].as_str().unwrap().contains(why));
+}
+
+#[test]
+fn a_certificate_of_a_pruned_network_can_be_left_out_and_costs_no_more_than_its_help_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, data) = (model(), crate::program::data());
+    let prune = format!("prune {model} -o half.safetensors --keep 0.5 --data {data} --device cpu --json");
+    let report = tropix(folder.path(), &prune).expect(0, &[]).json();
+    // One or two seconds, with room for a busy machine.
+    assert!(report["timing"]["certify"].as_f64().unwrap() < 8.0, "{}", report["timing"]);
+    assert!(report["certificate"]["left_out"].as_array().unwrap().contains(&"sdp".into()));
+    for rest in ["--keep 0.5", "--rate 0.5"] {
+        let without = format!("prune {model} -o out.safetensors {rest} --data {data} --device cpu --json --no-certify");
+        let report = tropix(folder.path(), &format!("{without} --force")).expect(0, &[]).json();
+        assert!(report.get("certificate").is_none(), "{}", report["certificate"]);
+    }
 }

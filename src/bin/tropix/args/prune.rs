@@ -54,8 +54,11 @@ pub(crate) struct PruneArgs {
     /// How the neurons that go are divided among the layers; `--keep` then gives the number of parameters
     #[arg(long, value_enum, conflicts_with_all = ["rate", "lambda", "layer"])]
     pub(crate) allocate: Option<AllocateArg>,
-    /// Upper bounds of the certificate, and of the search of `--max-error`, comma-separated; by default all that take a
-    /// second or two, and `half` and a short `crown` for the search
+    /// No certificate of the error
+    #[arg(long, conflicts_with = "bounds")]
+    pub(crate) no_certify: bool,
+    /// Upper bounds of the certificate, and of the search of `--max-error`, comma-separated; by default those that
+    /// together take a second or two, and `half` and a short `crown` for the search
     #[arg(long, value_delimiter = ',')]
     pub(crate) bounds: Vec<BoundArg>,
     /// Remove channels of residual trunks, too: the same ones from all layers that write to a trunk or read it; by norms,

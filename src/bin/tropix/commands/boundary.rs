@@ -1,14 +1,12 @@
 //! `tropix boundary`.
 
 use tropix::Error;
-use tropix::backend::RowSource;
 use tropix::geometry::clip::{Bounds, Point};
 use tropix::network::Head;
 use tropix::network::boundary::{BoundaryOptions, analyse};
-use tropix::network::dataset::Dataset;
 use tropix::network::format::{check_output, write_text};
 use tropix::network::slice::{PlanarNetwork, Plane};
-use tropix::prune::Timing;
+use tropix::prune::{Data, Timing};
 use tropix::report::svg::{BoundaryPicture, boundary_svg};
 use tropix::report::{BoundaryReport, Files, Heading, Memory, PolytopeReport, ViewReport, boundary_text, class_shares};
 
@@ -22,13 +20,19 @@ const MOST_SAMPLES: usize = 400;
 pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let head = Head::of(&model.network)?;
-    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
+    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
     let inputs = input::paths(&model, data.as_ref());
     args.svg.iter().try_for_each(|file| check_output(file, &inputs, globals.force))?;
-    let view = timing.phase("slice", || View::of(args, &head, data.as_ref()))?;
+    let backend = timing.phase("start device", || choose(globals))?;
+    // Images of a network with convolutions are shown where they enter its linear layers.
+    let features = with_backend!(&backend, backend => {
+        let pass = || data.as_ref().map(|data| input::features(backend, &model, data)).transpose();
+        timing.phase("features", pass)?.flatten()
+    });
+    let samples = data.as_ref().map(|data| input::for_head(data, features.as_ref()));
+    let view = timing.phase("slice", || View::of(args, &head, samples))?;
     let mut network = PlanarNetwork::restrict(&head, &view.plane)?;
     select_classes(&mut network, &args.classes)?;
-    let backend = timing.phase("start device", || choose(globals))?;
     let options = BoundaryOptions {
         form: args.form.into(),
         window: args.window.or(view.window),
@@ -102,13 +106,13 @@ struct View {
 }
 
 impl View {
-    fn of(args: &BoundaryArgs, head: &Head, data: Option<&Dataset>) -> tropix::Result<Self> {
+    fn of(args: &BoundaryArgs, head: &Head, data: Option<Data<'_>>) -> tropix::Result<Self> {
         let needs = |problem: &str| Error::Argument { argument: "data", problem: problem.to_owned() };
         if !args.points.is_empty() {
             let data = data.ok_or_else(|| needs("a slice through samples needs data"))?;
             return Self::through(&args.points, data);
         }
-        let label = |data: &Dataset, i: usize| data.labels.as_ref().map(|labels| labels[i]);
+        let label = |data: Data<'_>, i: usize| data.labels.map(|labels| labels[i]);
         let around = |points: &[(Point, Option<u32>)]| {
             Bounds::around(points.iter().map(|p| p.0), 0.15).map(|bounds| bounds.squared())
         };
@@ -120,14 +124,14 @@ impl View {
         let data = data.ok_or_else(|| {
             needs("a network with more than two inputs is shown on a slice, through --points or two principal axes of data")
         })?;
-        let plane = Plane::principal(&data.inputs)?;
+        let plane = Plane::principal(data.inputs)?;
         let shown = shown(data, &plane, label)?;
         // Projections of samples are not in the plane: they give the window, but are not shown.
         let window = around(&shown);
         Ok(Self { kind: "principal axes", samples: None, plane, window, shown: Vec::new(), marks: Vec::new() })
     }
 
-    fn through(points: &[usize], data: &Dataset) -> tropix::Result<Self> {
+    fn through(points: &[usize], data: Data<'_>) -> tropix::Result<Self> {
         let count = data.inputs.shape()[0];
         let fail = |problem: String| Err(Error::Argument { argument: "points", problem });
         let &[a, b, c] = points else { return fail(format!("{points:?}: expected three numbers of samples")) };
@@ -137,7 +141,7 @@ impl View {
         let rows = [row(data, a)?, row(data, b)?, row(data, c)?];
         let plane = Plane::through([&rows[0], &rows[1], &rows[2]])?;
         let places = rows.each_ref().map(|row| plane.coordinates(row));
-        let name = |i: usize| match data.labels.as_ref() {
+        let name = |i: usize| match data.labels {
             Some(labels) => format!("{i} ({})", labels[i]),
             None => i.to_string(),
         };
@@ -164,7 +168,7 @@ impl View {
     }
 }
 
-fn row(data: &Dataset, sample: usize) -> tropix::Result<Vec<f64>> {
+fn row(data: Data<'_>, sample: usize) -> tropix::Result<Vec<f64>> {
     let mut values = vec![0.0_f32; data.inputs.shape()[1]];
     data.inputs.read_rows(sample, &mut values)?;
     Ok(values.into_iter().map(f64::from).collect())
@@ -172,9 +176,9 @@ fn row(data: &Dataset, sample: usize) -> tropix::Result<Vec<f64>> {
 
 /// The first samples in coordinates of a plane.
 fn shown(
-    data: &Dataset,
+    data: Data<'_>,
     plane: &Plane,
-    label: impl Fn(&Dataset, usize) -> Option<u32>,
+    label: impl Fn(Data<'_>, usize) -> Option<u32>,
 ) -> tropix::Result<Vec<(Point, Option<u32>)>> {
     let count = data.inputs.shape()[0].min(MOST_SAMPLES);
     (0..count).map(|i| Ok((plane.coordinates(&row(data, i)?), label(data, i)))).collect()

@@ -1,9 +1,7 @@
 //! `tropix certify`.
 
 use tropix::Error;
-use tropix::backend::RowSource;
-use tropix::certify::{Ascent, BoundOptions, CertifyOptions, certify, data_radius};
-use tropix::network::Head;
+use tropix::certify::{Ascent, BoundOptions, CertifyOptions, certify, comparable_heads, data_radius};
 use tropix::prune::Timing;
 use tropix::report::{CertifyReport, Compared, Heading, Memory, bounds_table, labels_table, outputs_table};
 
@@ -15,24 +13,24 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let other = ModelArgs { model: args.compressed.clone(), arch: args.model.arch.clone() };
     let other = timing.phase("load", || input::model(globals, &other))?;
-    let (head, compressed) = (Head::of(&model.network)?, Head::of(&other.network)?);
     let (original_name, compressed_name) =
         (args.model.model.display().to_string(), args.compressed.display().to_string());
-    let shape = |head: &Head| (head.layers.len(), head.inputs(), head.classes());
-    if shape(&head) != shape(&compressed) {
-        let words = |name: &str, head: &Head| {
-            let (depth, inputs, classes) = shape(head);
-            format!("{name} has {depth} linear layers, takes {inputs} values and gives {classes}")
-        };
-        let problem = format!(
-            "a certificate needs heads of one depth, input and output: {}; {}",
-            words(&original_name, &head),
-            words(&compressed_name, &compressed)
-        );
-        return Err(Error::Data { problem }.into());
-    }
-    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
-    let samples = data.as_ref().map(|data| &data.inputs as &dyn RowSource);
+    let [head, compressed] = match comparable_heads(&model.network, &other.network)? {
+        Ok(heads) => heads,
+        Err(reason) => {
+            let problem = format!("no certificate of {compressed_name} against {original_name}: {reason}");
+            return Err(Error::Data { problem }.into());
+        }
+    };
+    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let backend = timing.phase("start device", || choose(globals))?;
+    // Images of a network with convolutions pass the layers before the head, which are the same in both.
+    let features = with_backend!(&backend, backend => {
+        let pass = || data.as_ref().map(|data| input::features(backend, &model, data)).transpose();
+        timing.phase("features", pass)?.flatten()
+    });
+    let data_of_head = data.as_ref().map(|data| input::for_head(data, features.as_ref()));
+    let samples = data_of_head.map(|data| data.inputs);
     let (radius, radius_from) = match (args.radius, samples) {
         (Some(radius), _) => (radius, "given"),
         (None, Some(samples)) => (data_radius(samples)?, "data"),
@@ -41,7 +39,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
             return Err(Error::Argument { argument: "radius", problem }.into());
         }
     };
-    let mut warnings = [model.warnings, other.warnings].concat();
+    let mut warnings = [model.warnings.clone(), other.warnings].concat();
     if !head.whole || !compressed.whole {
         warnings.push(
             "the certificate is one of the linear layers at the end: it compares them on the same features".to_owned(),
@@ -53,7 +51,6 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
         layers: args.layer,
         ..CertifyOptions::default()
     };
-    let backend = timing.phase("start device", || choose(globals))?;
     let certificate = with_backend!(&backend, backend => {
         certify(backend, &head, &compressed, radius, samples, None, &options, timing)?
     });

@@ -44,7 +44,7 @@ pub(super) fn run(
     let network = tuned.as_ref().map_or(&outcome.applied.network, |tuned| &tuned.network);
 
     let pairings = |head: &Head| Pairing::of_applied(head, &outcome.applied.layers);
-    let radius = prepared.radius(args)?;
+    let radius = prepared.radius(args)?.filter(|_| !args.no_certify);
     let certified = timing.phase("certify", || certificate(&model.network, network, pairings, radius, &args.bounds))?;
     let layers = layers(&outcome.applied, &outcome.kept);
     let method = options.method.name();

@@ -90,6 +90,7 @@ pub(super) fn run(
         None => None,
     };
     let pairings = |head: &Head| Pairing::of_plan(head, &outcome.walked.plan);
+    let radius = radius.filter(|_| !args.no_certify);
     let certified = timing.phase("certify", || {
         if touches_only_the_head(&model.network, &outcome.walked)? {
             return certificate(&model.network, network, pairings, radius, &args.bounds).map(|found| (found, None));
