@@ -12,6 +12,7 @@ mod harness;
 
 mod algebra;
 mod boundaries;
+mod exact_points;
 mod expressions;
 mod hausdorff;
 mod hulls;
