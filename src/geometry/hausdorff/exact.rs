@@ -3,8 +3,8 @@
 use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
-use super::narrow::{exponent, scaled};
 use super::points::Coordinate;
+use crate::number::{scaled, unit_exponent};
 
 /// A distance as a sum of two doubles, the first of which is the nearest to it; about thirty digits.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -29,7 +29,7 @@ fn distance<T: Coordinate>(x: ArrayView1<'_, T>, y: ArrayView1<'_, T>) -> Wide {
     if largest == 0.0 || !largest.is_finite() {
         return Wide { high: largest, low: 0.0 };
     }
-    let power = exponent(largest);
+    let power = unit_exponent(largest);
     let (mut sum, mut errors) = (0.0, 0.0);
     for (high, low) in x.iter().zip(y).map(difference) {
         let (high, low) = (scaled(high, power), scaled(low, power));
@@ -64,7 +64,7 @@ pub(super) struct Farthest {
 impl<'a, T: Coordinate> Exact<'a, T> {
     /// `largest`: the largest size of an entry.
     pub(super) fn new(x: ArrayView2<'a, T>, y: ArrayView2<'a, T>, largest: f64) -> Self {
-        let factor = if largest > 0.0 { scaled(1.0, exponent(largest).clamp(-1022, 1022)) } else { 1.0 };
+        let factor = if largest > 0.0 { scaled(1.0, unit_exponent(largest).clamp(-1022, 1022)) } else { 1.0 };
         Self { x, y, factor }
     }
 

@@ -4,6 +4,7 @@ use ndarray::{ArrayView2, CowArray, Ix2};
 use rayon::prelude::*;
 
 use super::points::Coordinate;
+use crate::number::{scaled, unit_exponent};
 
 /// Two samples in f32 and what rounding did to them.
 pub(super) struct Narrow<'a> {
@@ -15,19 +16,6 @@ pub(super) struct Narrow<'a> {
 
 /// What a device may take for zero, and the rounding of numbers below the normal range.
 const TINY: f64 = 1.175_494_350_822_287_5e-38;
-
-/// `value * 2^exponent`, also where the power is beyond f64.
-pub(super) fn scaled(value: f64, exponent: i32) -> f64 {
-    let half = exponent / 2;
-    value * 2.0_f64.powi(half) * 2.0_f64.powi(exponent - half)
-}
-
-/// The exponent that brings a positive number between 1 and 2.
-pub(super) fn exponent(value: f64) -> i32 {
-    #[expect(clippy::cast_possible_truncation, reason = "between -1075 and 1024")]
-    let exponent = value.log2().floor() as i32;
-    -exponent
-}
 
 impl<'a> Narrow<'a> {
     /// Both samples, moved by the same vector and scaled by the same power of two. Numbers that f32 holds stay as they
@@ -41,7 +29,7 @@ impl<'a> Narrow<'a> {
         }
         let (middle, radii) = extent(x, y);
         let size = radii.iter().copied().fold(0.0, f64::max);
-        let power = if size > 0.0 { exponent(size) } else { 0 };
+        let power = if size > 0.0 { unit_exponent(size) } else { 0 };
         // Moving rounds to 2^-53, and f32 to 2^-24 of what is left, or to what it holds least.
         let error = |radius: &f64| scaled(*radius, power) * 2.0_f64.powi(-24) * 1.001 + TINY;
         let shift = 2.001 * radii.iter().map(|radius| error(radius).powi(2)).sum::<f64>().sqrt();
