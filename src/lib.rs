@@ -46,6 +46,7 @@ pub mod certify;
 pub mod error;
 pub mod geometry;
 pub mod network;
+pub mod number;
 pub mod prune;
 pub mod report;
 pub mod rng;

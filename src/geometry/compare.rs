@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 #[derive(Debug, Clone)]
 pub enum Bodies {
     /// A point sample, one row each.
-    Points(Array2<f32>),
+    Points(Array2<f64>),
     /// The hull of zonotopes in one space.
     Zonotopes(Vec<Zonotope>),
 }

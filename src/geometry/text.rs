@@ -10,8 +10,8 @@ use super::zonotope::Zonotope;
 pub enum Shape {
     /// A zonotope.
     Zonotope(Zonotope),
-    /// A point sample, one row each, rounded to f32.
-    Points(Array2<f32>),
+    /// A point sample, one row each.
+    Points(Array2<f64>),
 }
 
 #[derive(Deserialize)]
@@ -104,11 +104,10 @@ pub fn zonotope_of(rows: &[Vec<f64>]) -> Result<Zonotope, String> {
 /// # Errors
 ///
 /// What is wrong, with its place.
-pub fn points_of(rows: &[Vec<f64>]) -> Result<Array2<f32>, String> {
-    #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
-    let points = matrix(rows, None, "point")?.mapv(|value| value as f32);
+pub fn points_of(rows: &[Vec<f64>]) -> Result<Array2<f64>, String> {
+    let points = matrix(rows, None, "point")?;
     match points.indexed_iter().find(|(_, value)| !value.is_finite()) {
-        Some(((i, k), value)) => Err(format!("entry {k} of point {i} is {value} in f32")),
+        Some(((i, k), value)) => Err(format!("entry {k} of point {i} is {value}")),
         None if points.is_empty() => Err("there are no points".to_owned()),
         None => Ok(points),
     }
@@ -154,7 +153,8 @@ mod tests {
         }
         assert!(parse_rows("1,2\n1,x").is_err_and(|problem| problem.contains("line 2: `x`")));
         assert!(parse_rows("1,2\n1").is_err_and(|problem| problem.contains("line 2 has 1 entries")));
-        assert!(points_of(&[vec![1e300]]).is_err_and(|problem| problem.contains("inf")));
+        assert!(points_of(&[vec![1e300]]).is_ok());
+        assert!(points_of(&[vec![f64::INFINITY]]).is_err_and(|problem| problem.contains("inf")));
         assert!(zonotope_of(&[vec![f64::NAN]]).is_err_and(|problem| problem.contains("NaN")));
     }
 }

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::Heading;
 use super::table::rows_table;
 use crate::error::Result;
-use crate::geometry::Hull;
+use crate::number::{shortest, trimmed};
 use crate::tropical::{
     Attainment, DualSubdivision, Piece, Polynomial, Shape, Syntax, attainment, explicit, hypersurface, monomial,
-    tropical,
+    newton_vertices, tropical,
 };
 
 /// The report of `polynomial`.
@@ -45,10 +45,15 @@ pub struct ExpressionReport {
 pub struct PointValue {
     /// The point.
     pub point: Vec<f64>,
-    /// The value, in the precision of the device.
+    /// The value, the f64 nearest to that of the numbers as they are written.
     pub value: f64,
+    /// The value that a device computed in f32; absent on the reference and for numbers beyond f32.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub device_value: Option<f64>,
     /// The lowest monomial of the numerator that attains its maximum.
     pub monomial: usize,
+    /// All of them, ascending.
+    pub monomials: Vec<usize>,
     /// The same of the denominator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub denominator_monomial: Option<usize>,
@@ -125,7 +130,6 @@ impl PolynomialGeometry {
     /// What [`DualSubdivision::of`] returns.
     pub fn of(polynomial: &Polynomial, names: &[String]) -> Result<(Self, DualSubdivision)> {
         let subdivision = DualSubdivision::of(polynomial)?;
-        let newton = Hull::new(polynomial.exponents(), Hull::TOLERANCE);
         let attained = attainment(polynomial, &subdivision);
         let monomials = attained.into_iter().enumerate().map(|(i, attained)| MonomialReport {
             text: monomial(polynomial, i, names),
@@ -133,7 +137,7 @@ impl PolynomialGeometry {
             coefficient: polynomial.coefficients()[i],
             attained,
         });
-        let vertices = polynomial.exponents().select(Axis(0), &newton.vertices);
+        let vertices = polynomial.exponents().select(Axis(0), &newton_vertices(polynomial));
         let cells = subdivision.cells.iter();
         let geometry = Self {
             tropical: tropical(polynomial, names),
@@ -184,8 +188,8 @@ pub fn polynomial_text(report: &ExpressionReport) -> String {
             let below = value.denominator_monomial.zip(report.denominator.as_ref());
             let below = below.map(|(i, geometry)| format!(" / {}", attained(geometry, i))).unwrap_or_default();
             vec![
-                format!("({})", numbers(&value.point)),
-                number(value.value),
+                format!("({})", value.point.iter().map(|x| shortest(*x)).collect::<Vec<_>>().join(", ")),
+                shortest(value.value),
                 format!("{}{below}", attained(&report.numerator, value.monomial)),
             ]
         });
@@ -245,11 +249,9 @@ pub(super) fn place(shape: &Shape) -> String {
     }
 }
 
-/// At most six decimals, none that are zeros.
+/// At most six decimals, none that are zeros at the end; in scientific form where that would hide the number.
 pub(super) fn number(value: f64) -> String {
-    let text = format!("{value:.6}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    trimmed(value, 6)
 }
 
 pub(super) fn numbers(values: &[f64]) -> String {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use ndarray::{Array2, ArrayView1};
 
+use super::decimal::{product, sum};
 use crate::error::{Error, Result};
 
 /// `f(x) = max_i c_i + <a_i, x>` (2002.08838, definition 2), with real exponents `a_i`, which change nothing but that
@@ -136,7 +137,8 @@ impl Polynomial {
         Ok(Self::merged(terms, self.dimension()))
     }
 
-    /// The tropical product, pointwise the sum. Newton polytopes: the Minkowski sum.
+    /// The tropical product, pointwise the sum. Newton polytopes: the Minkowski sum. Decimals of at most 15 digits are
+    /// added as such: `0.1 + 0.2` is 0.3.
     ///
     /// # Errors
     ///
@@ -150,10 +152,11 @@ impl Polynomial {
             return Err(Error::Data { problem });
         }
         let (m, d) = (other.monomials(), self.dimension());
-        let exponents =
-            Array2::from_shape_fn((count, d), |(row, j)| self.exponents[[row / m, j]] + other.exponents[[row % m, j]]);
+        let exponents = Array2::from_shape_fn((count, d), |(row, j)| {
+            sum(self.exponents[[row / m, j]], other.exponents[[row % m, j]])
+        });
         let coefficients: Vec<f64> =
-            self.coefficients.iter().flat_map(|c| other.coefficients.iter().map(move |e| c + e)).collect();
+            self.coefficients.iter().flat_map(|c| other.coefficients.iter().map(move |e| sum(*c, *e))).collect();
         Self::new(&exponents, &coefficients)
     }
 
@@ -182,8 +185,8 @@ impl Polynomial {
             let problem = format!("exponent {k}: a polynomial has powers of finite exponents from 0 on");
             return Err(Error::Data { problem });
         }
-        let coefficients: Vec<f64> = self.coefficients.iter().map(|c| k * c).collect();
-        Self::new(&self.exponents.mapv(|a| k * a), &coefficients)
+        let coefficients: Vec<f64> = self.coefficients.iter().map(|c| product(k, *c)).collect();
+        Self::new(&self.exponents.mapv(|a| product(k, a)), &coefficients)
     }
 
     /// The polynomial of some of the monomials, in the given order.

@@ -21,12 +21,16 @@ pub enum Attainment {
 
 /// Tells for each monomial where it attains the maximum.
 ///
-/// A monomial that attains it only in ties lies on an upper facet, whose dual point is where to look; values within
-/// 1e-9 of their largest terms count as equal.
+/// A monomial that attains it only in ties lies on an upper facet; where the subdivision is one of rounded numbers, the
+/// dual point of the facet is where to look, and values within 1e-9 of their largest terms count as equal.
 #[must_use]
 pub fn attainment(polynomial: &Polynomial, subdivision: &DualSubdivision) -> Vec<Attainment> {
     let mut found = vec![Attainment::Never; polynomial.monomials()];
     subdivision.vertices.iter().for_each(|v| found[*v] = Attainment::Region);
+    if let Some(ties) = &subdivision.ties {
+        ties.iter().for_each(|i| found[*i] = Attainment::Tie);
+        return found;
+    }
     let size = |i: usize, x: &[f64]| {
         let terms = polynomial.exponents().row(i).iter().zip(x).map(|(a, x)| (a * x).abs()).sum::<f64>();
         terms + polynomial.coefficients()[i].abs()

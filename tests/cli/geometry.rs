@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::program::{asset, files, model, tropix};
+use crate::program::{asset, case, files, model, tropix};
 
 #[test]
 fn zonotope_describes_inline_generators() {
@@ -164,4 +164,23 @@ fn sides_that_cannot_be_compared_are_refused() {
     ] {
         tropix(folder.path(), arguments).expect(code, &[part]);
     }
+}
+
+/// Points near 1e8, a unit of f32 apart from each other: the distance is that of the numbers in the files.
+#[test]
+fn hausdorff_of_points_is_exact_for_the_numbers_in_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let [a, b] = ["off_a.csv", "off_b.csv"].map(case);
+    for device in ["cpu", "reference"] {
+        for verify in ["", "--verify"] {
+            let run = tropix(folder.path(), &format!("hausdorff {a} {b} --device {device} {verify} --json"));
+            let report = run.expect(0, &[]).json();
+            assert_eq!(report["interval"], json!({"lower": 5.0, "upper": 5.0}));
+            assert_eq!(report["detail"]["forward"]["pair"], json!({"from": 1, "to": 0, "distance": 5.0}));
+        }
+    }
+    fs::write(folder.path().join("x.csv"), "3e-200,0\n").unwrap();
+    fs::write(folder.path().join("y.csv"), "0,4e-200\n").unwrap();
+    let report = tropix(folder.path(), "hausdorff x.csv y.csv --device cpu --json").expect(0, &[]).json();
+    assert_eq!(report["interval"], json!({"lower": 5e-200, "upper": 5e-200}));
 }

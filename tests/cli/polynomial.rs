@@ -62,3 +62,41 @@ fn what_cannot_be_read_or_drawn_exits_2_and_writes_nothing() {
     }
     assert!(files(folder.path()).is_empty());
 }
+
+/// The values and the monomials belong to the numbers as they are written, on every device.
+#[test]
+fn values_are_exact_on_every_device() {
+    let folder = tempfile::tempdir().unwrap();
+    for device in ["cpu", "reference"] {
+        for (arguments, value, monomials) in [
+            ("100000001+100000000x --at 0", 100_000_001.0, vec![0]),
+            ("0.1x+0.2 --at 1", 1.1, vec![0]),
+            ("0.1x+0.2 --syntax explicit --at 1", 0.3, vec![0]),
+            ("max(0.1x+0.2,0.3) --at 1", 0.3, vec![0, 1]),
+            ("1e300x+0 --at 1", 1e300, vec![0]),
+        ] {
+            let run = tropix(folder.path(), &format!("polynomial {arguments} --device {device} --json"));
+            let report = run.expect(0, &[]).json();
+            let found = &report["expressions"][0]["values"][0];
+            assert_eq!(found["value"].as_f64(), Some(value), "{arguments}: {found}");
+            assert_eq!(found["monomials"], serde_json::json!(monomials), "{arguments}: {found}");
+            assert_eq!(found["monomial"], serde_json::json!(monomials[0]));
+            assert_eq!(found.get("device_value").is_some(), device == "cpu" && value < 1e37, "{found}");
+        }
+    }
+    let run = tropix(folder.path(), "polynomial 100000001+100000000x --at 0 --device cpu");
+    assert!(run.expect(0, &[]).stdout.contains("100000001"));
+    tropix(folder.path(), "polynomial 1e300x^1e10 --at 1e300 --device cpu").expect(65, &["beyond f64"]);
+}
+
+#[test]
+fn a_subdivision_of_large_coefficients_has_no_cell_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "100000003x^3y^2+100000002y+100000002x^3+100000001x^3y^3+99999998x^2y^2+99999999xy^3";
+    let report = tropix(folder.path(), &format!("polynomial {text} --json")).expect(0, &[]).json();
+    let geometry = &report["expressions"][0]["numerator"];
+    let count = |name: &str| geometry["dual_subdivision"][name].as_array().unwrap().len();
+    assert_eq!((count("cells"), count("edges")), (2, 6));
+    let segments = geometry["hypersurface"].as_array().unwrap().iter().filter(|piece| piece["kind"] == "segment");
+    assert!(segments.into_iter().all(|segment| segment["from"] != segment["to"]), "{geometry}");
+}

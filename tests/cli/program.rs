@@ -9,6 +9,11 @@ pub(crate) fn asset(path: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("assets").join(path).display().to_string()
 }
 
+/// A file of `tests/cases`.
+pub(crate) fn case(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name).display().to_string()
+}
+
 pub(crate) fn model() -> String {
     asset("models/mlp-mnist.safetensors")
 }

@@ -12,6 +12,8 @@ mod harness;
 
 mod algebra;
 mod boundaries;
+mod exact_points;
+mod exact_polynomials;
 mod expressions;
 mod hausdorff;
 mod hulls;

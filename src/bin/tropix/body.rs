@@ -63,11 +63,11 @@ pub(crate) fn read(
         _ => {
             let data = dataset::load(name, &DataOptions::default())?;
             let [count, dimension] = data.inputs.shape();
-            let mut points = Array2::zeros((count, dimension));
+            let mut points = Array2::<f32>::zeros((count, dimension));
             if let Some(values) = points.as_slice_mut() {
                 data.inputs.read_rows(0, values)?;
             }
-            Ok((Bodies::Points(points), data.paths))
+            Ok((Bodies::Points(points.mapv(f64::from)), data.paths))
         }
     }
 }

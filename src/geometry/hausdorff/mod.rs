@@ -5,7 +5,10 @@
 
 mod ascent;
 mod bodies;
+mod exact;
+mod margin;
 mod matching;
+mod narrow;
 mod order;
 mod points;
 mod polygons;
@@ -13,5 +16,7 @@ mod search;
 mod tree;
 
 pub use bodies::{HausdorffInterval, IntervalOptions, UpperBound, hull_interval, zonotope_interval};
-pub use points::{DirectedHausdorff, PointHausdorff, PointMethod, PointPair, directed_hausdorff, hausdorff};
+pub use points::{
+    Coordinate, DirectedHausdorff, PointHausdorff, PointMethod, PointPair, directed_hausdorff, hausdorff,
+};
 pub use polygons::{PolygonHausdorff, polygon_hausdorff};

@@ -1,13 +1,37 @@
 //! Hausdorff distances of large point samples.
 
-use ndarray::{ArrayView1, ArrayView2};
+use ndarray::{ArrayView2, CowArray, Ix2};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::exact::Exact;
+use super::margin::Margin;
+use super::narrow::Narrow;
 use super::search::Search;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
+
+/// What coordinates of points may be: f32 or f64.
+pub trait Coordinate: Copy + PartialEq + Into<f64> + Send + Sync {
+    /// The same numbers in f32, where it holds all of them.
+    fn in_f32(points: ArrayView2<'_, Self>) -> Option<CowArray<'_, f32, Ix2>>;
+}
+
+impl Coordinate for f32 {
+    fn in_f32(points: ArrayView2<'_, Self>) -> Option<CowArray<'_, f32, Ix2>> {
+        Some(points.into())
+    }
+}
+
+impl Coordinate for f64 {
+    fn in_f32(points: ArrayView2<'_, Self>) -> Option<CowArray<'_, f32, Ix2>> {
+        #[expect(clippy::cast_possible_truncation, reason = "what rounding does is what is asked")]
+        let narrow = |value: &Self| *value as f32;
+        let same = points.iter().all(|value| Self::from(narrow(value)) == *value);
+        same.then(|| points.map(narrow).as_standard_layout().into_owned().into())
+    }
+}
 
 /// A pair of points that attains a distance.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -16,7 +40,7 @@ pub struct PointPair {
     pub from: usize,
     /// Row of the second sample, the nearest to it.
     pub to: usize,
-    /// Their distance, in f64 from the f32 coordinates.
+    /// Their distance, the f64 nearest to that of the coordinates as given.
     pub distance: f64,
 }
 
@@ -59,10 +83,10 @@ pub struct PointHausdorff {
 /// # Errors
 ///
 /// As [`directed_hausdorff`].
-pub fn hausdorff<B: Backend>(
+pub fn hausdorff<B: Backend, T: Coordinate>(
     backend: &B,
-    x: ArrayView2<'_, f32>,
-    y: ArrayView2<'_, f32>,
+    x: ArrayView2<'_, T>,
+    y: ArrayView2<'_, T>,
     seed: u64,
 ) -> Result<PointHausdorff> {
     let forward = directed_hausdorff(backend, x, y, seed)?;
@@ -74,39 +98,40 @@ pub fn hausdorff<B: Backend>(
 /// The directed Hausdorff distance `max_i min_j |x_i - y_j|` of two finite sets of points, `n x d` and `m x d`, and a pair
 /// that attains it.
 ///
-/// Exact: distances in f32 only choose rows and candidates, with all that their rounding leaves open; the pair is found in
-/// f64. No `n x m` matrix is stored. `seed` chooses the parts, never the distance. Pairs at exactly the same distance: the
-/// lowest row of `X` among those that were left to the end, its lowest neighbour.
+/// Exact for the coordinates as given, in f32 or f64, at any place and scale: points moved to their middle, scaled by a power
+/// of two and rounded to f32 choose rows and candidates, with all that rounding leaves open; the pair is found among these
+/// from the given numbers, with about thirty digits. No `n x m` matrix is stored. `seed` chooses the parts, never the
+/// distance. Pairs at exactly the same distance: the lowest row of `X` among those that were left to the end, its lowest
+/// neighbour.
 ///
 /// # Errors
 ///
 /// [`Error::Argument`] for samples without points, of different dimensions, with entries that are not finite, or with
-/// 2^32 rows; what the backend returns.
-pub fn directed_hausdorff<B: Backend>(
+/// 2^32 rows; [`Error::Data`] for a distance beyond f64; what the backend returns.
+pub fn directed_hausdorff<B: Backend, T: Coordinate>(
     backend: &B,
-    x: ArrayView2<'_, f32>,
-    y: ArrayView2<'_, f32>,
+    x: ArrayView2<'_, T>,
+    y: ArrayView2<'_, T>,
     seed: u64,
 ) -> Result<DirectedHausdorff> {
     let largest = checked(x, y)?;
-    // Squares of f32 leave its range beyond 1e19, and lose digits below 1e-19: powers of two scale exactly.
-    if largest > 0.0 && !(1e-12..=1e15).contains(&largest) {
-        #[expect(clippy::cast_possible_truncation, reason = "a small exponent")]
-        let exponent = -(largest.log2().floor() as i32);
-        let factor = 2.0_f64.powi(exponent);
-        #[expect(clippy::cast_possible_truncation, reason = "a power of two")]
-        let scaled = |points: ArrayView2<'_, f32>| points.mapv(|value| (f64::from(value) * factor) as f32);
-        let mut found = Search::new(backend, scaled(x).view(), scaled(y).view(), seed).run()?;
-        found.pair.distance = square(x.row(found.pair.from), y.row(found.pair.to)).sqrt();
-        return Ok(found);
+    let narrow = Narrow::of(x, y, largest);
+    let margin = Margin::new(x.ncols(), narrow.shift);
+    let found = Search::new(backend, narrow.x.view(), narrow.y.view(), margin, seed).run()?;
+    let farthest = Exact::new(x, y, largest).farthest(&found.candidates);
+    if !farthest.distance.is_finite() {
+        let problem = format!("points {} and {} lie farther apart than f64 can tell", farthest.from, farthest.to);
+        return Err(Error::Data { problem });
     }
-    Search::new(backend, x, y, seed).run()
+    let all = x.nrows() as f64 * y.nrows() as f64;
+    let pair = PointPair { from: farthest.from, to: farthest.to, distance: farthest.distance };
+    Ok(DirectedHausdorff { pair, method: found.method, work: (found.pairs + farthest.pairs) / all })
 }
 
 /// The largest size of an entry.
-fn checked(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64> {
+fn checked<T: Coordinate>(x: ArrayView2<'_, T>, y: ArrayView2<'_, T>) -> Result<f64> {
     let argument = |argument, problem| Err(Error::Argument { argument, problem });
-    let mut largest = 0.0_f32;
+    let mut largest = 0.0_f64;
     for (name, points) in [("first sample", x), ("second sample", y)] {
         if points.nrows() == 0 {
             return argument(name, "has no points".to_owned());
@@ -123,9 +148,10 @@ fn checked(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64> {
                 None => Arch::new().dispatch(MostBits(&row.to_vec())),
             }
         };
-        let most = f32::from_bits(rows.map(bits).reduce(|| 0, u32::max));
+        let most = f64::from_bits(rows.map(bits).reduce(|| 0, u64::max));
         if !most.is_finite() {
-            let first = points.indexed_iter().find(|(_, value)| !value.is_finite());
+            let mut entries = points.indexed_iter().map(|(place, value)| (place, (*value).into()));
+            let first = entries.find(|(_, value): &(_, f64)| !value.is_finite());
             let place = first.map_or_else(String::new, |((i, j), value)| format!("entry {j} of point {i} is {value}"));
             return argument(name, place);
         }
@@ -134,28 +160,18 @@ fn checked(x: ArrayView2<'_, f32>, y: ArrayView2<'_, f32>) -> Result<f64> {
     if x.ncols() != y.ncols() {
         return argument("second sample", format!("has dimension {}, the first has {}", y.ncols(), x.ncols()));
     }
-    Ok(f64::from(largest))
-}
-
-/// The square of the distance of two points, in f64; eight running sums, so that several coordinates are on their way.
-pub(super) fn square(x: ArrayView1<'_, f32>, y: ArrayView1<'_, f32>) -> f64 {
-    let difference = |(x, y): (&f32, &f32)| (f64::from(*x) - f64::from(*y)).powi(2);
-    let (Some(x), Some(y)) = (x.as_slice(), y.as_slice()) else { return x.iter().zip(y).map(difference).sum() };
-    let mut lanes = [0.0; 8];
-    for (x, y) in x.chunks(8).zip(y.chunks(8)) {
-        lanes.iter_mut().zip(x.iter().zip(y)).for_each(|(lane, pair)| *lane += difference(pair));
-    }
-    lanes.iter().sum()
+    Ok(largest)
 }
 
 /// The largest of the bits of values without their signs.
-struct MostBits<'a>(&'a [f32]);
+struct MostBits<'a, T>(&'a [T]);
 
-impl WithSimd for MostBits<'_> {
-    type Output = u32;
+impl<T: Coordinate> WithSimd for MostBits<'_, T> {
+    type Output = u64;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> u32 {
-        self.0.iter().fold(0, |most, value| most.max(value.to_bits() & 0x7fff_ffff))
+    fn with_simd<S: Simd>(self, _: S) -> u64 {
+        let bits = |value: &T| (*value).into().to_bits() & (u64::MAX >> 1);
+        self.0.iter().fold(0, |most, value| most.max(bits(value)))
     }
 }

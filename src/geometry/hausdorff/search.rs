@@ -11,8 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
+use super::margin::Margin;
 use super::order::Order;
-use super::points::{DirectedHausdorff, PointMethod, PointPair, square};
+use super::points::PointMethod;
 use super::tree::Tree;
 use crate::backend::Backend;
 use crate::error::Result;
@@ -43,6 +44,16 @@ struct Open {
     square: f64,
 }
 
+/// What is left to decide exactly.
+pub(super) struct Candidates {
+    /// Rows that may be the farthest, each with a neighbour that is near to it.
+    pub(super) candidates: Vec<(u32, u32)>,
+    /// How the others were told apart.
+    pub(super) method: PointMethod,
+    /// Pairs that were looked at.
+    pub(super) pairs: f64,
+}
+
 pub(super) struct Search<'a, B: Backend> {
     backend: &'a B,
     x: ArrayView2<'a, f32>,
@@ -50,9 +61,9 @@ pub(super) struct Search<'a, B: Backend> {
     /// All of `y`, once some rows meet it.
     whole: Option<B::Matrix>,
     order: Order,
-    /// Relative error of a square in f32, twice over.
-    slack: f64,
-    /// No answer lies below this square.
+    /// What a square in f32 leaves open.
+    margin: Margin,
+    /// The exact answer does not lie below this square.
     threshold: f64,
     /// Rows that have met all of `y`.
     finished: Vec<Open>,
@@ -62,14 +73,20 @@ pub(super) struct Search<'a, B: Backend> {
 }
 
 impl<'a, B: Backend> Search<'a, B> {
-    pub(super) fn new(backend: &'a B, x: ArrayView2<'a, f32>, y: ArrayView2<'a, f32>, seed: u64) -> Self {
+    pub(super) fn new(
+        backend: &'a B,
+        x: ArrayView2<'a, f32>,
+        y: ArrayView2<'a, f32>,
+        margin: Margin,
+        seed: u64,
+    ) -> Self {
         Self {
             backend,
             x,
             y,
             whole: None,
             order: Order::new(x, y, seed),
-            slack: 2.0 * (x.ncols() + 4) as f64 * 2.0_f64.powi(-24),
+            margin,
             threshold: 0.0,
             finished: Vec::new(),
             pairs: 0.0,
@@ -77,7 +94,7 @@ impl<'a, B: Backend> Search<'a, B> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<DirectedHausdorff> {
+    pub(super) fn run(mut self) -> Result<Candidates> {
         let (n, m) = (self.x.nrows(), self.y.nrows());
         let mut method = if m <= FEW { PointMethod::All } else { PointMethod::Parts };
         let first = if method == PointMethod::All { m } else { FIRST };
@@ -119,8 +136,9 @@ impl<'a, B: Backend> Search<'a, B> {
             self.leave(&mut open);
             size *= 2;
         }
-        let pair = self.refine();
-        Ok(DirectedHausdorff { pair, method, work: self.pairs / (n as f64 * m as f64) })
+        let may = self.finished.iter().filter(|row| self.margin.most(row.square) >= self.threshold);
+        let candidates = may.map(|row| (row.row, row.neighbour)).collect();
+        Ok(Candidates { candidates, method, pairs: self.pairs })
     }
 
     /// The nearest neighbours of some rows of `x` among some rows of `y`, all of them by default.
@@ -150,12 +168,12 @@ impl<'a, B: Backend> Search<'a, B> {
 
     /// Leaves the rows whose neighbour is near enough.
     fn leave(&self, open: &mut Vec<Open>) {
-        open.retain(|row| row.square * (1.0 + self.slack) + f64::MIN_POSITIVE > self.threshold);
+        open.retain(|row| self.margin.most(row.square) > self.threshold);
     }
 
     /// A row has met all of `y`: the answer is at least its distance.
     fn finish(&mut self, row: Open) {
-        self.threshold = self.threshold.max(row.square * (1.0 - self.slack));
+        self.threshold = self.threshold.max(self.margin.least(row.square));
         self.finished.push(row);
     }
 
@@ -194,39 +212,11 @@ impl<'a, B: Backend> Search<'a, B> {
     fn search(&mut self, tree: &Tree, open: &[Open]) {
         let mut rows: Vec<u32> = open.iter().map(|row| row.row).collect();
         let threshold = AtomicU64::new(self.threshold.to_bits());
-        let found = tree.search(self.x, &mut rows, &threshold, self.slack);
+        let found = tree.search(self.x, &mut rows, &threshold, self.margin);
         self.threshold = f64::from_bits(threshold.load(Ordering::Relaxed));
         for (row, nearest) in found.into_iter().filter(|(_, nearest)| !nearest.early) {
             self.finish(Open { row, neighbour: nearest.row, square: f64::from(nearest.square) });
         }
-    }
-
-    /// The exact answer among the finished rows.
-    fn refine(&self) -> PointPair {
-        // The distance to the neighbour in f32 is an upper bound in f64; the largest may be the answer.
-        let mut candidates: Vec<(f64, u32)> = self
-            .finished
-            .iter()
-            .filter(|row| row.square * (1.0 + self.slack) + f64::MIN_POSITIVE >= self.threshold)
-            .map(|row| (square(self.x.row(row.row as usize), self.y.row(row.neighbour as usize)), row.row))
-            .collect();
-        candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let y = self.y;
-        let mut best: Option<(f64, u32, usize)> = None;
-        for (bound, row) in candidates {
-            if best.is_some_and(|best| bound <= best.0) {
-                break;
-            }
-            let x = self.x.row(row as usize);
-            let squares = (0..y.nrows()).into_par_iter().with_min_len(1024);
-            let nearer = |a: (f64, usize), b: (f64, usize)| if (b.0, b.1) < (a.0, a.1) { b } else { a };
-            let nearest = squares.map(|j| (square(x, y.row(j)), j)).reduce(|| (f64::INFINITY, usize::MAX), nearer);
-            if best.is_none_or(|best| nearest.0 > best.0) {
-                best = Some((nearest.0, row, nearest.1));
-            }
-        }
-        let (square, from, to) = best.unwrap_or((0.0, 0, 0));
-        PointPair { from: from as usize, to, distance: square.sqrt() }
     }
 }
 

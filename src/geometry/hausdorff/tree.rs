@@ -6,6 +6,8 @@ use ndarray::ArrayView2;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::margin::Margin;
+
 /// Points of a leaf at most: the lanes of a few vectors.
 const LEAF: usize = 32;
 
@@ -59,8 +61,7 @@ impl Tree {
     }
 
     /// Finds the nearest row of each of some rows of `x`, in an order of its own; a search ends early at a neighbour whose
-    /// square lies below the threshold by more than rounding (`slack`, relative). Searches that do not end early raise
-    /// the threshold.
+    /// square lies below the threshold by more than the margin. Searches that do not end early raise the threshold.
     ///
     /// All rows go down the tree together, each node parting them, so that a leaf is in the cache for all rows that
     /// lie in its cell. Most end there; only the others search on their own.
@@ -69,9 +70,9 @@ impl Tree {
         x: ArrayView2<'_, f32>,
         rows: &mut [u32],
         threshold: &AtomicU64,
-        slack: f64,
+        margin: Margin,
     ) -> Vec<(u32, Nearest)> {
-        self.descend(&self.root, &Queries { x, threshold, slack }, rows)
+        self.descend(&self.root, &Queries { x, threshold, margin }, rows)
     }
 
     fn descend(&self, node: &Node, queries: &Queries<'_>, rows: &mut [u32]) -> Vec<(u32, Nearest)> {
@@ -104,7 +105,7 @@ impl Tree {
     fn settle(&self, leaf: &Node, queries: &Queries<'_>, scratch: &mut Scratch, row: u32) -> Nearest {
         scratch.x.clear();
         scratch.x.extend(queries.x.row(row as usize).iter().copied());
-        let limit = f64::from_bits(queries.threshold.load(Ordering::Relaxed)) * (1.0 - queries.slack);
+        let limit = queries.margin.limit(f64::from_bits(queries.threshold.load(Ordering::Relaxed)));
         #[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest f32")]
         let limit = limit as f32;
         let mut best = Nearest { square: f32::INFINITY, row: u32::MAX, early: false };
@@ -112,7 +113,7 @@ impl Tree {
             scratch.offsets.fill(0.0);
             if !self.root.visit(scratch, 0.0, limit, &mut best) {
                 // Squares are not negative: their bits are in their order.
-                let least = f64::from(best.square) * (1.0 - queries.slack);
+                let least = queries.margin.least(f64::from(best.square));
                 queries.threshold.fetch_max(least.to_bits(), Ordering::Relaxed);
             }
         }
@@ -137,7 +138,7 @@ impl Tree {
 struct Queries<'a> {
     x: ArrayView2<'a, f32>,
     threshold: &'a AtomicU64,
-    slack: f64,
+    margin: Margin,
 }
 
 /// Moves what is `low` to the front and returns how many are.

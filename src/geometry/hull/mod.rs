@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 use ndarray::{Array2, Axis};
 
 use super::frame::{AffineFrame, dot};
-use simplicial::Simplicial;
+pub(crate) use predicate::orientation;
+use simplicial::Rows;
+pub(crate) use simplicial::{Orientation, Simplex, Simplicial};
 
 /// A facet of a hull: `<normal, x> <= offset` for all points, with equality at its vertices.
 #[derive(Debug, Clone)]
@@ -88,7 +90,9 @@ impl Hull {
         let rank = self.rank();
         let Some(values) = self.coordinates.as_slice() else { return };
         let row = |i: usize| values[i * rank..(i + 1) * rank].to_vec();
-        let simplices = Simplicial::new(values, rank, &self.frame.support).finish();
+        let simplices =
+            Simplicial::new(Rows { dimension: rank, points: values }, values.len() / rank, rank, &self.frame.support)
+                .finish();
         #[expect(clippy::cast_precision_loss, reason = "a dimension is small")]
         let share = 1.0 / (rank + 1) as f64;
         let mut inner = vec![0.0; rank];

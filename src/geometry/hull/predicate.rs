@@ -10,7 +10,7 @@ use robust::{Coord, Coord3D, orient2d, orient3d};
 /// The determinant of the rows `p_i - q`: its sign is exact, its size approximate.
 ///
 /// `simplex`: `d` points of `R^d`, `q` another. Zero iff all `d + 1` points lie in one hyperplane.
-pub(super) fn orientation(simplex: &[&[f64]], q: &[f64]) -> f64 {
+pub(crate) fn orientation(simplex: &[&[f64]], q: &[f64]) -> f64 {
     match simplex {
         [p] => p[0] - q[0],
         [a, b] => {

@@ -5,30 +5,62 @@ use std::collections::HashMap;
 
 use super::predicate::orientation;
 
+/// Tells on which side of a hyperplane a point lies, exactly.
+pub(crate) trait Orientation {
+    /// Above zero where point `q` lies beyond the simplex of `d` points, as seen from points where it is negative; the
+    /// sign is that of the determinant of the rows `p_i - q`.
+    fn side(&self, simplex: &[usize], q: usize) -> f64;
+}
+
+/// Points in f64, `dimension` coordinates each.
+pub(super) struct Rows<'a> {
+    pub(super) dimension: usize,
+    pub(super) points: &'a [f64],
+}
+
+impl<'a> Rows<'a> {
+    fn point(&self, point: usize) -> &'a [f64] {
+        &self.points[point * self.dimension..(point + 1) * self.dimension]
+    }
+}
+
+impl Orientation for Rows<'_> {
+    fn side(&self, vertices: &[usize], point: usize) -> f64 {
+        match *vertices {
+            [a, b] => orientation(&[self.point(a), self.point(b)], self.point(point)),
+            [a, b, c] => orientation(&[self.point(a), self.point(b), self.point(c)], self.point(point)),
+            _ => {
+                let simplex: Vec<&[f64]> = vertices.iter().map(|v| self.point(*v)).collect();
+                orientation(&simplex, self.point(point))
+            }
+        }
+    }
+}
+
 /// A simplex of the boundary. Seen from outside, `orientation(vertices, point)` is positive.
 #[derive(Debug)]
-pub(super) struct Simplex {
+pub(crate) struct Simplex {
     /// `d` points.
-    pub(super) vertices: Vec<usize>,
+    pub(crate) vertices: Vec<usize>,
     /// Across from vertex `i` lies simplex `neighbours[i]`.
-    pub(super) neighbours: Vec<usize>,
+    pub(crate) neighbours: Vec<usize>,
     /// Points above this simplex, each with its determinant.
     outside: Vec<(usize, f64)>,
     alive: bool,
 }
 
 /// Points and the simplices over them.
-pub(super) struct Simplicial<'a> {
+pub(crate) struct Simplicial<P> {
     dimension: usize,
-    points: &'a [f64],
+    predicate: P,
     simplices: Vec<Simplex>,
 }
 
-impl<'a> Simplicial<'a> {
-    /// The hull of `points`, `dimension` coordinates each, that starts from the `dimension + 1` affinely independent
-    /// points of `start`.
-    pub(super) fn new(points: &'a [f64], dimension: usize, start: &[usize]) -> Self {
-        let mut hull = Self { dimension, points, simplices: Vec::new() };
+impl<P: Orientation> Simplicial<P> {
+    /// The hull of `count` points of `R^dimension` that starts from the `dimension + 1` affinely independent points of
+    /// `start`.
+    pub(crate) fn new(predicate: P, count: usize, dimension: usize, start: &[usize]) -> Self {
+        let mut hull = Self { dimension, predicate, simplices: Vec::new() };
         for omitted in 0..start.len() {
             let mut vertices: Vec<usize> = start.to_vec();
             let inner = vertices.remove(omitted);
@@ -39,7 +71,7 @@ impl<'a> Simplicial<'a> {
             }
             hull.simplices.push(Simplex { vertices, neighbours, outside: Vec::new(), alive: true });
         }
-        let others = (0..points.len() / dimension).filter(|point| !start.contains(point)).collect();
+        let others = (0..count).filter(|point| !start.contains(point)).collect();
         hull.distribute(others, 0);
         let mut waiting: Vec<usize> = (0..hull.simplices.len()).collect();
         while let Some(simplex) = waiting.pop() {
@@ -53,7 +85,7 @@ impl<'a> Simplicial<'a> {
     }
 
     /// The simplices of the boundary, with neighbours as places in the result.
-    pub(super) fn finish(self) -> Vec<Simplex> {
+    pub(crate) fn finish(self) -> Vec<Simplex> {
         let mut places = Vec::with_capacity(self.simplices.len());
         let mut next = 0;
         for simplex in &self.simplices {
@@ -65,19 +97,8 @@ impl<'a> Simplicial<'a> {
         alive
     }
 
-    fn point(&self, point: usize) -> &'a [f64] {
-        &self.points[point * self.dimension..(point + 1) * self.dimension]
-    }
-
     fn side(&self, vertices: &[usize], point: usize) -> f64 {
-        match *vertices {
-            [a, b] => orientation(&[self.point(a), self.point(b)], self.point(point)),
-            [a, b, c] => orientation(&[self.point(a), self.point(b), self.point(c)], self.point(point)),
-            _ => {
-                let simplex: Vec<&[f64]> = vertices.iter().map(|v| self.point(*v)).collect();
-                orientation(&simplex, self.point(point))
-            }
-        }
+        self.predicate.side(vertices, point)
     }
 
     /// Gives each point to the first simplex from `first` on that it lies above; the others are inside.

@@ -93,7 +93,7 @@ impl BoundaryPolytope {
     /// # Errors
     ///
     /// [`Error::Argument`] for patterns of another number of neurons, [`Error::Data`] without patterns, and what
-    /// [`DualSubdivision::of`] returns.
+    /// [`DualSubdivision::of_rounded`] returns.
     pub fn new(map: &BoundaryMap, patterns: &Patterns) -> Result<Self> {
         let (k, n) = (map.biases.len(), map.shift.len());
         if patterns.generators() != map.generators.nrows() {
@@ -194,7 +194,7 @@ impl Points {
         let exponents = Array2::from_shape_fn((count, n), |(i, t)| self.values[i * (n + 1) + t]);
         let heights: Vec<f64> = (0..count).map(|i| self.values[i * (n + 1) + n]).collect();
         let polynomial = Polynomial::new(&exponents, &heights)?;
-        let subdivision = DualSubdivision::of(&polynomial)?;
+        let subdivision = DualSubdivision::of_rounded(&polynomial)?;
         let kind = |[a, b]: [usize; 2]| {
             let (a, b): (&Vec<usize>, &Vec<usize>) = (&self.classes[a], &self.classes[b]);
             match (a == b, a.iter().any(|class| b.contains(class))) {

@@ -27,7 +27,7 @@ pub(crate) use finetune::FinetuneArgs;
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use moments::{MomentArgs, RefitArg};
-pub(crate) use polynomial::{Point, PolynomialArgs};
+pub(crate) use polynomial::PolynomialArgs;
 pub(crate) use prune::{AllocateArg, PruneArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use synth::{PriorArg, SynthArgs};

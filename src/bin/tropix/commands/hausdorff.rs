@@ -1,7 +1,9 @@
 //! `tropix hausdorff`.
 
 use tropix::Error;
-use tropix::geometry::compare::{Bodies, CompareOptions, HausdorffDetail, hull_polygon};
+use tropix::backend::Reference;
+use tropix::geometry::Interval;
+use tropix::geometry::compare::{Bodies, CompareOptions, Compared, HausdorffDetail, compare_bodies, hull_polygon};
 use tropix::geometry::hausdorff::IntervalOptions;
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
@@ -36,12 +38,33 @@ pub(crate) fn run(globals: &Globals, args: &HausdorffArgs, timing: &mut Timing) 
     let report = with_backend!(&backend, backend => {
         hausdorff_report(backend, sources, [&a, &b], options, timing)
     })?;
+    if globals.verify {
+        timing.phase("verify", || verify(&report.compared, [&a, &b], options))?;
+    }
     if let Some(file) = &args.svg {
         write_text(file, &picture(&report, &a, &b)?)?;
         output::note(globals, &format!("wrote {}", file.display()));
     }
     let costs = output::costs(&report.timing, report.memory.peak_bytes);
     output::result(globals, &report, &format!("{}\n{costs}", hausdorff_table(&report)))
+}
+
+/// Compares with the distance that the reference finds: exact ones are equal, intervals of bounds meet.
+fn verify(found: &Compared, sides: [&Bodies; 2], options: CompareOptions) -> tropix::Result<()> {
+    let wanted = compare_bodies(&Reference::new(), sides, options)?.interval;
+    let Interval { lower, upper } = found.interval;
+    let same = match found.detail {
+        HausdorffDetail::Bounds(_) => lower <= wanted.upper && wanted.lower <= upper,
+        _ => [lower, upper] == [wanted.lower, wanted.upper],
+    };
+    if same {
+        return Ok(());
+    }
+    let problem = format!(
+        "distance between {lower:?} and {upper:?}; the reference finds {:?} and {:?}",
+        wanted.lower, wanted.upper
+    );
+    Err(Error::CheckFailed { problem })
 }
 
 fn plane(bodies: &Bodies) -> bool {
@@ -54,7 +77,7 @@ fn plane(bodies: &Bodies) -> bool {
 fn side(bodies: &Bodies) -> tropix::Result<PlaneSide> {
     Ok(match bodies {
         Bodies::Points(points) => {
-            let point = |row: ndarray::ArrayView1<'_, f32>| [f64::from(row[0]), f64::from(row[1])];
+            let point = |row: ndarray::ArrayView1<'_, f64>| [row[0], row[1]];
             PlaneSide::Points(points.rows().into_iter().map(point).collect())
         }
         Bodies::Zonotopes(zonotopes) => PlaneSide::Polygon(hull_polygon(zonotopes)?),

@@ -2,12 +2,13 @@
 
 use ndarray::Array2;
 use tropix::Error;
-use tropix::backend::{Backend, Reference};
+use tropix::backend::{Backend, DeviceKind, Reference};
 use tropix::network::format::{check_output, write_text};
+use tropix::number::shortest;
 use tropix::prune::Timing;
 use tropix::report::svg::{Drawn, polynomial_svg};
 use tropix::report::{ExpressionReport, Heading, PointValue, PolynomialGeometry, PolynomialReport, polynomial_text};
-use tropix::tropical::{DevicePolynomial, DualSubdivision, Expression, Polynomial, narrow, parse};
+use tropix::tropical::{DualSubdivision, Expression, Polynomial, Value, evaluate_checked, parse};
 
 use crate::args::{Globals, PolynomialArgs};
 use crate::device::{choose, with_backend};
@@ -95,21 +96,43 @@ pub(crate) fn run(globals: &Globals, args: &PolynomialArgs, timing: &mut Timing)
     output::result(globals, &report, &text)
 }
 
-/// Values at the points of `--at`, on the device.
+/// Values at the points of `--at`: exact on the host, and in f32 on a device, whose values are checked.
 fn values<B: Backend>(backend: &B, one: &Read, args: &PolynomialArgs) -> tropix::Result<Vec<PointValue>> {
+    let exact: Vec<Vec<Value>> = one
+        .polynomials
+        .iter()
+        .map(|polynomial| args.at.iter().map(|point| polynomial.value(&point.0)).collect())
+        .collect();
     let shape = (args.at.len(), one.expression.variables.len());
     let points = Array2::from_shape_fn(shape, |(i, j)| args.at[i].0[j]);
-    let points = backend.upload(&narrow(&points, "point")?)?;
-    let mut maxima = Vec::new();
-    for polynomial in &one.polynomials {
-        let found = DevicePolynomial::upload(backend, polynomial)?.evaluate(backend, &points)?;
-        maxima.push((backend.download(&found.values)?, backend.download_indices(&found.arguments)?));
+    let mut rounded = Vec::new();
+    if backend.device().kind != DeviceKind::Reference {
+        for (polynomial, exact) in one.polynomials.iter().zip(&exact) {
+            rounded.extend(evaluate_checked(backend, polynomial, &points, exact)?);
+        }
     }
-    let value = |(i, point): (usize, &crate::args::Point)| PointValue {
-        point: point.0.clone(),
-        value: maxima[0].0[[i, 0]] - maxima.get(1).map_or(0.0, |(values, _)| values[[i, 0]]),
-        monomial: maxima[0].1[i] as usize,
-        denominator_monomial: maxima.get(1).map(|(_, arguments)| arguments[i] as usize),
-    };
-    Ok(args.at.iter().enumerate().map(value).collect())
+    let mut found = Vec::new();
+    for (i, point) in args.at.iter().enumerate() {
+        let (top, bottom) = (&exact[0][i], exact.get(1).map(|values| &values[i]));
+        let value = bottom.map_or(top.value, |bottom| top.minus(bottom));
+        if !value.is_finite() {
+            let place: Vec<String> = point.0.iter().map(|x| shortest(*x)).collect();
+            let problem = format!("the value of `{}` at ({}) is beyond f64", one.text, place.join(", "));
+            return Err(Error::Data { problem });
+        }
+        let device = match rounded.as_slice() {
+            [top] if bottom.is_none() => Some(top[i]),
+            [top, bottom] => Some(top[i] - bottom[i]),
+            _ => None,
+        };
+        found.push(PointValue {
+            point: point.0.clone(),
+            value,
+            device_value: device,
+            monomial: top.monomials[0],
+            monomials: top.monomials.clone(),
+            denominator_monomial: bottom.map(|bottom| bottom.monomials[0]),
+        });
+    }
+    Ok(found)
 }
