@@ -36,7 +36,8 @@ impl Head {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] if the network does not end in a linear layer.
+    /// [`Error::Unsupported`] if the network does not end in a linear layer, or in a softmax over other values than the
+    /// classes.
     pub fn of(network: &Network) -> Result<Self> {
         let mut layers: Vec<HeadLayer> = Vec::new();
         let (mut relu, mut whole) = (false, false);
@@ -53,7 +54,16 @@ impl Head {
                 Op::Relu => relu = true,
                 Op::Flatten | Op::Reshape { .. } | Op::Identity => {}
                 // Class probabilities are in the order of the logits.
-                Op::Softmax { .. } if layers.is_empty() => {}
+                Op::Softmax { .. } if layers.is_empty() && network.keeps_order(node) => {}
+                Op::Softmax { axes, .. } if layers.is_empty() => {
+                    let problem = format!(
+                        "`{}` ({} over axes {axes:?}, counted with the batch) changes which class of a sample is the \
+                         largest; the linear layers before it do not decide it alone",
+                        node.name,
+                        node.op.name()
+                    );
+                    return Err(Error::Unsupported { problem });
+                }
                 Op::Linear { .. } if !relu && !layers.is_empty() => break,
                 Op::Linear { weight, bias } => {
                     layers.push(HeadLayer { name, weight: weight.clone(), bias: bias.clone(), relu });

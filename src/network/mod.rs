@@ -29,7 +29,7 @@ pub use forward::{
     Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_features, head_for,
 };
 pub(crate) use forward::{Signals, Slice};
-pub use graph::{Network, Node, Normalize, Op, Origin, Window};
+pub use graph::{Network, Node, Normalization, Normalize, Op, Origin, Window};
 pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};

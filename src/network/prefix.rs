@@ -59,7 +59,8 @@ fn settings(op: &Op) -> String {
         Op::Transpose { order } => format!("{order:?}"),
         Op::Concat { axis } => format!("{axis}"),
         Op::Carried { attributes, .. } => attributes.to_string(),
-        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Softmax { .. } | Op::Identity => String::new(),
+        Op::Softmax { axes, .. } => format!("{axes:?}"),
+        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Identity => String::new(),
     };
     format!("{} {rest}", op.name())
 }

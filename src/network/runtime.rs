@@ -16,6 +16,8 @@ pub struct Runtime {
     /// Samples of one run, if the model allows no other number.
     batch: Option<usize>,
     names: Names,
+    /// Whether samples depend on each other, so that all have to be in one run.
+    mixes: bool,
 }
 
 impl std::fmt::Debug for Runtime {
@@ -37,13 +39,15 @@ impl Runtime {
         let carried = network.nodes.iter().any(|node| matches!(node.op, Op::Carried { .. }));
         let source = source.filter(|_| carried);
         let encoded = encode_onnx(network, source)?;
+        let mixes = network.nodes.iter().any(|node| matches!(&node.op, Op::Softmax { axes, .. } if axes.contains(&0)));
         let model = Model::load(encoded.bytes);
         let model = model
             .map_err(|error| Error::Unsupported { problem: format!("`rten` does not run this model: {error}") })?;
-        Ok(Self { model, shape: network.input.clone(), batch: encoded.batch, names: encoded.names })
+        Ok(Self { model, shape: network.input.clone(), batch: encoded.batch, names: encoded.names, mixes })
     }
 
-    /// The output of the network for each row of `inputs`, row after row, and the length of one.
+    /// The output of the network for each row of `inputs`, row after row, and the length of one. Where a softmax is over
+    /// samples, it is over all of them.
     ///
     /// # Errors
     ///
@@ -72,7 +76,7 @@ impl Runtime {
         }
         let input = self.model.input_ids().first().copied().ok_or_else(|| failed("a model without an input"))?;
         let (mut all, mut length) = (Vec::new(), 0);
-        let step = self.batch.unwrap_or(BATCH);
+        let step = self.batch.unwrap_or(if self.mixes { count.max(1) } else { BATCH });
         for first in (0..count).step_by(step) {
             let rows = step.min(count - first);
             let held = self.batch.unwrap_or(rows);

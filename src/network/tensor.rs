@@ -115,6 +115,11 @@ impl Tensor {
         values.into_shape_with_order(self.matrix_shape()).ok()
     }
 
+    /// The same tensor under another name.
+    pub(crate) fn named(self, name: String) -> Self {
+        Self { name, ..self }
+    }
+
     /// The same elements in another shape.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ fn cases(folder: &str) -> Vec<Case> {
 
 /// What the last node makes of logits: backends leave a softmax at the end out.
 fn at_the_end(network: &Network, mut logits: Array2<f64>) -> Array2<f64> {
-    let Some(Op::Softmax { log }) = network.nodes.last().map(|node| node.op.clone()) else { return logits };
+    let Some(Op::Softmax { log, .. }) = network.nodes.last().map(|node| node.op.clone()) else { return logits };
     for mut row in logits.rows_mut() {
         let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let sum = row.iter().map(|value| (value - most).exp()).sum::<f64>().ln() + most;

@@ -49,7 +49,7 @@ fn blocks_reach_through_norms_pools_and_both_flatten_layouts() {
             ("l1", linear("l1", [5, 54])),
             ("r3", Op::LeakyRelu { slope: 0.5 }),
             ("l2", linear("l2", [2, 5])),
-            ("s", Op::Softmax { log: false }),
+            ("s", Op::Softmax { log: false, axes: 1..2 }),
         ]);
         let network = network(&[3, 6, 6], nodes);
         let through = if transposed { "d2 t f" } else { "d2 f" };

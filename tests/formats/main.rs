@@ -4,10 +4,12 @@
 
 mod architecture;
 mod blocks;
+mod cases;
 mod data;
 mod files;
 mod graphs;
 mod malformed;
 mod onnx;
+mod operators;
 mod output;
 mod round_trip;

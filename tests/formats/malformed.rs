@@ -59,7 +59,7 @@ fn every_malformed_file_is_refused_by_name_and_in_milliseconds() {
         ("missing field", with_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[4]}}", &[0; 16]), &["`a`", "data_offsets"]),
         ("NaN", not_a_number(f32::NAN), &["`fc.weight`", "1 values", "index 4"]),
         ("infinity", not_a_number(f32::NEG_INFINITY), &["`fc.weight`", "index 4"]),
-        ("empty tensor", pair(&entry("[4]", 0, 16), &entry("[0,4]", 16, 16), 16), &["`b.weight`", "is empty", "[0, 4]"]),
+        ("empty weights", pair(&entry("[4]", 0, 16), &entry("[0,4]", 16, 16), 16), &["`b.weight`", "is empty", "[0, 4]"]),
         ("duplicate keys", with_header(&format!("{{\"a\":{{{float}}},\"a\":{{{float}}}}}"), &[0; 16]), &["`a` occurs twice"]),
         ("duplicate field", with_header(&format!("{{\"a\":{{{float},\"dtype\":\"F32\"}}}}"), &[0; 16]), &["`a`", "duplicate"]),
         ("duplicate metadata", safetensors("{\"k\":\"1\",\"k\":\"2\"}", &small([])), &["__metadata__", "`k`"]),

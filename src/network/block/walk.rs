@@ -213,6 +213,9 @@ impl<'a> Graph<'a> {
             (Op::BatchNorm { .. }, _) => {
                 return Err(format!("`{}`, a batch norm behind the activation, reads it", next.name));
             }
+            (Op::Carried { op, .. }, _) if op == "affine" => {
+                return Err(format!("`{}` scales or shifts it otherwise at each place", next.name));
+            }
             (op, _) => return Err(format!("read by `{}` ({}), which is not affine", next.name, op.name())),
         }))
     }

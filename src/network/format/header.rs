@@ -82,9 +82,6 @@ fn check(info: &Info, end: &mut usize, available: usize) -> std::result::Result<
     let shape = &info.shape;
     let bits = shape.iter().try_fold(element.bits(), |product, axis| product.checked_mul(*axis));
     let bits = bits.ok_or_else(|| format!("the product of shape {shape:?} overflows"))?;
-    if bits == 0 {
-        return Err(format!("is empty (shape {shape:?})"));
-    }
     if last < first {
         return Err(format!("offsets [{first}, {last}] are reversed"));
     }

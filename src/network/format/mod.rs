@@ -14,7 +14,7 @@ mod shards;
 mod store;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -86,9 +86,22 @@ pub struct Saved {
 /// [`Error::InputMissing`], [`Error::Format`], [`Error::TensorMissing`], [`Error::NonFinite`], [`Error::Chain`],
 /// [`Error::Io`]; each names the file, and the tensor where there is one.
 pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
+    load_scores(path, arch, None)
+}
+
+/// [`load`], with the name of the output that holds the scores of classes, where an ONNX model has several.
+///
+/// # Errors
+///
+/// As [`load`]; [`Error::Format`] with the names of the outputs if none is called `scores`.
+pub fn load_scores(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<ModelFile> {
     refuse_other_formats(path)?;
     if onnx::is_onnx(path) {
-        return load_onnx(path, arch);
+        return load_onnx(path, arch, scores);
+    }
+    if let Some(name) = scores {
+        let problem = format!("is no ONNX model, whose outputs have names; `{name}` cannot be chosen");
+        return Err(Error::Format { file: path.to_owned(), problem });
     }
     let read = if shards::is_index(path) { shards::sharded(path)? } else { shards::single(path)? };
     let (mut paths, mut warnings) = (read.paths, read.warnings);
@@ -119,8 +132,8 @@ pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
     Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain, onnx: None })
 }
 
-fn load_onnx(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
-    let onnx::Read { source, network, paths, metadata, mut warnings } = onnx::read(path)?;
+fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<ModelFile> {
+    let onnx::Read { source, network, paths, metadata, mut warnings } = onnx::read(path, scores)?;
     if arch.is_some() {
         warnings.push(format!("{}: holds its own graph, `--arch` is not used", path.display()));
     }
@@ -202,6 +215,7 @@ fn write(
         return onnx::write(model.onnx.as_deref(), network, output, extra_metadata, sink);
     }
     describable(network)?;
+    let network = &distinct(network);
     let mut tensors: Vec<&Tensor> = network.tensors().collect();
     // Wide elements first, so that each begins at a multiple of its size; then by name.
     tensors.sort_by(|a, b| b.element().bits().cmp(&a.element().bits()).then_with(|| a.name().cmp(b.name())));
@@ -251,23 +265,40 @@ fn publish(pending: Vec<Pending>, force: bool) -> Result<Saved> {
     Ok(Saved { paths, bytes })
 }
 
-/// Checks that an architecture can describe a network: each tensor has one user, and no operation was left to ONNX.
+/// Checks that an architecture can describe a network: no operation was left to ONNX.
 fn describable(network: &Network) -> Result<()> {
-    let mut names = HashMap::new();
     for node in &network.nodes {
         if let (Op::Carried { op, .. }, Origin::Onnx) = (&node.op, network.origin) {
             let problem = format!("`{}` ({op}) can only be written as ONNX; name the output `NAME.onnx`", node.name);
             return Err(Error::Unsupported { problem });
         }
-        for tensor in node.op.tensors() {
-            if let Some(other) = names.insert(tensor.name(), &node.name) {
-                let (name, node) = (tensor.name(), &node.name);
-                let problem = format!("`{name}` is used by `{other}` and by `{node}`; only ONNX shares tensors");
-                return Err(Error::Unsupported { problem });
-            }
-        }
     }
     Ok(())
+}
+
+/// The same network, where a tensor that several nodes use is one for each: the first keeps its name.
+fn distinct(network: &Network) -> Network {
+    let mut network = network.clone();
+    let mut taken: HashSet<String> = network.tensors().map(|tensor| tensor.name().to_owned()).collect();
+    let mut used: HashSet<String> = network.extra.iter().map(|tensor| tensor.name().to_owned()).collect();
+    for node in &mut network.nodes {
+        // Attributes of what is carried along name its tensors; no two nodes of an architecture share one.
+        if matches!(node.op, Op::Carried { .. }) {
+            continue;
+        }
+        for tensor in node.op.tensors_mut() {
+            if used.insert(tensor.name().to_owned()) {
+                continue;
+            }
+            let mut name = format!("{}.{}", tensor.name(), node.name);
+            while !taken.insert(name.clone()) {
+                name.push('_');
+            }
+            used.insert(name.clone());
+            *tensor = tensor.clone().named(name);
+        }
+    }
+    network
 }
 
 /// The architecture of a network as a TOML file to edit and to give as `--arch`.

@@ -71,6 +71,10 @@ impl Store {
 
 /// Refuses weights that tropix does not compute with.
 pub(super) fn require_float(file: &Path, tensor: &Tensor) -> Result<()> {
+    if tensor.is_empty() {
+        let problem = format!("tensor `{}` is empty (shape {:?})", tensor.name(), tensor.dimensions());
+        return Err(Error::Format { file: file.to_owned(), problem });
+    }
     if tensor.element().is_float() {
         return Ok(());
     }

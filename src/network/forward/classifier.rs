@@ -3,7 +3,7 @@
 use super::{DeviceHead, DeviceNetwork};
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::network::{Head, Network};
+use crate::network::{Head, Network, Normalization};
 
 /// What gives logits for samples.
 pub trait Classifier<B: Backend> {
@@ -13,6 +13,11 @@ pub trait Classifier<B: Backend> {
     ///
     /// What the operations of the backend return.
     fn logits(&self, backend: &B, inputs: &B::Matrix) -> Result<B::Matrix>;
+
+    /// The softmax behind the logits, where classes behind it are in another order than before it.
+    fn normalization(&self) -> Option<&Normalization> {
+        None
+    }
 }
 
 /// The part of a network that takes data of some width, on a device.
@@ -68,6 +73,13 @@ impl<B: Backend> Classifier<B> for DeviceClassifier<B> {
         match self {
             Self::Head { head, .. } => head.logits(backend, inputs),
             Self::Whole(network) => network.logits(backend, inputs),
+        }
+    }
+
+    fn normalization(&self) -> Option<&Normalization> {
+        match self {
+            Self::Head { .. } => None,
+            Self::Whole(network) => network.normalization(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use crate::backend::{Activation, Pooling, Window};
 use crate::error::{Error, Result};
 use crate::network::block::norm_affine;
-use crate::network::{Network, Node, Op, Tensor};
+use crate::network::{Network, Node, Normalization, Op, Tensor};
 
 /// What a step computes, with its weights on the host.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub(super) struct Lowering {
     pub(super) steps: Vec<Lowered>,
     pub(super) values: HashMap<String, Given>,
     pub(super) output: usize,
+    /// The softmax at the end, where it changes the order of classes.
+    pub(super) normalization: Option<Normalization>,
 }
 
 /// What a node gives: a value, whose columns may be in another order.
@@ -67,6 +69,7 @@ struct Builder<'a> {
     network: &'a Network,
     steps: Vec<Lowered>,
     places: HashMap<&'a str, Place>,
+    normalization: Option<Normalization>,
 }
 
 /// Lowers a network.
@@ -77,7 +80,8 @@ struct Builder<'a> {
 pub(super) fn lower(network: &Network) -> Result<Lowering> {
     let shapes = network.shapes().map_err(|breaks| Error::Unsupported { problem: breaks.join("; ") })?;
     let input = Place { value: 0, order: None, shape: network.input.clone() };
-    let mut builder = Builder { network, steps: Vec::new(), places: HashMap::from([(Network::INPUT, input)]) };
+    let places = HashMap::from([(Network::INPUT, input)]);
+    let mut builder = Builder { network, steps: Vec::new(), places, normalization: None };
     if network.input.is_empty() {
         return Err(Error::Unsupported { problem: "the shape of the network's input is not known".to_owned() });
     }
@@ -95,7 +99,7 @@ pub(super) fn lower(network: &Network) -> Result<Lowering> {
     let output = output.value;
     let given = |(name, place): (&str, Place)| (name.to_owned(), Given { value: place.value, order: place.order });
     let values = builder.places.into_iter().map(given).collect();
-    Ok(Lowering { steps: builder.steps, values, output })
+    Ok(Lowering { steps: builder.steps, values, output, normalization: builder.normalization })
 }
 
 fn unsupported(node: &Node, what: &str) -> Error {
@@ -113,7 +117,10 @@ impl<'a> Builder<'a> {
         let length = shape.iter().product();
         let kernel = match &node.op {
             Op::Flatten | Op::Reshape { .. } | Op::Identity => return Ok(Place { shape, ..first }),
-            Op::Softmax { .. } if self.is_last(node) => return Ok(Place { shape, ..first }),
+            Op::Softmax { axes, .. } if !ordered && self.network.ends_in(node) => {
+                self.normalization = Normalization::of(axes, &shape);
+                return Ok(Place { shape, ..first });
+            }
             Op::Transpose { order } => {
                 let moved = transposed(&first, order, shape);
                 let front = *order == [2, 0, 1];
@@ -159,10 +166,14 @@ impl<'a> Builder<'a> {
             Op::AveragePool { window, count_include_pad, .. } => {
                 let beyond = sliding(window, &first.shape, &shape);
                 if *count_include_pad && beyond.padding != window.padding {
-                    return Err(unsupported(
-                        node,
-                        "with padding that counts and a last window beyond it is not computed",
-                    ));
+                    // What counts becomes part of the image, so that what lies beyond it does not.
+                    let (kernel, image) = padded(window, &first.shape);
+                    let rest = crate::network::Window { padding: [0; 4], ..*window };
+                    self.steps.push(Lowered { kernel, inputs: vec![first.value], length: image.iter().product() });
+                    let window = sliding(&rest, &image, &shape);
+                    let kernel = Kernel::Pool { window, pooling: Pooling::Average };
+                    self.steps.push(Lowered { kernel, inputs: vec![self.steps.len()], length });
+                    return Ok(Place { value: self.steps.len(), order: None, shape });
                 }
                 let pooling = if *count_include_pad { Pooling::AveragePadded } else { Pooling::Average };
                 Kernel::Pool { window: beyond, pooling }
@@ -183,10 +194,6 @@ impl<'a> Builder<'a> {
         let inputs = inputs.iter().map(|input| input.value).collect();
         self.steps.push(Lowered { kernel, inputs, length });
         Ok(Place { value: self.steps.len(), order, shape })
-    }
-
-    fn is_last(&self, node: &Node) -> bool {
-        self.network.nodes.last().is_some_and(|last| last.name == node.name)
     }
 
     /// The step whose result only `node` reads.
@@ -317,6 +324,17 @@ fn channels_first(channels: usize, places: usize) -> Kernel {
     let weight = Weight::Folded { rows: channels, weight, bias: vec![0.0; channels] };
     let window = Window::new([1, places, channels], [1, channels]);
     Kernel::Conv { weight, window, groups: 1, activation: Activation::Identity }
+}
+
+/// The image with the zeros around it that a window counts: a convolution of each channel by one, and the shape it gives.
+fn padded(window: &crate::network::Window, image: &[usize]) -> (Kernel, Vec<usize>) {
+    let [top, left, bottom, right] = window.padding;
+    let axis = |axis: usize| image.get(axis).copied().unwrap_or(1);
+    let (channels, height, width) = (axis(0), axis(1), axis(2));
+    let weight = Weight::Folded { rows: channels, weight: vec![1.0; channels], bias: vec![0.0; channels] };
+    let window = Window { padding: window.padding, ..Window::new([channels, height, width], [1, 1]) };
+    let kernel = Kernel::Conv { weight, window, groups: channels, activation: Activation::Identity };
+    (kernel, vec![channels, height + top + bottom, width + left + right])
 }
 
 /// A window of the graph on an image of a known size. Where windows reach beyond the padding it grows.

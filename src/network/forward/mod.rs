@@ -8,9 +8,11 @@ mod whole;
 
 use std::sync::Arc;
 
+use ndarray::{Array2, ArrayView2, Axis, concatenate};
+
 use crate::backend::{Activation, Backend, Classified, Cutoff, RowSource, ScoredLayer};
 use crate::error::{Error, Result};
-use crate::network::{Head, Tensor};
+use crate::network::{Head, Normalization, Tensor};
 
 pub use classifier::{Classifier, DeviceClassifier, head_for};
 pub use features::head_features;
@@ -147,16 +149,45 @@ impl<B: Backend> Samples<B> {
         Ok(Self { batches: batches.collect::<Result<_>>()?, count, labelled: labels.is_some() })
     }
 
-    /// Classifies all samples and leaves the answers on the device.
+    /// Classifies all samples and leaves the answers on the device. A softmax over samples is over all of them, as in one run.
     ///
     /// # Errors
     ///
     /// What the operations of the backend return.
     pub fn classify(&self, backend: &B, network: &impl Classifier<B>) -> Result<PendingAnswers<B>> {
+        if let Some(normalization) = network.normalization() {
+            return self.classify_behind(backend, network, normalization);
+        }
         let answers = self
             .batches
             .iter()
             .map(|(inputs, labels)| backend.classify(&network.logits(backend, inputs)?, labels.as_ref()));
+        Ok(PendingAnswers(answers.collect::<Result<_>>()?))
+    }
+
+    /// Classifies behind a softmax that compares other values than the classes of a sample: on the host, in f64, for it may
+    /// take all samples.
+    fn classify_behind(
+        &self,
+        backend: &B,
+        network: &impl Classifier<B>,
+        normalization: &Normalization,
+    ) -> Result<PendingAnswers<B>> {
+        let logits = self.batches.iter().map(|(inputs, _)| backend.download(&network.logits(backend, inputs)?));
+        let logits: Vec<Array2<f64>> = logits.collect::<Result<_>>()?;
+        let views: Vec<ArrayView2<'_, f64>> = logits.iter().map(|logits| logits.view()).collect();
+        let internal = |error: ndarray::ShapeError| Error::Internal { what: format!("logits of batches: {error}") };
+        let mut all = concatenate(Axis(0), &views).map_err(internal)?;
+        normalization.apply(&mut all);
+        #[expect(clippy::cast_possible_truncation, reason = "what goes to a backend is f32")]
+        let all = all.mapv(|value| value as f32);
+        let mut first = 0;
+        let answers = self.batches.iter().zip(&logits).map(|((_, labels), logits)| {
+            let rows = logits.nrows();
+            let batch = backend.upload(&Slice { source: &all, first, rows })?;
+            first += rows;
+            backend.classify(&batch, labels.as_ref())
+        });
         Ok(PendingAnswers(answers.collect::<Result<_>>()?))
     }
 

@@ -8,13 +8,14 @@ use super::lower::{Given, Kernel, Lowered, Lowering, Weight, lower};
 use super::{Classifier, upload_and_release};
 use crate::backend::{Activation, Backend, Pooling, Window};
 use crate::error::{Error, Result};
-use crate::network::{Network, Tensor};
+use crate::network::{Network, Normalization, Tensor};
 
 /// The weights of a network on a device.
 pub struct DeviceNetwork<B: Backend> {
     steps: Vec<Step<B>>,
     values: HashMap<String, Given>,
     output: usize,
+    normalization: Option<Normalization>,
     /// Entries of one sample.
     pub inputs: usize,
     /// Outputs.
@@ -64,7 +65,7 @@ impl<B: Backend> DeviceNetwork<B> {
 
     /// A network of which nothing is on the device yet, see [`DeviceNetwork::load`].
     pub(crate) fn prepare(network: &Network) -> Result<Self> {
-        let Lowering { steps, values, output } = lower(network)?;
+        let Lowering { steps, values, output, normalization } = lower(network)?;
         let inputs = network.input.iter().product();
         let lengths: Vec<usize> = std::iter::once(inputs).chain(steps.iter().map(|step| step.length)).collect();
         let width = |step: &Lowered| step.length + step.inputs.iter().map(|input| lengths[*input]).sum::<usize>();
@@ -75,7 +76,7 @@ impl<B: Backend> DeviceNetwork<B> {
             Step { kernel: Some(kernel), operation: None, inputs, length }
         };
         let steps = steps.into_iter().map(prepared).collect();
-        Ok(Self { steps, values, output, inputs, classes, widest })
+        Ok(Self { steps, values, output, normalization, inputs, classes, widest })
     }
 
     pub(super) fn steps(&self) -> &[Step<B>] {
@@ -181,6 +182,10 @@ impl<B: Backend> Classifier<B> for DeviceNetwork<B> {
         self.advance(backend, inputs, &mut signals, self.output, &[])?;
         let output = signals.0.get_mut(self.output).and_then(Option::take);
         output.map_or_else(|| backend.concatenate(&[inputs]), Ok)
+    }
+
+    fn normalization(&self) -> Option<&Normalization> {
+        self.normalization.as_ref()
     }
 }
 

@@ -3,6 +3,7 @@
 mod cost;
 mod op;
 mod shape;
+mod softmax;
 mod window;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use crate::error::{Error, Result};
 
 pub use op::Op;
 pub(super) use shape::{Flow, infer, mismatch};
+pub use softmax::Normalization;
 pub use window::Window;
 
 /// What the file says of the input: `x = (scale * raw - mean) / std`, per channel.

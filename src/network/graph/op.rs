@@ -1,5 +1,7 @@
 //! What a node computes.
 
+use std::ops::Range;
+
 use super::window::Window;
 use crate::network::Tensor;
 
@@ -84,10 +86,13 @@ pub enum Op {
         /// The axis along which they follow each other, counted without the batch: 0 for channels.
         axis: usize,
     },
-    /// `exp(x_i) / sum_j exp(x_j)` over the classes.
+    /// `exp(x_i) / sum_j exp(x_j)`, where `j` goes over all values that differ from `x_i` in some `axes` only.
     Softmax {
         /// Whether its logarithm is given.
         log: bool,
+        /// Neighbouring axes, counted with the batch: `1..2` for the classes of each sample, `0..1` for the samples of each
+        /// class.
+        axes: Range<usize>,
     },
     /// The identity, and dropout at inference.
     Identity,
@@ -120,8 +125,8 @@ impl Op {
             Self::Transpose { .. } => "transpose",
             Self::Add => "add",
             Self::Concat { .. } => "concat",
-            Self::Softmax { log: false } => "softmax",
-            Self::Softmax { log: true } => "logsoftmax",
+            Self::Softmax { log: false, .. } => "softmax",
+            Self::Softmax { log: true, .. } => "logsoftmax",
             Self::Identity => "identity",
             Self::Carried { op, .. } => op,
         }
@@ -156,7 +161,7 @@ impl Op {
     #[must_use]
     pub fn keeps_shape(&self) -> bool {
         /// What tropix does not compute but knows to keep shapes.
-        const CARRIED: [&str; 19] = [
+        const CARRIED: [&str; 20] = [
             "abs",
             "affine",
             "celu",
@@ -170,6 +175,7 @@ impl Op {
             "lrn",
             "mish",
             "prelu",
+            "reciprocal",
             "relu6",
             "selu",
             "sigmoid",

@@ -90,7 +90,14 @@ pub(in crate::network) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>])
             }
         }
         Op::Concat { axis } => concat(name, *axis, inputs),
-        Op::Relu | Op::LeakyRelu { .. } | Op::Softmax { .. } | Op::Identity => Ok(first.clone()),
+        Op::Softmax { axes, .. } => match &first.shape {
+            Some(shape) if axes.is_empty() || axes.end > shape.len() + 1 => one(format!(
+                "`{name}` is over axes {axes:?}, counted with the batch, of `{}`, which is {shape:?}",
+                first.source
+            )),
+            _ => Ok(first.clone()),
+        },
+        Op::Relu | Op::LeakyRelu { .. } | Op::Identity => Ok(first.clone()),
         Op::Carried { .. } if op.keeps_shape() => Ok(first.clone()),
         Op::Carried { .. } => Ok(unknown),
     }

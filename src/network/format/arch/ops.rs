@@ -3,6 +3,7 @@
 //! Axes are counted with the batch, as frameworks count them: channels are axis 1. Numbers for height and width may be one
 //! number for both, padding one number, height and width, or top, left, bottom and right.
 
+use std::ops::Range;
 use std::path::Path;
 
 use toml::{Table, Value};
@@ -15,6 +16,9 @@ use crate::network::{Op, Tensor, Window};
 
 /// Attributes that name tensors of an operation that is carried along.
 const TENSORS: [&str; 5] = ["weight", "bias", "running_mean", "running_var", "num_batches_tracked"];
+
+/// Axes that a value may have, the batch not counted.
+const MOST_AXES: usize = 64;
 
 /// The operation of a layer, taking its tensors from `store`; `file` is where the architecture stands.
 ///
@@ -79,8 +83,8 @@ pub(super) fn op(layer: Layer, file: &Path, store: &mut Store) -> Result<Op> {
             Some(&[axis]) if axis > 0 => Op::Concat { axis: axis - 1 },
             Some(other) => return fields.refused(&format!("`axis` is {other:?}, expected one axis behind the batch")),
         },
-        "softmax" => Op::Softmax { log: false },
-        "logsoftmax" => Op::Softmax { log: true },
+        "softmax" => Op::Softmax { log: false, axes: softmax_axes(&mut fields)? },
+        "logsoftmax" => Op::Softmax { log: true, axes: softmax_axes(&mut fields)? },
         "identity" | "dropout" => Op::Identity,
         _ => return carried(layer.op.clone(), fields, store),
     })
@@ -98,9 +102,9 @@ fn known(op: &str) -> Option<&'static [&'static str]> {
         "flatten" => &["start_dim"],
         "reshape" => &["shape"],
         "transpose" => &["axes"],
-        "concat" => &["axis"],
+        "concat" | "softmax" | "logsoftmax" => &["axis"],
         "dropout" => &["p"],
-        "relu" | "globalavgpool" | "add" | "softmax" | "logsoftmax" | "identity" => &[],
+        "relu" | "globalavgpool" | "add" | "identity" => &[],
         _ => return None,
     })
 }
@@ -180,6 +184,17 @@ fn transpose(fields: &mut Fields<'_>) -> Result<Op> {
     Ok(Op::Transpose { order: order[1..].iter().map(|axis| axis - 1).collect() })
 }
 
+/// The axes whose values a softmax compares, counted with the batch: one, or several neighbours; the classes by default.
+fn softmax_axes(fields: &mut Fields<'_>) -> Result<Range<usize>> {
+    let Some(given) = fields.counts("axis")? else { return Ok(1..2) };
+    match (given.first(), given.last()) {
+        (Some(&first), Some(&last)) if last <= MOST_AXES && given.iter().copied().eq(first..last + 1) => {
+            Ok(first..last + 1)
+        }
+        _ => fields.refused(&format!("`axis` is {given:?}, expected an axis, or several one after the other")),
+    }
+}
+
 fn carried(op: String, mut fields: Fields<'_>, store: &mut Store) -> Result<Op> {
     let mut tensors = Vec::new();
     let mut names = Table::new();
@@ -242,7 +257,10 @@ pub(super) fn attributes(op: &Op) -> Table {
         Op::Transpose { order } => put("axes", list(std::iter::once(0).chain(order.iter().map(|axis| axis + 1)))),
         Op::Concat { axis } => put("axis", count(axis + 1)),
         Op::Carried { attributes, .. } => return attributes.clone(),
-        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Softmax { .. } | Op::Identity => {}
+        Op::Softmax { axes, .. } if *axes == (1..2) => {}
+        Op::Softmax { axes, .. } if axes.len() == 1 => put("axis", count(axes.start)),
+        Op::Softmax { axes, .. } => put("axis", list(axes.clone())),
+        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Identity => {}
     }
     table
 }

@@ -149,7 +149,7 @@ fn layout(proto: &proto::Tensor) -> std::result::Result<(Element, Vec<usize>, us
 }
 
 /// The element type of an ONNX data type.
-fn element(kind: i32) -> std::result::Result<Element, String> {
+pub(super) fn element(kind: i32) -> std::result::Result<Element, String> {
     let (name, bits) = match kind {
         data_type::FLOAT => return Ok(Element::F32),
         data_type::FLOAT16 => return Ok(Element::F16),
@@ -178,6 +178,11 @@ fn element(kind: i32) -> std::result::Result<Element, String> {
         other => return Err(format!("has the unknown element type {other}")),
     };
     Ok(Element::Opaque { name, bits })
+}
+
+/// Whether an ONNX data type is one of floats.
+pub(super) fn is_float(kind: i32) -> bool {
+    element(kind).is_ok_and(Element::is_float)
 }
 
 /// The ONNX data type of a float element.

@@ -9,10 +9,12 @@ mod attributes;
 mod data;
 mod export;
 mod import;
+mod prepare;
 mod proto;
 mod read;
 mod rewrite;
 mod source;
+mod windows;
 mod write;
 
 use std::collections::{BTreeMap, HashMap};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::data::Files;
+use super::data::{Files, is_float};
 use super::import::Import;
+use super::prepare::prepare;
 use super::proto;
 use super::source::{Read, Source};
 use crate::error::{Error, Result};
@@ -20,20 +21,21 @@ const OPSET: std::ops::RangeInclusive<i64> = 7..=28;
 /// The entry of the metadata that says what to do to raw inputs.
 pub(super) const NORMALIZE: &str = "tropix.normalize";
 
-/// Reads a model.
-pub(in crate::network::format) fn read(path: &Path) -> Result<Read> {
+/// Reads a model; `scores` names the output to take where there are several.
+pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>) -> Result<Read> {
     let mut files = Files::open(path)?;
     let mut model = proto::Model::decode(files.bytes()).map_err(|error| Error::Format {
         file: path.to_owned(),
         problem: format!("is no ONNX model, or truncated: {error}"),
     })?;
     check_versions(&model, &files)?;
-    let Some(graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
+    let Some(mut graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
     let (input, shape) = input(&graph, &files)?;
-    let order = order(&graph, &files, &input)?;
-    let mut import = Import::new(&graph, &mut files, &input, shape);
-    order.iter().try_for_each(|at| import.node(*at))?;
-    let done = import.finish()?;
+    let mut warnings = prepare(&mut graph, &files, &input, scores)?;
+    let mut import = Import::new(&graph, &mut files, &input, shape, opset(&model));
+    (0..graph.node.len()).try_for_each(|at| import.node(at))?;
+    let mut done = import.finish()?;
+    warnings.append(&mut done.warnings);
     let metadata: BTreeMap<String, String> =
         model.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned())).collect();
     let normalize = metadata.get(NORMALIZE).map(|text| serde_json::from_str::<Normalize>(text)).transpose();
@@ -58,7 +60,16 @@ pub(in crate::network::format) fn read(path: &Path) -> Result<Read> {
         external: !beside.is_empty(),
         beside,
     };
-    Ok(Read { source: Arc::new(source), network, paths, metadata, warnings: done.warnings })
+    Ok(Read { source: Arc::new(source), network, paths, metadata, warnings })
+}
+
+/// The version of the standard operators.
+pub(super) fn opset(model: &proto::Model) -> i64 {
+    model.opset_import.iter().find(standard).map_or(0, proto::OperatorSet::version)
+}
+
+fn standard(set: &&proto::OperatorSet) -> bool {
+    matches!(set.domain(), "" | "ai.onnx")
 }
 
 fn check_versions(model: &proto::Model, files: &Files) -> Result<()> {
@@ -66,7 +77,6 @@ fn check_versions(model: &proto::Model, files: &Files) -> Result<()> {
         let (first, last) = (IR.start(), IR.end());
         return files.refused(format!("IR version {}, this program reads {first} to {last}", model.ir_version()));
     }
-    let standard = |set: &&proto::OperatorSet| matches!(set.domain(), "" | "ai.onnx");
     let Some(set) = model.opset_import.iter().find(standard) else {
         return files.refused("imports no version of the standard operators".to_owned());
     };
@@ -96,13 +106,9 @@ fn input(graph: &proto::Graph, files: &Files) -> Result<(String, Vec<usize>)> {
     let &[input] = inputs.as_slice() else {
         return files.refused(format!("has {} inputs ({}), a classifier has one", inputs.len(), list(&inputs)));
     };
-    if graph.output.len() != 1 {
-        let outputs: Vec<&proto::ValueInfo> = graph.output.iter().collect();
-        return files.refused(format!("has {} outputs ({}), a classifier has one", outputs.len(), list(&outputs)));
-    }
     let name = input.name();
     let kind = input.kind.as_ref().and_then(|kind| kind.tensor_type.as_ref()).and_then(|tensor| tensor.elem_type);
-    if !kind.is_some_and(|kind| [1, 10, 11, 16].contains(&kind)) {
+    if !kind.is_some_and(is_float) {
         return files.refused(format!("input `{name}` is no tensor of floats"));
     }
     let Some([_, axes @ ..]) = input.dims() else {
@@ -123,75 +129,4 @@ fn input(graph: &proto::Graph, files: &Files) -> Result<(String, Vec<usize>)> {
         return files.refused(format!("input `{name}` has the shape {shape:?} behind the batch"));
     }
     Ok((name.to_owned(), shape))
-}
-
-/// The nodes in an order in which inputs come first. Every input has a giver, every node leads to the output, and no node
-/// waits for itself.
-fn order(graph: &proto::Graph, files: &Files, input: &str) -> Result<Vec<usize>> {
-    let mut givers: HashMap<&str, Option<usize>> = HashMap::from([(input, None)]);
-    for tensor in &graph.initializer {
-        if givers.insert(tensor.name(), None).is_some() {
-            return files.refused(format!("`{}` is given twice", tensor.name()));
-        }
-    }
-    for (at, node) in graph.node.iter().enumerate() {
-        for output in node.output.iter().filter(|output| !output.is_empty()) {
-            if givers.insert(output, Some(at)).is_some() {
-                return files.refused(format!("`{output}` is given twice, once by node `{}`", node.label()));
-            }
-        }
-    }
-    let mut readers: Vec<Vec<usize>> = vec![Vec::new(); graph.node.len()];
-    let mut waiting = vec![0_usize; graph.node.len()];
-    for (at, node) in graph.node.iter().enumerate() {
-        for name in node.input.iter().filter(|name| !name.is_empty()) {
-            match givers.get(name.as_str()) {
-                Some(Some(giver)) => {
-                    readers[*giver].push(at);
-                    waiting[at] += 1;
-                }
-                Some(None) => {}
-                None => {
-                    return files.refused(format!("node `{}` reads `{name}`, which nothing gives", node.label()));
-                }
-            }
-        }
-    }
-    // Of the nodes that are ready the first in the file comes first: a sorted file keeps its order.
-    let mut ready: std::collections::BTreeSet<usize> = (0..waiting.len()).filter(|at| waiting[*at] == 0).collect();
-    let mut order = Vec::with_capacity(waiting.len());
-    while let Some(at) = ready.pop_first() {
-        order.push(at);
-        for reader in &readers[at] {
-            waiting[*reader] -= 1;
-            if waiting[*reader] == 0 {
-                ready.insert(*reader);
-            }
-        }
-    }
-    if order.len() < graph.node.len() {
-        let stuck: Vec<String> = (graph.node.iter().zip(&waiting))
-            .filter(|(_, waiting)| **waiting > 0)
-            .map(|(node, _)| format!("`{}`", node.label()))
-            .collect();
-        return files.refused(format!("the graph has a cycle through {}", stuck.join(", ")));
-    }
-    let output = graph.output.first().map_or("", proto::ValueInfo::name);
-    let Some(Some(last)) = givers.get(output) else {
-        return files.refused(format!("no node gives the output `{output}`"));
-    };
-    let (mut leads, mut open) = (vec![false; graph.node.len()], vec![*last]);
-    while let Some(at) = open.pop() {
-        if !std::mem::replace(&mut leads[at], true) {
-            let inputs = graph.node[at].input.iter();
-            open.extend(inputs.filter_map(|name| givers.get(name.as_str()).copied().flatten()));
-        }
-    }
-    if let Some(lost) = leads.iter().position(|leads| !leads) {
-        let node = &graph.node[lost];
-        let problem =
-            format!("the graph is not connected: node `{}` ({}) leads to no output", node.label(), node.op_type());
-        return files.refused(problem);
-    }
-    Ok(order)
 }

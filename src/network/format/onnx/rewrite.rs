@@ -74,10 +74,20 @@ struct Work<'a> {
 impl Work<'_> {
     fn node(&mut self, old: &Op, new: &Op, binding: &Binding, shape: Option<&[usize]>) -> Result<()> {
         let (before, after) = (old.tensors(), new.tensors());
+        let same = before.len() == after.len() && after.iter().zip(&before).all(|(a, b)| a.is(b));
+        if let Some(flow) = binding.diagonal {
+            return if same { Ok(()) } else { self.normalise(binding.node, flow, new) };
+        }
         for (at, tensor) in after.iter().enumerate() {
             match (binding.slots.get(at), before.get(at)) {
                 (Some(_), Some(same)) if tensor.is(same) => {}
-                (Some(slot), Some(same)) => self.replace(slot, same, tensor)?,
+                (Some(slot), Some(same)) => {
+                    self.replace(slot, same, tensor)?;
+                    // The bias of a layer holds what these nodes add.
+                    for (node, flow) in binding.summed.iter().filter(|_| at == 1) {
+                        self.pass(*node, *flow);
+                    }
+                }
                 // A bias where there was none.
                 _ => self.add_bias(binding, tensor, new)?,
             }
@@ -129,6 +139,29 @@ impl Work<'_> {
         self.graph.node[slot.node].input[slot.input].clone_from(&fresh);
         self.uses.entry(name).and_modify(|uses| *uses -= 1);
         self.append(&fresh, stored);
+        Ok(())
+    }
+
+    /// Makes a node give what it reads at `flow`.
+    fn pass(&mut self, at: usize, flow: usize) {
+        let node = &mut self.graph.node[at];
+        node.input = node.input.get(flow).cloned().into_iter().collect();
+        node.op_type = Some("Identity".to_owned());
+        node.attribute.clear();
+    }
+
+    /// Makes a batch norm of a node that scaled and shifted channels in another way.
+    fn normalise(&mut self, at: usize, flow: usize, op: &Op) -> Result<()> {
+        let Op::BatchNorm { epsilon, .. } = op else { return Err(internal("a scaling became another operation")) };
+        self.pass(at, flow);
+        for tensor in op.tensors() {
+            let name = self.fresh(tensor.name());
+            self.graph.node[at].input.push(name.clone());
+            self.append(&name, tensor.clone());
+        }
+        let node = &mut self.graph.node[at];
+        node.op_type = Some("BatchNormalization".to_owned());
+        node.attribute.push(float("epsilon", *epsilon));
         Ok(())
     }
 
@@ -220,6 +253,7 @@ pub(super) fn message(name: &str, tensor: &Tensor, old: Option<&proto::Tensor>) 
 fn set_dims(info: &mut proto::ValueInfo, dims: &[i64]) {
     let shape = info.kind.as_mut().and_then(|kind| kind.tensor_type.as_mut()).and_then(|kind| kind.shape.as_mut());
     if let Some(shape) = shape {
+        shape.dim.resize(dims.len(), proto::Dimension::default());
         for (axis, value) in shape.dim.iter_mut().zip(dims) {
             axis.dim_value = Some(*value);
         }
@@ -283,4 +317,11 @@ pub(super) fn ints(name: &str, values: &[usize]) -> proto::Attribute {
         kind: Some(attribute_type::INTS),
         ..proto::Attribute::default()
     }
+}
+
+/// A message for an attribute of one number.
+#[expect(clippy::cast_possible_truncation, reason = "ONNX holds attributes in f32")]
+pub(super) fn float(name: &str, value: f64) -> proto::Attribute {
+    let (name, f, kind) = (Some(name.to_owned()), Some(value as f32), Some(attribute_type::FLOAT));
+    proto::Attribute { name, f, kind, ..proto::Attribute::default() }
 }

@@ -27,8 +27,10 @@ pub(super) struct Slot {
 pub(super) struct Binding {
     /// The node of the graph.
     pub(super) node: usize,
-    /// The node behind it that adds the bias.
-    pub(super) bias_node: Option<usize>,
+    /// Nodes behind it that add to its bias, and the input of each that is not the constant.
+    pub(super) summed: Vec<(usize, usize)>,
+    /// For a batch norm that is another node in the file: the input of that node that flows.
+    pub(super) diagonal: Option<usize>,
     /// The tensors, in the order of [`crate::network::Op::tensors`].
     pub(super) slots: Vec<Slot>,
     /// For a reshape: what stands in place of the batch in its shape.

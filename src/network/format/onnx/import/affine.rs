@@ -1,7 +1,7 @@
 //! Layers with weights: Gemm, `MatMul` and Add, Conv, `BatchNormalization`.
 
 use super::super::source::Slot;
-use super::{Binding, Import, Outcome, Value, carry, fault};
+use super::{Binding, Import, Outcome, Value, fault};
 use crate::error::Result;
 use crate::network::format::onnx::attributes::{self, count};
 use crate::network::format::onnx::proto;
@@ -18,7 +18,9 @@ impl<'a> Import<'a> {
         let mut bias = None;
         if Self::has(node, 2) {
             let (tensor, slot) = self.weights(at, node, 2)?;
-            bias = Some(scaled(vector(tensor, weight.dimensions()[0])?, beta)?);
+            let outputs = weight.dimensions()[0];
+            let (tensor, slot) = spread(tensor, slot, &[outputs])?;
+            bias = Some(scaled(vector(tensor, outputs)?, beta)?);
             slots.push(slot);
         }
         self.linear(at, node, weight, bias, slots)
@@ -123,6 +125,8 @@ impl<'a> Import<'a> {
             }
         }
         match (flows.as_slice(), constants.as_slice()) {
+            ([_], []) => self.plain(at, node, Op::Identity),
+            ([a, b], []) if a == b => self.doubled(at, node),
             ([_, ..], []) => self.push(at, node, Op::Add, flows, Binding { node: at, ..Binding::default() }),
             ([layer], &[input]) => {
                 let (tensor, slot) = self.weights(at, node, input)?;
@@ -135,7 +139,7 @@ impl<'a> Import<'a> {
         }
     }
 
-    /// Makes a constant the bias of a layer without one, if it has one value per output.
+    /// Makes a constant part of the bias of a layer, if it has one value per output, or one for all.
     fn add_bias(&mut self, layer: &str, constant: &Tensor, slot: Slot, at: usize) -> Outcome<bool> {
         let Some(found) = self.nodes.iter_mut().find(|node| node.name == layer) else { return Ok(false) };
         let (Op::Linear { weight, bias } | Op::Conv { weight, bias, .. }) = &mut found.op else { return Ok(false) };
@@ -143,39 +147,42 @@ impl<'a> Import<'a> {
         let dims = constant.dimensions();
         let channel = dims.len().checked_sub(behind + 1);
         let fits = channel.is_some_and(|channel| dims[channel] == outputs) && constant.len() == outputs;
-        if bias.is_some() || !fits {
+        let scalar = constant.len() == 1 && dims.len() <= behind + 2;
+        if !fits && !scalar {
             return Ok(false);
         }
-        *bias = Some(constant.clone().reshaped(vec![outputs])?);
-        if let Some(binding) = self.bindings.get_mut(layer) {
-            binding.bias_node = Some(at);
-            binding.slots.push(slot);
+        let mut shape = vec![1; behind + 1];
+        shape[0] = outputs;
+        let (constant, slot) = spread(constant.clone(), slot, &shape)?;
+        let constant = constant.reshaped(vec![outputs])?;
+        let Some(binding) = self.bindings.get_mut(layer) else { return Ok(false) };
+        match bias {
+            None => {
+                *bias = Some(constant);
+                binding.slots.push(slot);
+            }
+            Some(before) => {
+                let pairs = before.to_vec().into_iter().zip(constant.to_vec());
+                let sum: Vec<f32> = pairs.map(|(a, b)| a + b).collect();
+                if !sum.iter().all(|value| value.is_finite()) {
+                    return fault("the sum of two biases overflows");
+                }
+                *before = Tensor::owned(before.name(), before.element(), vec![outputs], sum)?;
+                binding.summed.push((at, 1 - slot.input.min(1)));
+            }
         }
         Ok(true)
     }
+}
 
-    /// A product or sum with constants, carried along.
-    pub(super) fn scaling(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
-        let flow = (0..node.input.len()).find(|input| matches!(self.value(node, *input), Ok(Value::Flow(_))));
-        let Some(flow) = flow else { return fault("computes with constants alone") };
-        let other = 1 - flow.min(1);
-        let (Value::Constant(constant), 2) = (self.value(node, other)?.clone(), node.input.len()) else {
-            return fault("of two paths is not supported");
-        };
-        let axes: Vec<i64> = self.stored(&constant)?.dims.clone();
-        let input = self.flow(node, flow)?;
-        let shape = self.shape(&input).cloned();
-        // A constant that is larger than the signal would change its shape.
-        let fits = shape.as_ref().is_none_or(|shape| {
-            let pairs = axes.iter().rev().zip(shape.iter().rev());
-            pairs.into_iter().all(|(axis, length)| *axis == 1 || usize::try_from(*axis).ok() == Some(*length))
-                && axes.iter().rev().skip(shape.len()).all(|axis| *axis == 1)
-        });
-        if !fits {
-            return fault(format!("a constant of shape {axes:?} does not fit {:?}", shape.unwrap_or_default()));
-        }
-        self.push(at, node, carry("affine"), vec![input], Binding { node: at, ..Binding::default() })
+/// One value repeated to `shape`; other tensors as they are.
+fn spread(tensor: Tensor, slot: Slot, shape: &[usize]) -> Outcome<(Tensor, Slot)> {
+    if tensor.len() != 1 || shape.iter().all(|axis| *axis == 1) {
+        return Ok((tensor, slot));
     }
+    let values = tensor.to_vec().repeat(shape.iter().product());
+    let tensor = Tensor::owned(tensor.name(), tensor.element(), shape.to_vec(), values)?;
+    Ok((tensor, Slot { dims: shape.to_vec(), ..slot }))
 }
 
 /// A tensor of one value per output, as a vector.

@@ -60,6 +60,15 @@ impl<'a> Import<'a> {
         values.map_or_else(|| fault(format!("`{}` depends on the batch", node.input[input])), Ok)
     }
 
+    /// The value of an input, if it is a constant of one number.
+    pub(super) fn scalar(&mut self, node: &proto::Node, input: usize) -> Outcome<Option<f32>> {
+        let Value::Constant(constant) = self.value(node, input)?.clone() else { return Ok(None) };
+        let proto = self.stored(&constant)?;
+        let tensor = self.files.tensor(proto, proto.name())?;
+        let single = tensor.len() == 1 && tensor.element().is_float();
+        Ok(if single { tensor.to_vec().first().copied() } else { None })
+    }
+
     /// The weights of an input, checked to be finite floats, and where they are stored.
     pub(super) fn weights(&mut self, at: usize, node: &proto::Node, input: usize) -> Outcome<(Tensor, Slot)> {
         let name = node.input.get(input).cloned().unwrap_or_default();

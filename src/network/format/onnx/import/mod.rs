@@ -4,6 +4,7 @@
 //! nor known to keep shapes is refused by name.
 
 mod affine;
+mod diagonal;
 mod inputs;
 mod pools;
 mod reshape;
@@ -13,12 +14,12 @@ use std::collections::{HashMap, HashSet};
 pub(super) use affine::turned;
 
 use super::attributes::{self, Problem};
-use super::data::Files;
+use super::data::{Files, element};
 use super::proto;
 use super::source::Binding;
 use crate::error::{Error, Result};
 use crate::network::graph::{Flow, infer};
-use crate::network::{Network, Node, Op};
+use crate::network::{Element, Network, Node, Op};
 
 /// One number of a computed shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +75,10 @@ pub(super) struct Import<'a> {
     bindings: HashMap<String, Binding>,
     names: HashSet<String>,
     input: Vec<usize>,
+    /// The version of the standard operators.
+    opset: i64,
+    /// The element type of the input.
+    element: Element,
     warnings: Vec<String>,
 }
 
@@ -111,7 +116,16 @@ fn fault<T>(problem: impl Into<String>) -> Outcome<T> {
 }
 
 impl<'a> Import<'a> {
-    pub(super) fn new(graph: &'a proto::Graph, files: &'a mut Files, input: &'a str, shape: Vec<usize>) -> Self {
+    pub(super) fn new(
+        graph: &'a proto::Graph,
+        files: &'a mut Files,
+        input: &'a str,
+        shape: Vec<usize>,
+        opset: i64,
+    ) -> Self {
+        let kind = |value: &proto::ValueInfo| value.kind.as_ref()?.tensor_type.as_ref()?.elem_type;
+        let kind = graph.input.iter().find(|value| value.name() == input).and_then(kind);
+        let element = kind.and_then(|kind| element(kind).ok()).filter(|element| element.is_float());
         let mut values = HashMap::from([(input, Value::Flow(Network::INPUT.to_owned()))]);
         for (at, tensor) in graph.initializer.iter().enumerate() {
             values.insert(tensor.name(), Value::Constant(Constant::plain(Stored::Initializer(at))));
@@ -132,6 +146,8 @@ impl<'a> Import<'a> {
             bindings: HashMap::new(),
             names: HashSet::from([Network::INPUT.to_owned()]),
             input: shape,
+            opset,
+            element: element.unwrap_or(Element::F32),
             warnings: Vec::new(),
         }
     }
@@ -207,11 +223,13 @@ impl<'a> Import<'a> {
                 let carried = !(0.0..1.0).contains(&slope);
                 self.plain(at, node, if carried { carry("prelu") } else { Op::LeakyRelu { slope } })
             }
-            "Softmax" => self.plain(at, node, Op::Softmax { log: false }),
-            "LogSoftmax" => self.plain(at, node, Op::Softmax { log: true }),
+            "Softmax" | "LogSoftmax" => self.softmax(at, node),
             "Identity" | "Dropout" => self.plain(at, node, Op::Identity),
+            "Cast" => self.cast(at, node),
+            "Clip" => self.clip(at, node),
+            "If" | "Loop" | "Scan" => fault("control flow is not supported"),
             "Mul" | "Sub" | "Div" => self.scaling(at, node),
-            "Sigmoid" | "Tanh" | "Clip" | "Elu" | "Selu" | "Celu" | "Gelu" | "Erf" | "Exp" | "Abs" | "HardSigmoid"
+            "Sigmoid" | "Tanh" | "Elu" | "Selu" | "Celu" | "Gelu" | "Erf" | "Exp" | "Abs" | "HardSigmoid"
             | "HardSwish" | "Mish" | "Softplus" | "LRN" | "PRelu" => {
                 self.plain(at, node, carry(&node.op_type().to_ascii_lowercase()))
             }
@@ -225,11 +243,8 @@ impl<'a> Import<'a> {
             Some(("value", attribute)) if attribute.t.is_some() => {
                 Value::Constant(Constant::plain(Stored::Attribute(at)))
             }
-            Some(("value_int", attribute)) => Value::Dims(vec![Dim::Known(attribute.i())]),
-            Some(("value_ints", attribute)) => {
-                Value::Dims(attribute.ints.iter().map(|value| Dim::Known(*value)).collect())
-            }
-            _ => return fault("only `value`, `value_int` and `value_ints` are supported"),
+            Some((name, _)) => return fault(format!("`{name}` is not supported, only numbers are")),
+            None => return fault("has no value"),
         };
         self.give(node, value)
     }
@@ -248,6 +263,53 @@ impl<'a> Import<'a> {
     fn plain(&mut self, at: usize, node: &'a proto::Node, op: Op) -> Outcome<()> {
         let input = self.flow(node, 0)?;
         self.push(at, node, op, vec![input], Binding { node: at, ..Binding::default() })
+    }
+
+    /// A softmax over one axis, or up to operator set 12 over all axes from one on.
+    fn softmax(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
+        let log = node.op_type() == "LogSoftmax";
+        let input = self.flow(node, 0)?;
+        let Some(shape) = self.shape(&input) else { return fault("of an unknown shape") };
+        let lengths: Vec<usize> = std::iter::once(0).chain(shape.iter().copied()).collect();
+        let flattens = self.opset < 13;
+        let first = attributes::axis(attributes::int(node, "axis", if flattens { 1 } else { -1 })?, lengths.len())?;
+        let mut axes = first..if flattens { lengths.len() } else { first + 1 };
+        // Axes of length one compare nothing.
+        while axes.len() > 1 && lengths[axes.end - 1] == 1 {
+            axes.end -= 1;
+        }
+        while axes.len() > 1 && lengths[axes.start] == 1 {
+            axes.start += 1;
+        }
+        self.plain(at, node, Op::Softmax { log, axes })
+    }
+
+    /// A change between types of floats: everything is computed in f32.
+    fn cast(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
+        let to = attributes::int(node, "to", 0)?;
+        match i32::try_from(to).map_err(|_| format!("to the type {to}")).and_then(element) {
+            Ok(element) if element.is_float() => self.plain(at, node, Op::Identity),
+            Ok(element) => fault(format!("to {}, which is not computed", element.name())),
+            Err(problem) => fault(format!("to a type that {problem}")),
+        }
+    }
+
+    /// A clip without upper bound is ReLU, one without any the identity.
+    fn clip(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
+        let [mut low, mut high] = [Some(f32::MIN), Some(f32::MAX)];
+        for (input, name, bound) in [(1, "min", &mut low), (2, "max", &mut high)] {
+            if Self::has(node, input) {
+                *bound = self.scalar(node, input)?;
+            } else if let Some(attribute) = node.attribute(name) {
+                *bound = attribute.f;
+            }
+        }
+        let op = match (low, high) {
+            (Some(low), Some(high)) if low == 0.0 && high >= f32::MAX => Op::Relu,
+            (Some(low), Some(high)) if low <= f32::MIN && high >= f32::MAX => Op::Identity,
+            _ => carry("clip"),
+        };
+        self.plain(at, node, op)
     }
 
     /// Adds a node to the network.

@@ -8,7 +8,14 @@ use crate::network::format::onnx::proto;
 impl<'a> Import<'a> {
     /// Folds a node that computes with shapes or constants alone; whether it was one.
     pub(super) fn folds(&mut self, node: &'a proto::Node) -> Outcome<bool> {
-        let value = match (node.op_type(), self.value(node, 0)?.clone()) {
+        let first = match (node.op_type(), self.value(node, 0)?.clone()) {
+            // Constant integers are a shape, or what becomes part of one.
+            ("Gather" | "Slice" | "Cast", Value::Constant(_)) if self.dims(node, 0).is_ok() => {
+                Value::Dims(self.dims(node, 0)?)
+            }
+            (_, value) => value,
+        };
+        let value = match (node.op_type(), first) {
             ("Shape", Value::Flow(name)) => {
                 let Some(shape) = self.shape(&name) else { return fault("asks for a shape that is not known") };
                 let axes = shape.iter().map(|axis| i64::try_from(*axis).map(Dim::Known));
@@ -30,12 +37,31 @@ impl<'a> Import<'a> {
                 Value::Dims(picked.collect::<Result<_, _>>()?)
             }
             ("Slice", Value::Dims(dims)) => {
-                let (start, end) = (self.ints(node, 1)?, self.ints(node, 2)?);
-                let ([start], [end]) = (start.as_slice(), end.as_slice()) else { return fault("of several axes") };
-                let (start, end) = (clamp(*start, dims.len()), clamp(*end, dims.len()));
-                Value::Dims(dims.get(start..end).map(<[Dim]>::to_vec).unwrap_or_default())
+                let given = |input: usize, name: &str| -> Outcome<Option<i64>> {
+                    let values = if Self::has(node, input) {
+                        self.ints(node, input)?
+                    } else {
+                        attributes::ints(node, name).to_vec()
+                    };
+                    match values.as_slice() {
+                        [] => Ok(None),
+                        &[value] => Ok(Some(value)),
+                        several => fault(format!("of a shape has `{name}` {several:?}, expected one")),
+                    }
+                };
+                let (Some(start), Some(end)) = (given(1, "starts")?, given(2, "ends")?) else {
+                    return fault("lacks its bounds");
+                };
+                if let Some(at) = given(3, "axes")? {
+                    axis(at, 1)?;
+                }
+                Value::Dims(slice(&dims, start, end, given(4, "steps")?.unwrap_or(1))?)
             }
-            ("Unsqueeze" | "Squeeze" | "Cast" | "Identity", Value::Dims(dims)) => Value::Dims(dims),
+            ("Cast", Value::Dims(dims)) => match attributes::int(node, "to", 0)? {
+                6 | 7 => Value::Dims(dims),
+                other => return fault(format!("of a shape to the type {other}")),
+            },
+            ("Unsqueeze" | "Squeeze" | "Identity", Value::Dims(dims)) => Value::Dims(dims),
             ("Concat", Value::Dims(_) | Value::Constant(_)) => {
                 let mut all = Vec::new();
                 for input in 0..node.input.len() {
@@ -117,8 +143,14 @@ impl<'a> Import<'a> {
             "Squeeze" => {
                 let axes =
                     if Self::has(node, 1) { self.ints(node, 1)? } else { attributes::ints(node, "axes").to_vec() };
-                let axes = axes.iter().map(|at| axis(*at, shape.len() + 1)).collect::<Result<Vec<_>, _>>()?;
-                if axes.is_empty() || axes.iter().any(|at| *at == 0 || shape[at - 1] != 1) {
+                let mut axes = axes.iter().map(|at| axis(*at, shape.len() + 1)).collect::<Result<Vec<_>, _>>()?;
+                if axes.is_empty() {
+                    if self.fixed_batch() == Some(1) {
+                        return fault("without axes removes the batch, which is 1");
+                    }
+                    axes = (1..=shape.len()).filter(|at| shape[at - 1] == 1).collect();
+                }
+                if axes.iter().any(|at| *at == 0 || shape[at - 1] != 1) {
                     return fault(format!("removes axes {axes:?} of {shape:?} behind the batch"));
                 }
                 let kept = shape.iter().enumerate().filter(|(at, _)| !axes.contains(&(at + 1)));
@@ -163,6 +195,24 @@ impl<'a> Import<'a> {
         let order = order[1..].iter().map(|axis| axis - 1).collect();
         self.push(at, node, Op::Transpose { order }, vec![input], Binding { node: at, ..Binding::default() })
     }
+}
+
+/// Every `step`-th entry from `start` to before `end`, both counted from either end.
+fn slice(dims: &[Dim], start: i64, end: i64, step: i64) -> Outcome<Vec<Dim>> {
+    let length = i64::try_from(dims.len()).unwrap_or(i64::MAX);
+    let front = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
+    let (start, end, ahead) = match step {
+        0 => return fault("has a step of 0"),
+        1.. => (front(start).clamp(0, length), front(end).clamp(0, length), true),
+        _ => (front(start).clamp(-1, length - 1), front(end).clamp(-1, length - 1), false),
+    };
+    let mut taken = Vec::new();
+    let mut at = start;
+    while if ahead { at < end } else { at > end } {
+        taken.extend(usize::try_from(at).ok().and_then(|at| dims.get(at)).copied());
+        at = at.saturating_add(step);
+    }
+    Ok(taken)
 }
 
 /// An index counted from either end, within `0 ..= length`.
