@@ -11,6 +11,7 @@ mod finetune;
 mod geometry;
 mod gpu;
 mod onnx;
+mod outputs;
 mod polynomial;
 mod program;
 mod readme;

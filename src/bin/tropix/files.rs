@@ -1,8 +1,43 @@
 //! What the arguments say of a command, whichever it is.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::args::{Command, DataArgs, ModelArgs};
+use tropix::{Error, Result};
+
+use crate::args::{Command, DataArgs, Globals, ModelArgs};
+
+/// Endings of models that are written.
+const MODELS: &[&str] = &[".onnx", ".safetensors", ".safetensors.index.json"];
+
+/// A file that an option asks for.
+struct Output<'a> {
+    option: &'static str,
+    path: &'a Path,
+    /// What its name may end in: the format is known by it.
+    endings: &'static [&'static str],
+}
+
+impl Output<'_> {
+    /// Fails for a name that promises another format than the one that is written. What is there and is no file, such as
+    /// `/dev/null`, may have any name.
+    fn check(&self) -> Result<()> {
+        let Self { option: argument, path, endings } = *self;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        let other_kind = fs::metadata(path).is_ok_and(|about| !about.is_file());
+        // `-` is refused with its reason where outputs are checked.
+        if other_kind || name == "-" || endings.iter().any(|ending| name.len() > ending.len() && name.ends_with(ending))
+        {
+            return Ok(());
+        }
+        let known = endings.join(", ");
+        let problem = match path.extension() {
+            Some(ending) => format!("`{}`: tropix does not write .{}, but {known}", path.display(), ending.display()),
+            None => format!("`{}` ends in none of {known}, which tell the format", path.display()),
+        };
+        Err(Error::Argument { argument, problem })
+    }
+}
 
 impl Command {
     /// The name on the command line.
@@ -62,5 +97,32 @@ impl Command {
             }
         };
         files.into_iter().flatten().collect()
+    }
+
+    /// Files that options of the command ask for.
+    fn outputs<'a>(&'a self, globals: &'a Globals) -> Vec<Output<'a>> {
+        let one = |option, path: &'a Option<PathBuf>, endings| {
+            path.as_ref().map(|path| Output { option, path: path.as_path(), endings })
+        };
+        let svg = |path| one("svg", path, &[".svg"]);
+        let model = |path: &'a PathBuf| Some(Output { option: "output", path: path.as_path(), endings: MODELS });
+        let own = match self {
+            Self::Doctor(_) | Self::Bench(_) | Self::Evaluate(_) | Self::Compare(_) | Self::Certify(_) => Vec::new(),
+            Self::Inspect(args) => vec![one("emit-arch", &args.emit_arch, &[".toml"])],
+            Self::Prune(args) => vec![one("output", &args.output, MODELS)],
+            Self::Sweep(args) => vec![one("csv", &args.csv, &[".csv", ".txt"]), svg(&args.svg)],
+            Self::Zonotope(args) => vec![svg(&args.svg)],
+            Self::Hausdorff(args) => vec![svg(&args.svg)],
+            Self::Polynomial(args) => vec![svg(&args.svg)],
+            Self::Boundary(args) => vec![svg(&args.svg)],
+            Self::Convert(args) => vec![model(&args.output)],
+            Self::RandomModel(args) => vec![model(&args.output)],
+        };
+        own.into_iter().chain([one("profile", &globals.profile, &[".json"])]).flatten().collect()
+    }
+
+    /// Fails for names of outputs that do not fit what is written. To be called before any work.
+    pub(crate) fn check_outputs(&self, globals: &Globals) -> Result<()> {
+        self.outputs(globals).iter().try_for_each(Output::check)
     }
 }

@@ -58,6 +58,7 @@ fn main() -> ExitCode {
 /// Runs the command, and writes the trace of its phases however it ends.
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (globals, command) = (&arguments.globals, &arguments.command);
+    command.check_outputs(globals)?;
     if let Some(file) = &globals.profile {
         check_output(file, &command.files(), globals.force)?;
     }

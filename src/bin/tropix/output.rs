@@ -1,10 +1,12 @@
 //! What goes where: results to standard output, everything else to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
+use tropix::Error;
 use tropix::prune::{LogitCheck, Observer, Timing, Verification};
 
 use crate::args::{Color, Globals, LogFormat};
@@ -43,7 +45,15 @@ pub(crate) fn note(globals: &Globals, text: &str) {
 
 pub(crate) fn error(globals: &Globals, error: &anyhow::Error) {
     let (on, off) = if coloured(globals) { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-    line(std::io::stderr(), &format!("{on}error:{off} {error:#}"));
+    line(std::io::stderr(), &format!("{on}error:{off} {}", message(error)));
+}
+
+/// The error and its causes, each said once: many messages hold that of their cause already.
+fn message(error: &anyhow::Error) -> String {
+    error.chain().skip(1).fold(error.to_string(), |text, cause| {
+        let cause = cause.to_string();
+        if text.contains(&cause) { text } else { format!("{text}: {cause}") }
+    })
 }
 
 /// Prints a line; a reader that went away is nobody's concern.
@@ -59,8 +69,11 @@ pub(crate) fn result(globals: &Globals, report: &impl Serialize, text: &str) -> 
     } else {
         writeln!(stdout, "{text}")
     };
+    let written = written.and_then(|()| stdout.flush());
     match written {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::Io { file: PathBuf::from("standard output"), source }.into())
+        }
         _ => Ok(()),
     }
 }

@@ -1,5 +1,5 @@
 //! Writing: beside, then rename. An open map of the old file stays valid, a reader sees the old file or the new one, and
-//! what fails leaves nothing behind.
+//! what fails leaves nothing behind. Links are followed and stay; devices and pipes are written into and never replaced.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -10,27 +10,78 @@ use tempfile::NamedTempFile;
 use crate::error::{Error, Result};
 
 /// Checks that `output` may be written: it is none of `inputs`, by whatever link, it does not exist unless `force` is
-/// given, and its folder exists. To be called before any work.
+/// given, and its folder exists. A character device or a pipe may be written into without `force`, as nothing is lost. To be
+/// called before any work.
 ///
 /// # Errors
 ///
 /// [`Error::OutputRefused`], or [`Error::Io`] if the folder is not there.
 pub fn check_output(output: &Path, inputs: &[PathBuf], force: bool) -> Result<()> {
     let refused = |problem| Err(Error::OutputRefused { file: output.to_owned(), problem });
+    if output == Path::new("-") {
+        return refused("standard output holds the report, and a file of this name is `./-`; name another one");
+    }
     if inputs.iter().any(|input| same_file(output, input)) {
         return refused("is an input of this command");
     }
-    match fs::symlink_metadata(output) {
-        Ok(about) if about.is_dir() => return refused("is a folder"),
-        Ok(_) if !force => return refused("exists; `--force` replaces it"),
-        Ok(_) | Err(_) => {}
+    let file = match Place::of(output) {
+        Place::Folder => return refused("is a folder"),
+        Place::Stream => return Ok(()),
+        Place::Other => return refused("is neither a file, nor a character device, nor a pipe"),
+        Place::File(file) => file,
+    };
+    if same_file(output, Path::new("/dev/stdout")) || same_file(output, Path::new("/dev/stderr")) {
+        return refused("is where this command prints");
     }
-    let folder = folder(output);
+    if fs::symlink_metadata(output).is_ok() && !force {
+        return refused("exists; `--force` replaces it");
+    }
+    let folder = folder(&file);
     match fs::metadata(folder) {
         Ok(about) if about.is_dir() => Ok(()),
         Ok(_) => Err(Error::Io { file: folder.to_owned(), source: io::ErrorKind::NotADirectory.into() }),
         Err(source) => Err(Error::Io { file: folder.to_owned(), source }),
     }
+}
+
+/// What a path leads to.
+enum Place {
+    /// A file, or nothing yet, by its name behind all links.
+    File(PathBuf),
+    Folder,
+    /// A character device or a pipe.
+    Stream,
+    /// A disk, a socket.
+    Other,
+}
+
+impl Place {
+    fn of(path: &Path) -> Self {
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => Self::Folder,
+            Ok(about) if about.is_file() => Self::File(fs::canonicalize(path).unwrap_or_else(|_| followed(path))),
+            #[cfg(unix)]
+            Ok(about) => {
+                use std::os::unix::fs::FileTypeExt;
+                let kind = about.file_type();
+                if kind.is_char_device() || kind.is_fifo() { Self::Stream } else { Self::Other }
+            }
+            #[cfg(not(unix))]
+            Ok(_) => Self::Other,
+            Err(_) => Self::File(followed(path)),
+        }
+    }
+}
+
+/// The name behind links that lead to nothing yet. Rings end where they began: writing to them fails.
+fn followed(path: &Path) -> PathBuf {
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..MOST {
+        let Ok(target) = fs::read_link(&path) else { break };
+        path = folder(&path).join(target);
+    }
+    path
 }
 
 /// Whether two paths lead to one file.
@@ -63,10 +114,19 @@ pub(super) enum Sink {
 
 /// A file that is complete but does not bear its name yet; it is removed if it never does.
 pub(super) struct Pending {
-    /// Absent where bytes were only counted.
-    file: Option<NamedTempFile>,
+    held: Held,
     bytes: u64,
     path: PathBuf,
+}
+
+/// Where the bytes are until then.
+enum Held {
+    /// Beside the name that they will bear, all links followed.
+    Beside(NamedTempFile, PathBuf),
+    /// Where they belong already: in a device or a pipe.
+    Streamed,
+    /// Nowhere.
+    Counted,
 }
 
 impl Sink {
@@ -75,52 +135,42 @@ impl Sink {
         match self {
             Self::Disk => Pending::write(path, content),
             Self::Count => {
-                let mut counted = Counted(0);
+                let mut counted = Counted { to: io::sink(), bytes: 0 };
                 let written = content(&mut counted);
                 written.map_err(|source| Error::Io { file: path.to_owned(), source })?;
-                Ok(Pending { file: None, bytes: counted.0, path: path.to_owned() })
+                Ok(Pending { held: Held::Counted, bytes: counted.bytes, path: path.to_owned() })
             }
         }
     }
 }
 
-/// Counts the bytes that are written to it.
-struct Counted(u64);
+/// Counts the bytes that pass through it.
+struct Counted<W> {
+    to: W,
+    bytes: u64,
+}
 
-impl Write for Counted {
+impl<W: Write> Write for Counted<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
+        let count = self.to.write(bytes)?;
+        self.bytes += count as u64;
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        self.to.flush()
     }
 }
 
 impl Pending {
     /// Writes what is to become `path` and waits until it is on the disk.
     pub(super) fn write(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<Self> {
-        let written = || -> io::Result<NamedTempFile> {
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".tmp").suffix(".tmp");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                // As any new file: what the umask leaves of rw-rw-rw-.
-                builder.permissions(fs::Permissions::from_mode(0o666));
-            }
-            let file = builder.tempfile_in(folder(path))?;
-            let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
-            content(&mut out)?;
-            out.flush()?;
-            drop(out);
-            file.as_file().sync_all()?;
-            Ok(file)
+        let written = match Place::of(path) {
+            Place::File(file) => beside(file, content),
+            _ => streamed(path, content),
         };
-        let counted = |file: NamedTempFile| Ok((file.as_file().metadata()?.len(), file));
-        match written().and_then(counted) {
-            Ok((bytes, file)) => Ok(Self { file: Some(file), bytes, path: path.to_owned() }),
+        match written {
+            Ok((bytes, held)) => Ok(Self { held, bytes, path: path.to_owned() }),
             Err(source) => Err(Error::Io { file: path.to_owned(), source }),
         }
     }
@@ -138,10 +188,12 @@ impl Pending {
     /// Gives the file its name; without `force` only if nothing has taken the name meanwhile.
     pub(super) fn publish(self, force: bool) -> Result<()> {
         let path = self.path;
-        let Some(file) = self.file else {
-            return Err(Error::Internal { what: format!("{} was only counted", path.display()) });
+        let (file, target) = match self.held {
+            Held::Beside(file, target) => (file, target),
+            Held::Streamed => return Ok(()),
+            Held::Counted => return Err(Error::Internal { what: format!("{} was only counted", path.display()) }),
         };
-        let result = if force { file.persist(&path) } else { file.persist_noclobber(&path) };
+        let result = if force { file.persist(&target) } else { file.persist_noclobber(&target) };
         match result {
             Ok(_) => {}
             Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
@@ -151,9 +203,37 @@ impl Pending {
         }
         // The name, too, should survive a power cut. Some file systems cannot promise that; the file is there all the same.
         #[cfg(unix)]
-        drop(fs::File::open(folder(&path)).and_then(|folder| folder.sync_all()));
+        drop(fs::File::open(folder(&target)).and_then(|folder| folder.sync_all()));
         Ok(())
     }
+}
+
+/// Writes to a file without a name of its own yet, in the folder of `target`.
+fn beside(target: PathBuf, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(u64, Held)> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tmp").suffix(".tmp");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // As any new file: what the umask leaves of rw-rw-rw-.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let file = builder.tempfile_in(folder(&target))?;
+    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+    content(&mut out)?;
+    out.flush()?;
+    drop(out);
+    file.as_file().sync_all()?;
+    Ok((file.as_file().metadata()?.len(), Held::Beside(file, target)))
+}
+
+/// Writes into what is there and is no file: it takes what comes, and a reader may be waiting for it.
+fn streamed(path: &Path, content: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<(u64, Held)> {
+    let to = fs::OpenOptions::new().write(true).open(path)?;
+    let mut out = BufWriter::with_capacity(1 << 20, Counted { to, bytes: 0 });
+    content(&mut out)?;
+    out.flush()?;
+    Ok((out.get_ref().bytes, Held::Streamed))
 }
 
 #[cfg(test)]
@@ -189,5 +269,34 @@ mod tests {
         let pending = Pending::write(&path, |out| out.write_all(b"new")).unwrap();
         pending.publish(true).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_stay_and_what_is_no_file_is_written_into() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let text = |path: &Path, force| {
+            check_output(path, &[], force)
+                .and_then(|()| Pending::write(path, |out| out.write_all(b"new"))?.publish(true))
+        };
+        fs::write(at("old"), "old").unwrap();
+        for (link, target) in
+            [("to-old", "old"), ("to-none", "none"), ("to-null", "/dev/null"), ("to-full", "/dev/full")]
+        {
+            std::os::unix::fs::symlink(target, at(link)).unwrap();
+        }
+        for (link, target) in [("to-old", "old"), ("to-none", "none")] {
+            assert!(matches!(text(&at(link), false), Err(Error::OutputRefused { .. })), "{link}");
+            text(&at(link), true).unwrap();
+            assert!(fs::symlink_metadata(at(link)).unwrap().is_symlink(), "{link}");
+            assert_eq!(fs::read(at(target)).unwrap(), b"new");
+        }
+        text(&at("to-null"), false).unwrap();
+        text(&at("to-null"), true).unwrap();
+        assert!(!fs::metadata("/dev/null").unwrap().is_file());
+        let full = text(&at("to-full"), true).unwrap_err();
+        assert!(matches!(&full, Error::Io { file, .. } if file.ends_with("to-full")), "{full:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 6, "no temporary file is left");
     }
 }
