@@ -31,7 +31,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
         );
         return Err(Error::Data { problem }.into());
     }
-    let data = timing.phase("load", || input::data(&args.data, &model.network, &head))?;
+    let data = timing.phase("load", || input::data(globals, &args.data, &model.network, &head))?;
     let samples = data.as_ref().map(|data| &data.inputs as &dyn RowSource);
     let (radius, radius_from) = match (args.radius, samples) {
         (Some(radius), _) => (radius, "given"),
@@ -41,7 +41,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
             return Err(Error::Argument { argument: "radius", problem }.into());
         }
     };
-    let mut warnings = [model.warnings, other.warnings].concat();
+    let mut warnings = [input::warnings(&model, data.as_ref()), other.warnings].concat();
     if !head.whole || !compressed.whole {
         warnings.push(
             "the certificate is one of the linear layers at the end: it compares them on the same features".to_owned(),

@@ -11,9 +11,9 @@ use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certifi
 use tropix::train::Scope;
 use tropix::{Error, Result};
 
-use super::{Prepared, certificate, finetune, written};
+use super::{Prepared, certificate, finetune, limits, written};
 use crate::args::{AllocateArg, BoundArg, Globals, PruneArgs};
-use crate::calibration::{Calibration, check, check_prior};
+use crate::calibration::{Calibration, check, check_effects, check_prior};
 use crate::device::with_backend;
 use crate::{input, output};
 
@@ -36,6 +36,7 @@ pub(super) fn run(
     };
     check_prior(method, &calibration)?;
     check(method, refit, &calibration)?;
+    check_effects(globals, &args.moments, &model.network, &[(method, refit)], &calibration)?;
     let options = UnitOptions {
         refit,
         prior: calibration.prior.clone(),
@@ -119,7 +120,13 @@ pub(super) fn run(
         certificate: certified,
         uncertified,
         verification: outcome.verification.clone(),
-        warnings: [model.warnings.clone(), calibration.warnings.clone(), forms(&outcome.walked)].concat(),
+        warnings: [
+            input::warnings(model, [data, &prepared.training].into_iter().flatten()),
+            calibration.warnings.clone(),
+            forms(&outcome.walked),
+            limits::of_units(globals, args, &outcome.walked.layers),
+        ]
+        .concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };
