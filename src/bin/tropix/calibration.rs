@@ -156,6 +156,6 @@ pub(crate) fn check_effects(
         (solves, &["--ridge"]),
         (read || images, &["--scale", "--mean", "--std"]),
     ];
-    let idle = rules.iter().filter(|(looks, _)| !looks);
-    idle.map(|(_, options)| effect::refuse(globals, options, &why)).collect()
+    let mut idle = rules.iter().filter(|(looks, _)| !looks);
+    idle.try_for_each(|(_, options)| effect::refuse(globals, options, &why))
 }
