@@ -81,5 +81,8 @@ fn percent(share: f64) -> String {
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]
 fn times(before: u64, after: u64) -> String {
+    if after > before && before > 0 {
+        return format!("grew, {:.2} x larger", after as f64 / before as f64);
+    }
     if after == 0 { String::new() } else { format!("{:.2} x smaller", before as f64 / after as f64) }
 }

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::backend::Device;
 use crate::certify::PruneCertificate;
-use crate::network::{Applied, Network, Refused};
+use crate::network::{Applied, Network, Op, Refused};
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 use crate::train::TuningReport;
 
@@ -97,6 +97,33 @@ pub struct Weights {
     pub nonzero: u64,
 }
 
+/// Weights of all linear and convolutional layers, whether or not the method prunes them.
+#[derive(Debug, Clone, Serialize)]
+pub struct NetworkWeights {
+    /// All of them.
+    pub before: u64,
+    /// Those that the plan keeps, and those of layers that are not pruned.
+    pub after: u64,
+    /// The share of them that the plan removes.
+    pub rate: f64,
+}
+
+impl NetworkWeights {
+    /// The weights of `network`, and what a run has removed of them.
+    #[must_use]
+    pub fn of(network: &Network, outcome: &Outcome) -> Self {
+        let weights = network.nodes.iter().map(|node| match &node.op {
+            Op::Linear { weight, .. } | Op::Conv { weight, .. } => weight.len() as u64,
+            _ => 0,
+        });
+        let before: u64 = weights.sum();
+        let removed = outcome.weights[0].saturating_sub(outcome.weights[1]);
+        #[expect(clippy::cast_precision_loss, reason = "a share of a number of weights, which is far below 2^53")]
+        let rate = removed as f64 / before.max(1) as f64;
+        Self { before, after: before.saturating_sub(removed), rate }
+    }
+}
+
 /// One layer of the head.
 #[derive(Debug, Clone, Serialize)]
 pub struct LayerReport {
@@ -154,8 +181,10 @@ pub struct PruneReport {
     /// What was done to the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
-    /// Weights before and after.
+    /// Weights of the layers that the method prunes, before and after.
     pub weights: Weights,
+    /// Weights of the whole network.
+    pub network_weights: NetworkWeights,
     /// Hidden neurons before and after.
     pub neurons: Change,
     /// Bytes of the model file before and after.
@@ -184,6 +213,14 @@ pub struct PruneReport {
     pub memory: Memory,
     /// Seconds by phase.
     pub timing: Timing,
+}
+
+impl PruneReport {
+    /// Whether the network has weights in layers that the method does not prune.
+    #[must_use]
+    pub fn is_of_a_part(&self) -> bool {
+        self.network_weights.before > self.weights.before
+    }
 }
 
 /// Memory of the process.

@@ -2,7 +2,7 @@
 
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
-use super::{LayerReport, PruneReport};
+use super::{Change, LayerReport, PruneReport};
 use crate::prune::{Accuracy, Curve};
 
 /// A rule under the header and nothing else.
@@ -51,17 +51,31 @@ pub(super) fn bytes(number: u64) -> String {
     }
 }
 
+/// The name of a row for the bytes of a file, which may have grown: metadata and wider layouts take some.
+pub(super) fn file(change: Change) -> &'static str {
+    if change.after > change.before { "file (grew)" } else { "file" }
+}
+
 /// The result of `prune`: sizes and accuracy before and after.
 #[must_use]
 pub fn prune_table(report: &PruneReport) -> String {
     let mut table = table(&["", "before", "after"]);
-    table.add_row([
-        format!("weights ({} removed)", percent(report.weights.rate)),
-        grouped(report.weights.before),
-        grouped(report.weights.after),
-    ]);
+    let (of_head, of_all) = (&report.weights, &report.network_weights);
+    let mut weights = |what: &str, rate: f64, before: u64, after: u64| {
+        table.add_row([format!("{what} ({} removed)", percent(rate)), grouped(before), grouped(after)]);
+    };
+    if report.is_of_a_part() {
+        weights("weights of the network", of_all.rate, of_all.before, of_all.after);
+        weights("weights of the pruned layers", of_head.rate, of_head.before, of_head.after);
+    } else {
+        weights("weights", of_head.rate, of_head.before, of_head.after);
+    }
     table.add_row(["hidden neurons".to_owned(), grouped(report.neurons.before), grouped(report.neurons.after)]);
-    table.add_row(["file".to_owned(), bytes(report.file_bytes.before), bytes(report.file_bytes.after)]);
+    table.add_row([
+        file(report.file_bytes).to_owned(),
+        bytes(report.file_bytes.before),
+        bytes(report.file_bytes.after),
+    ]);
     if let Some(accuracy) = &report.accuracy {
         for (name, values) in [("top-1 accuracy", accuracy.top1), ("top-5 accuracy", accuracy.top5)] {
             if let Some([before, after]) = values {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::table::{bytes, grouped, percent, table};
+use super::table::{bytes, file, grouped, percent, table};
 use super::{Change, Declined, Files, Heading, Memory};
 use crate::certify::PruneCertificate;
 use crate::network::Network;
@@ -98,7 +98,7 @@ pub fn units_table(report: &UnitReport) -> String {
     };
     row("parameters", report.parameters, grouped);
     row("hidden neurons", report.neurons, grouped);
-    row("file", report.file_bytes, bytes);
+    row(file(report.file_bytes), report.file_bytes, bytes);
     if let Some(accuracy) = &report.accuracy {
         for (name, values) in [("top-1 accuracy", accuracy.top1), ("top-5 accuracy", accuracy.top5)] {
             if let Some([before, after]) = values {

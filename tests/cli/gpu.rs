@@ -3,7 +3,7 @@
 use crate::program::{asset, data, model, tropix};
 
 /// The adapter of the tests: the first that there is.
-fn adapter() -> String {
+pub(crate) fn adapter() -> String {
     let Some(adapter) = tropix::backend::adapters().into_iter().next() else {
         panic!("no graphics adapter; on Debian `apt-get install mesa-vulkan-drivers` gives a software one");
     };

@@ -7,6 +7,8 @@ mod boundary;
 mod certify;
 mod commands;
 mod convolutions;
+mod effects;
+mod errors;
 mod finetune;
 mod geometry;
 mod gpu;

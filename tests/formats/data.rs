@@ -238,10 +238,175 @@ fn npz_archives_are_read_plain_and_compressed() {
     assert!(text.contains("not a readable .npz"), "{text}");
     let path = folder.path().join("other.npz");
     let mut archive = NpzWriter::new(std::fs::File::create(&path).unwrap());
-    archive.add_array("images", &y).unwrap();
+    archive.add_array("z", &y).unwrap();
     archive.finish().unwrap();
     let text = load(&path).unwrap_err().to_string();
-    assert!(text.contains("no array `x`; there are: images"), "{text}");
+    assert!(text.contains("expected one of `images`, `features`, `points`, `x`; there is `z`"), "{text}");
+}
+
+/// An array as `numpy.save` writes it.
+fn npy(descr: &str, fortran: bool, shape: &str, elements: &[u8]) -> Vec<u8> {
+    let order = if fortran { "True" } else { "False" };
+    let header = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), elements].concat()
+}
+
+fn npz(folder: &TempDir, arrays: &[(&str, Vec<u8>)]) -> std::path::PathBuf {
+    let path = folder.path().join("data.npz");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    for (name, array) in arrays {
+        archive.start_file(format!("{name}.npy"), deflated()).unwrap();
+        archive.write_all(array).unwrap();
+    }
+    archive.finish().unwrap();
+    path
+}
+
+#[test]
+fn npz_takes_the_names_and_element_types_that_safetensors_takes_and_big_endian_ones() {
+    let floats = [3.0_f32, 0.0, 7.0, 1.0];
+    let whole = [3_i16, 0, 7, 1];
+    let cases: [(&str, Vec<u8>); 7] = [
+        ("<f4", f32s(&floats)),
+        (">f4", floats.iter().flat_map(|v| v.to_be_bytes()).collect()),
+        (">f8", floats.iter().flat_map(|v| f64::from(*v).to_be_bytes()).collect()),
+        (">f2", floats.iter().flat_map(|v| f16::from_f32(*v).to_be_bytes()).collect()),
+        (">i2", whole.iter().flat_map(|v| v.to_be_bytes()).collect()),
+        (">i8", whole.iter().flat_map(|v| i64::from(*v).to_be_bytes()).collect()),
+        ("|u1", vec![3, 0, 7, 1]),
+    ];
+    for (descr, raw) in cases {
+        for samples in ["features", "points", "x"] {
+            for labels in ["labels", "y"] {
+                let half = raw.len() / 2;
+                let arrays =
+                    [(samples, npy(descr, false, "2, 2", &raw)), (labels, npy(descr, false, "2,", &raw[..half]))];
+                let data = load(&npz(&folder(), &arrays)).unwrap();
+                assert_eq!((values(&data).as_slice(), data.labels), (&floats[..], Some(vec![3, 0])), "{descr}");
+                assert_eq!(data.applied, "values as they are");
+            }
+        }
+    }
+    let turned = npy("<f4", true, "2, 3", &f32s(&[1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+    assert_eq!(values(&load(&npz(&folder(), &[("x", turned)])).unwrap()), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let bools = [("x", npy("|b1", false, "2, 2", &[0, 1, 1, 0])), ("y", npy("|b1", false, "2,", &[1, 0]))];
+    let data = load(&npz(&folder(), &bools)).unwrap();
+    assert_eq!((values(&data), data.labels), (vec![0.0, 1.0, 1.0, 0.0], Some(vec![1, 0])));
+}
+
+#[test]
+fn damaged_npz_arrays_are_named_with_their_values() {
+    let long = "(".repeat(100_000);
+    let cases = [
+        ("records", npy("", false, "2,", &[]).iter().map(|b| if *b == b'\'' { b'[' } else { *b }).collect(), "descr"),
+        ("text", npy("<U3", false, "2,", &[]), "`<U3`"),
+        ("truncated", npy("<f4", false, "2, 3", &[0; 8]), "needs 24 bytes, there are 8"),
+        ("trailing", npy("<f4", false, "1, 1", &[0; 8]), "bytes follow the 4"),
+        ("huge claim", npy("<f4", false, "1000000000000, 9", &[0; 8]), "there are 8"),
+        ("overflow", npy("<f8", false, "9999999999999999999, 9", &[]), "shape"),
+        ("nested", npy("<f8", false, &long[..60_000], &[]), "shape"),
+        ("cut", npy("<f8", false, "2,", &[])[..20].to_vec(), "truncated"),
+    ];
+    for (case, array, part) in cases {
+        let text = load(&npz(&folder(), &[("x", array)])).expect_err(case).to_string();
+        assert!(text.contains(part) && text.contains("array `x`"), "{case}: {text}");
+    }
+}
+
+#[test]
+fn one_hot_labels_are_classes_in_every_file() {
+    for kind in ["U8", "I64", "F32", "BOOL"] {
+        let bits = [0_u8, 0, 1, 1, 0, 0];
+        let (descr, raw): (&str, Vec<u8>) = match kind {
+            "I64" => ("<i8", bits.iter().flat_map(|v| i64::from(*v).to_le_bytes()).collect()),
+            "F32" => ("<f4", bits.iter().flat_map(|v| f32::from(*v).to_le_bytes()).collect()),
+            "U8" => ("|u1", bits.to_vec()),
+            _ => ("|b1", bits.to_vec()),
+        };
+        let folder = folder();
+        let entries: [Entry<'_>; 2] =
+            [("x", "F32", &[2, 1], f32s(&[1.0, 2.0])), ("labels", kind, &[2, 3], raw.clone())];
+        let data = load(&put(&folder, "data.safetensors", safetensors("", &entries))).unwrap();
+        assert_eq!(data.labels, Some(vec![2, 0]), "{kind}");
+        let arrays = [("x", npy("<f4", false, "2, 1", &f32s(&[1.0, 2.0]))), ("y", npy(descr, false, "2, 3", &raw))];
+        assert_eq!(load(&npz(&folder, &arrays)).unwrap().labels, Some(vec![2, 0]), "{kind}");
+    }
+    let folder = folder();
+    let arrays =
+        [("x", npy("<f4", false, "2, 1", &f32s(&[1.0, 2.0]))), ("y", npy("|u1", false, "2, 2", &[0, 1, 1, 1]))];
+    let text = load(&npz(&folder, &arrays)).unwrap_err().to_string();
+    assert!(text.contains("`y` has shape [2, 2]") && text.contains("row 1 is none"), "{text}");
+}
+
+#[test]
+fn bytes_of_images_mean_the_same_in_every_file() {
+    // A pattern that all formats can hold: one sample, as CIFAR and IDX shape it.
+    let expected = |raw: &[u8]| -> Vec<f32> { raw.iter().map(|v| f32::from(*v) / 255.0).collect() };
+    let raw: Vec<u8> = (0..3072_u32).map(|i| u8::try_from(i * 7 % 256).unwrap()).collect();
+    let close = |data: &Dataset, raw: &[u8], case: &str| {
+        for (value, expected) in values(data).iter().zip(expected(raw)) {
+            assert!((value - expected).abs() < 1e-6, "{case}: {value} for {expected}");
+        }
+        assert!(data.applied.contains("for bytes of images"), "{case}: {}", data.applied);
+        assert!(data.warnings.is_empty(), "{case}: {:?}", data.warnings);
+    };
+    for name in ["images", "x"] {
+        let folder = folder();
+        let entries: [Entry<'_>; 1] = [(name, "U8", &[1, 3, 32, 32], raw.clone())];
+        let data = load(&put(&folder, "data.safetensors", safetensors("", &entries))).unwrap();
+        close(&data, &raw, name);
+        close(&load(&npz(&folder, &[(name, npy("|u1", false, "1, 3, 32, 32", &raw))])).unwrap(), &raw, name);
+        close(&load(&npz(&folder, &[(name, npy("|u1", false, "3, 32, 32", &raw))])).unwrap(), &raw, name);
+    }
+    let folder = folder();
+    put(&folder, "test_batch.bin", [vec![3], raw.clone()].concat());
+    let spec = format!("cifar10:{}", folder.path().display());
+    close(&dataset::load(&spec, &DataOptions::default()).unwrap(), &raw, "cifar10");
+    close(&mnist(&folder, &idx(0x803, &[3, 32, 32], &raw), &idx(0x801, &[3], &[0, 1, 2])).unwrap(), &raw, "mnist");
+    // Bytes that are not in the shape of images and not called so are numbers.
+    let vector = npz(&folder, &[("x", npy("|u1", false, "2, 3", &[1, 2, 3, 4, 5, 6]))]);
+    assert_eq!(values(&load(&vector).unwrap()), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+}
+
+#[test]
+fn a_range_that_does_not_fit_the_scale_warns() {
+    let to_one = Normalize { scale: 1.0, mean: vec![0.5], std: vec![0.25] };
+    let to_bytes = Normalize { scale: 1.0, mean: vec![123.0], std: vec![58.0] };
+    let of_bytes = Normalize { scale: 1.0 / 255.0, mean: vec![0.5], std: vec![0.25] };
+    let (bytes, ones, signed) = ([0.0, 17.5, 200.0, 255.0], [0.0, 0.25, 0.5, 1.0], [-2.0, -0.5, 0.5, 2.5]);
+    type Case<'a> = (&'a str, &'a str, [f32; 4], Option<&'a Normalize>, Option<f64>, Option<&'a str>);
+    let cases: [Case<'_>; 13] = [
+        ("floats of bytes", "images", bytes, None, None, Some("`--scale 0.00392156862745098`")),
+        ("floats of bytes as vectors", "x", [0.0, 17.0, 200.0, 255.0], None, None, Some("not scaled")),
+        ("the network expects 0 to 1", "x", bytes, Some(&to_one), None, Some("not scaled")),
+        ("the network expects bytes", "images", bytes, Some(&to_bytes), None, None),
+        ("the network scales", "images", bytes, Some(&of_bytes), None, None),
+        ("scaled twice", "images", ones, Some(&of_bytes), None, Some("`--scale 1`")),
+        ("normalised twice", "images", signed, Some(&to_one), None, Some("`--mean 0 --std 1`")),
+        ("0 to 1", "images", ones, None, None, None),
+        ("0 to 1, normalised", "images", ones, Some(&to_one), None, None),
+        ("numbers of any kind", "x", [0.0, 17.5, 1900.0, 255.0], None, None, None),
+        ("the user says so", "images", bytes, None, Some(1.0), None),
+        ("features", "features", bytes, None, None, None),
+        ("points", "points", bytes, None, None, None),
+    ];
+    for (case, name, raw, network, scale, expected) in cases {
+        let folder = folder();
+        let shape: &[usize] = if name == "images" { &[1, 1, 2, 2] } else { &[2, 2] };
+        let entries: [Entry<'_>; 1] = [(name, "F32", shape, f32s(&raw))];
+        let path = put(&folder, "data.safetensors", safetensors("", &entries));
+        let options = DataOptions { network: network.cloned(), scale, ..DataOptions::default() };
+        let data = dataset::load(&path.to_string_lossy(), &options).unwrap();
+        match expected {
+            None => assert!(data.warnings.is_empty(), "{case}: {:?}", data.warnings),
+            Some(words) => {
+                assert_eq!(data.warnings.len(), 1, "{case}");
+                let warning = &data.warnings[0];
+                assert!(warning.contains(words) && warning.contains("data.safetensors"), "{case}: {warning}");
+            }
+        }
+    }
 }
 
 fn deflated() -> zip::write::SimpleFileOptions {

@@ -42,11 +42,11 @@ pub(crate) fn read(
     let refused = |problem: String| Error::Format { file: path.to_owned(), problem };
     match extension.as_deref() {
         Some("json") if !name.ends_with(".index.json") => {
-            let shape = parse_json(&text(path)?).map_err(refused)?;
+            let shape = parse_json(&text(globals, path)?).map_err(refused)?;
             Ok((bodies(shape), vec![path.to_owned()]))
         }
         Some("csv" | "txt" | "tsv") => {
-            let table = parse_rows(&text(path)?).map_err(refused)?;
+            let table = parse_rows(&text(globals, path)?).map_err(refused)?;
             let found = match rows {
                 Rows::Generators => Bodies::Zonotopes(vec![zonotope_of(&table).map_err(refused)?]),
                 Rows::Points => Bodies::Points(points_of(&table).map_err(refused)?),
@@ -62,6 +62,7 @@ pub(crate) fn read(
         }
         _ => {
             let data = dataset::load(name, &DataOptions::default())?;
+            globals.run.note(&data.paths);
             let [count, dimension] = data.inputs.shape();
             let mut points = Array2::<f32>::zeros((count, dimension));
             if let Some(values) = points.as_slice_mut() {
@@ -79,7 +80,8 @@ fn bodies(shape: Shape) -> Bodies {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+fn text(globals: &Globals, path: &Path) -> Result<String> {
+    globals.run.note([&path.to_owned()]);
     std::fs::read_to_string(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::InputMissing { file: path.to_owned() },
         std::io::ErrorKind::InvalidData => Error::Format { file: path.to_owned(), problem: "not text".to_owned() },

@@ -6,7 +6,7 @@ use tropix::prune::structured::{InputMoments, Prior, Refit, UnitMethod};
 use tropix::{Error, Result};
 
 use crate::args::{DataArgs, Globals, MomentArgs, PriorArg, SynthArgs};
-use crate::{input, output};
+use crate::{effect, input, output};
 
 /// Calibration samples and the prior.
 pub(crate) struct Calibration {
@@ -27,7 +27,7 @@ impl Calibration {
         network: &Network,
     ) -> anyhow::Result<Self> {
         let spec = DataArgs { data: args.calib.clone(), ..data.clone() };
-        let samples = input::data_for(&spec, network)?;
+        let samples = input::data_for(globals, &spec, network)?;
         let count = usize::try_from(args.calib_samples)?;
         let mut warnings = Vec::new();
         let prior = match (synth.prior, &args.moments, &samples) {
@@ -36,6 +36,7 @@ impl Calibration {
             (Some(PriorArg::Image), ..) => Prior::Image,
             (_, Some(file), _) => {
                 let (mean, covariance) = dataset::load_moments(file)?;
+                globals.run.note([file]);
                 let moments = InputMoments::checked(mean, covariance)?;
                 if let Some(smallest) = moments.projected {
                     let file = file.display();
@@ -121,4 +122,40 @@ pub(crate) fn check(method: UnitMethod, refit: Refit, calibration: &Calibration)
         return Err(Error::Argument { argument: "calib", problem });
     }
     Ok(())
+}
+
+/// Fails for what is said of the inputs on the command line where none of the runs looks at it.
+pub(crate) fn check_effects(
+    globals: &Globals,
+    args: &MomentArgs,
+    network: &Network,
+    runs: &[(UnitMethod, Refit)],
+    calibration: &Calibration,
+) -> Result<()> {
+    let any = |looks: fn(UnitMethod, Refit) -> bool| runs.iter().any(|(method, refit)| looks(*method, *refit));
+    let on_samples = any(|method, refit| refit == Refit::Data || method.needs_data());
+    let in_closed_form = any(|_, refit| refit == Refit::Gaussian);
+    let on_synthetic = any(|method, refit| method == UnitMethod::SynthRefit && refit != Refit::Data);
+    let solves = on_samples || in_closed_form || any(|method, _| method == UnitMethod::SynthRefit);
+    let moments = in_closed_form && matches!(calibration.prior, Prior::Moments(_));
+    let prior = calibration.given.and_then(PriorArg::sampled).map_or(in_closed_form, |_| on_synthetic);
+    // Samples are normalised as they are read, images that are made up like those that the network is for.
+    let images = network.normalize.is_none()
+        && network.input.len() == 3
+        && (on_synthetic || in_closed_form && matches!(calibration.prior, Prior::Image));
+    let read = ["--data", "--calib", "--train"].iter().any(|option| globals.run.gives(option));
+    let why = match runs {
+        [(method, refit)] => format!("with the method `{}` and the refit `{}`", method.name(), refit.name()),
+        _ => "with these methods and refits".to_owned(),
+    };
+    let rules: [(bool, &[&'static str]); 6] = [
+        (on_samples || moments && args.moments.is_none(), &["--calib", "--calib-samples"]),
+        (moments, &["--moments"]),
+        (prior, &["--prior"]),
+        (on_synthetic, &["--inputs"]),
+        (solves, &["--ridge"]),
+        (read || images, &["--scale", "--mean", "--std"]),
+    ];
+    let mut idle = rules.iter().filter(|(looks, _)| !looks);
+    idle.try_for_each(|(_, options)| effect::refuse(globals, options, &why))
 }

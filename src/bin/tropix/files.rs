@@ -123,6 +123,12 @@ impl Command {
 
     /// Fails for names of outputs that do not fit what is written. To be called before any work.
     pub(crate) fn check_outputs(&self, globals: &Globals) -> Result<()> {
-        self.outputs(globals).iter().try_for_each(Output::check)
+        let files = self.files();
+        // An output that is an input as well is refused as such where outputs are checked against inputs.
+        let is_input = |output: &&Output<'_>| {
+            let own = usize::from(output.option != "profile");
+            files.iter().filter(|file| *file == output.path).count() > own
+        };
+        self.outputs(globals).iter().filter(|output| !is_input(output)).try_for_each(Output::check)
     }
 }

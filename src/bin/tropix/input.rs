@@ -16,6 +16,7 @@ use crate::output;
 
 pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
     let model = format::load(&args.model, args.arch.as_deref())?;
+    globals.run.note(&model.paths);
     if !model.chain.is_empty() {
         output::note(globals, &format!("layers guessed from names and shapes:\n  {}", model.chain.join("\n  ")));
     }
@@ -42,38 +43,54 @@ pub(crate) fn paths(model: &ModelFile, data: Option<&Dataset>) -> Vec<PathBuf> {
     model.paths.iter().chain(data.iter().flat_map(|data| &data.paths)).cloned().collect()
 }
 
-/// Data that fit the head of a network.
-pub(crate) fn data(args: &DataArgs, network: &Network, head: &Head) -> Result<Option<Dataset>> {
+/// Reads a data set, normalised as the arguments say or else as `network` does.
+pub(crate) fn read(globals: &Globals, args: &DataArgs, network: Option<Normalize>) -> Result<Option<Dataset>> {
     let Some(spec) = &args.data else { return Ok(None) };
-    let options = DataOptions {
-        scale: args.scale,
-        mean: args.mean.clone(),
-        std: args.std.clone(),
-        // Normalisation belongs to the input of the whole network, not to features for its head.
-        network: network.normalize.clone().filter(|_| head.whole),
-    };
+    let options = DataOptions { scale: args.scale, mean: args.mean.clone(), std: args.std.clone(), network };
     let data = dataset::load(spec, &options)?;
-    data.check_against(head.inputs(), head.classes())?;
+    globals.run.note(&data.paths);
     Ok(Some(data))
 }
 
+/// Says what is odd about the data that a command works on.
+pub(crate) fn warned(globals: &Globals, data: Dataset) -> Dataset {
+    for warning in &data.warnings {
+        output::note(globals, &format!("warning: {warning}"));
+    }
+    data
+}
+
+/// Warnings of a model and of its data.
+pub(crate) fn warnings<'a>(model: &ModelFile, data: impl IntoIterator<Item = &'a Dataset>) -> Vec<String> {
+    let mut all = model.warnings.clone();
+    for warning in data.into_iter().flat_map(|data| &data.warnings) {
+        // Two parts of one file are odd in one way.
+        if !all.contains(warning) {
+            all.push(warning.clone());
+        }
+    }
+    all
+}
+
+/// Data that fit the head of a network.
+pub(crate) fn data(globals: &Globals, args: &DataArgs, network: &Network, head: &Head) -> Result<Option<Dataset>> {
+    // Normalisation belongs to the input of the whole network, not to features for its head.
+    let normalize = network.normalize.clone().filter(|_| head.whole);
+    let Some(data) = read(globals, args, normalize)? else { return Ok(None) };
+    data.check_against(head.inputs(), head.classes())?;
+    Ok(Some(warned(globals, data)))
+}
+
 /// Data that fit a network: the whole of it, or its head where they are features for that.
-pub(crate) fn data_for(args: &DataArgs, network: &Network) -> Result<Option<Dataset>> {
-    let Some(spec) = &args.data else { return Ok(None) };
-    let options = DataOptions {
-        scale: args.scale,
-        mean: args.mean.clone(),
-        std: args.std.clone(),
-        network: network.normalize.clone(),
-    };
-    let found = dataset::load(spec, &options)?;
+pub(crate) fn data_for(globals: &Globals, args: &DataArgs, network: &Network) -> Result<Option<Dataset>> {
+    let Some(found) = read(globals, args, network.normalize.clone())? else { return Ok(None) };
     match head_for(network, found.inputs.shape()[1]) {
-        Some(head) => data(args, network, &head),
+        Some(head) => data(globals, args, network, &head),
         None => {
             let lengths = network.output_lengths().unwrap_or_default();
             let classes = lengths.last().copied().flatten().unwrap_or(usize::MAX);
             found.check_against(network.input.iter().product(), classes)?;
-            Ok(Some(found))
+            Ok(Some(warned(globals, found)))
         }
     }
 }

@@ -5,14 +5,16 @@ mod body;
 mod calibration;
 mod commands;
 mod device;
+mod effect;
 mod exit;
 mod files;
 mod input;
+mod invocation;
 mod output;
+mod parse;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use tropix::network::format::{check_output, write_text};
 use tropix::prune::Timing;
 use tropix::report::trace_json;
@@ -32,11 +34,15 @@ fn silence_device_select() {
 
 fn main() -> ExitCode {
     silence_device_select();
-    let arguments = match Arguments::try_parse() {
+    let line: Vec<_> = std::env::args_os().collect();
+    let arguments = match parse::parse(&line) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version are answers, not errors; a closed pipe is nobody's concern.
             let _ = error.print();
+            if error.use_stderr() && parse::asks_for_json(&line) {
+                output::usage_error(&error);
+            }
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
@@ -58,6 +64,7 @@ fn main() -> ExitCode {
 /// Runs the command, and writes the trace of its phases however it ends.
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (globals, command) = (&arguments.globals, &arguments.command);
+    effect::check(arguments)?;
     command.check_outputs(globals)?;
     if let Some(file) = &globals.profile {
         check_output(file, &command.files(), globals.force)?;

@@ -1,15 +1,22 @@
 //! What goes where: results to standard output, everything else to standard error.
 
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tropix::Error;
 use tropix::prune::{LogitCheck, Observer, Timing, Verification};
+use tropix::report::SCHEMA;
 
 use crate::args::{Color, Globals, LogFormat};
+use crate::exit;
+use crate::invocation::Record;
+
+/// Whether a result was printed: a run prints one JSON document, and an error after it goes to standard error alone.
+static PRINTED: AtomicBool = AtomicBool::new(false);
 
 fn coloured(globals: &Globals) -> bool {
     match globals.color {
@@ -45,7 +52,40 @@ pub(crate) fn note(globals: &Globals, text: &str) {
 
 pub(crate) fn error(globals: &Globals, error: &anyhow::Error) {
     let (on, off) = if coloured(globals) { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-    line(std::io::stderr(), &format!("{on}error:{off} {}", message(error)));
+    let message = message(error);
+    line(std::io::stderr(), &format!("{on}error:{off} {message}"));
+    if globals.json && !PRINTED.load(Ordering::Relaxed) {
+        error_object(exit::kind(error), &message, exit::path(error));
+    }
+}
+
+/// A command line that cannot be read, for programs; people have read it already.
+pub(crate) fn usage_error(error: &clap::Error) {
+    let text = error.render().to_string();
+    // The first paragraph; hints and usage follow.
+    let message = text.split("\n\n").next().unwrap_or_default().trim();
+    error_object("usage", message.strip_prefix("error: ").unwrap_or(message), None);
+}
+
+#[derive(Serialize)]
+struct ErrorReport<'a> {
+    schema: &'static str,
+    error: ErrorObject<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'a> {
+    kind: &'static str,
+    message: &'a str,
+    path: Option<String>,
+}
+
+fn error_object(kind: &'static str, message: &str, path: Option<&Path>) {
+    let path = path.map(|path| path.display().to_string());
+    let report = ErrorReport { schema: SCHEMA, error: ErrorObject { kind, message, path } };
+    if let Ok(text) = serde_json::to_string_pretty(&report) {
+        line(std::io::stdout(), &text);
+    }
 }
 
 /// The error and its causes, each said once: many messages hold that of their cause already.
@@ -61,16 +101,31 @@ fn line(mut to: impl std::io::Write, text: &str) {
     let _ = writeln!(to, "{text}");
 }
 
+/// A report with what the run was asked for.
+#[derive(Serialize)]
+struct Recorded<'a, R> {
+    #[serde(flatten)]
+    report: &'a R,
+    run: Record<'a>,
+}
+
 /// Prints a result: one JSON object with `--json`, otherwise the text.
 pub(crate) fn result(globals: &Globals, report: &impl Serialize, text: &str) -> anyhow::Result<()> {
+    if !globals.json {
+        return print(text);
+    }
+    value(&Recorded { report, run: globals.run.record()? })
+}
+
+/// Prints a value as JSON.
+pub(crate) fn value(value: &impl Serialize) -> anyhow::Result<()> {
+    PRINTED.store(true, Ordering::Relaxed);
+    print(&serde_json::to_string_pretty(value)?)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let written = if globals.json {
-        writeln!(stdout, "{}", serde_json::to_string_pretty(report)?)
-    } else {
-        writeln!(stdout, "{text}")
-    };
-    let written = written.and_then(|()| stdout.flush());
-    match written {
+    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::Io { file: PathBuf::from("standard output"), source }.into())
         }

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use super::Found;
-use super::rows::{Bytes, Kind, Raw};
+use super::{Array, Found};
 use crate::error::{Error, Result};
 use crate::network::mapping::Mapping;
 
@@ -50,17 +49,15 @@ pub(super) fn load((folder, train): (&Path, bool), version: Version) -> Result<F
             if class >= version.classes {
                 return Err(refused(format!("label {class} of record {at} is not below {}", version.classes)));
             }
-            labels.push(u32::from(class));
+            labels.push(class);
             pixels.extend_from_slice(image);
         }
         paths.push(path);
     }
+    let count = labels.len();
     Ok(Found {
-        raw: Raw { kind: Kind::U8, bytes: Bytes::Owned(pixels) },
-        shape: vec![labels.len(), 3, 32, 32],
-        labels: Some(labels),
-        name: "images".to_owned(),
-        pixels: true,
+        samples: Array::of_bytes("images", vec![count, 3, 32, 32], pixels),
+        labels: Some(Array::of_bytes("labels", vec![count], labels)),
         paths,
     })
 }

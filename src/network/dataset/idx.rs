@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 
-use super::Found;
-use super::rows::{Bytes, Kind, Raw};
+use super::{Array, Found};
 use crate::error::{Error, Result};
 
 pub(super) fn load((folder, train): (&Path, bool)) -> Result<Found> {
@@ -22,11 +21,8 @@ pub(super) fn load((folder, train): (&Path, bool)) -> Result<Found> {
         return Err(Error::Format { file: labels, problem });
     }
     Ok(Found {
-        raw: Raw { kind: Kind::U8, bytes: Bytes::Owned(pixels) },
-        shape: vec![samples, 1, rows, columns],
-        labels: Some(classes.into_iter().map(u32::from).collect()),
-        name: "images".to_owned(),
-        pixels: true,
+        samples: Array::of_bytes("images", vec![samples, 1, rows, columns], pixels),
+        labels: Some(Array::of_bytes("labels", vec![samples], classes)),
         paths: vec![images, labels],
     })
 }

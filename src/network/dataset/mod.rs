@@ -1,12 +1,17 @@
 //! Samples and labels from the usual files, as rows that a backend can upload.
 //!
 //! `x = (scale * raw - mean) / std`, per channel. Each of the three is what the user says, else what the network says,
-//! else the default: 1/255 for bytes called `images`, and nothing for everything else. A tensor called `features` holds
+//! else the default: 1/255 for bytes of images, and nothing for everything else. Bytes are those of images in whatever file
+//! they are, if they are called `images`, or `x` where a sample has two or three axes. An array called `features` holds
 //! activations of a network's inner layer, so the network's own normalisation is not for it.
 
 mod cifar;
+mod extent;
+mod foreign;
 mod idx;
+mod labels;
 mod moments;
+mod npy;
 mod npz;
 mod rows;
 mod tensors;
@@ -19,7 +24,7 @@ use super::Normalize;
 use crate::backend::RowSource;
 use crate::error::{Error, Result};
 use crate::rng;
-use rows::Raw;
+use rows::{Kind, Raw};
 
 pub use moments::load_moments;
 pub use rows::{First, Inputs};
@@ -48,25 +53,55 @@ pub struct Dataset {
     pub sample: Vec<usize>,
     /// What was applied to the raw values, for the report.
     pub applied: String,
+    /// What looks odd about the values, such as a range that does not fit the scale.
+    pub warnings: Vec<String>,
     /// Every file that was read.
     pub paths: Vec<PathBuf>,
 }
 
+/// Names of the samples; the first that is there is taken.
+const SAMPLES: [&str; 4] = ["images", "features", "points", "x"];
+/// Names of the labels.
+const LABELS: [&str; 2] = ["labels", "y"];
+
 /// What a reader finds: raw samples and labels.
 struct Found {
-    raw: Raw,
-    /// Samples, then the axes of one.
-    shape: Vec<usize>,
-    labels: Option<Vec<u32>>,
-    /// Name of the tensor or array.
-    name: String,
-    /// Whether the values are bytes of images, to be scaled by 1/255.
-    pixels: bool,
+    /// One row per sample.
+    samples: Array,
+    labels: Option<Array>,
     paths: Vec<PathBuf>,
 }
 
-/// Reads a data set: a safetensors file with `images`, `features`, `points` or `x` and `labels`; an `.npz` with `x` and
-/// `y`; `mnist:FOLDER`, `cifar10:FOLDER` or `cifar100:FOLDER` for the test part, with `:train` appended for the other.
+/// A tensor of a file.
+struct Array {
+    name: String,
+    shape: Vec<usize>,
+    raw: Raw,
+}
+
+impl Array {
+    /// Bytes, as IDX and CIFAR files hold them.
+    fn of_bytes(name: &str, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), shape, raw: Raw { kind: Kind::U8, bytes: rows::Bytes::Owned(bytes) } }
+    }
+
+    /// Whether the values are bytes of images, to be scaled by 1/255.
+    fn holds_pixels(&self) -> bool {
+        let image = self.name == "images" || self.name == "x" && matches!(self.shape.len(), 3 | 4);
+        self.raw.kind == Kind::U8 && image
+    }
+}
+
+/// Says which names were looked for, and which there are.
+fn no_samples<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+    format!("no samples: expected one of {}; there is {there}", SAMPLES.map(|name| format!("`{name}`")).join(", "))
+}
+
+/// Reads a data set: a safetensors file or an `.npz` with `images`, `features`, `points` or `x` and `labels` or `y` (class
+/// numbers, or one-hot rows); `mnist:FOLDER`, `cifar10:FOLDER` or `cifar100:FOLDER` for the test part, with `:train`
+/// appended for the other.
 ///
 /// # Errors
 ///
@@ -77,13 +112,24 @@ pub fn load(spec: &str, options: &DataOptions) -> Result<Dataset> {
         Some(("mnist", folder)) => idx::load(part(folder))?,
         Some(("cifar10", folder)) => cifar::load(part(folder), cifar::TEN)?,
         Some(("cifar100", folder)) => cifar::load(part(folder), cifar::HUNDRED)?,
+        _ if let Some(problem) = foreign::problem(Path::new(spec)) => {
+            return Err(Error::Format { file: PathBuf::from(spec), problem: problem.to_owned() });
+        }
         _ if Path::new(spec).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz")) => {
             npz::load(Path::new(spec))?
         }
         _ => tensors::load(Path::new(spec))?,
     };
-    let Found { raw, shape, labels, name, pixels, paths } = found;
+    let Found { samples, labels, paths } = found;
     let file = paths.first().cloned().unwrap_or_default();
+    let labelled = labels.as_ref().map(labels::labels).transpose();
+    let labels = labelled.map_err(|problem| {
+        // Of two files the labels are in the second.
+        let file = paths.last().filter(|_| paths.len() == 2).unwrap_or(&file).clone();
+        Error::Format { file, problem }
+    })?;
+    let pixels = samples.holds_pixels();
+    let Array { name, shape, raw } = samples;
     let (&samples, sample) = shape.split_first().ok_or_else(|| {
         let problem = format!("`{name}` is a single value, expected one row per sample");
         Error::Format { file: file.clone(), problem }
@@ -100,7 +146,10 @@ pub fn load(spec: &str, options: &DataOptions) -> Result<Dataset> {
     if let Some((index, count)) = inputs.non_finite()? {
         return Err(Error::NonFinite { file, tensor: name, index, count });
     }
-    Ok(Dataset { inputs, labels, sample: sample.to_vec(), applied, paths })
+    let odd = || extent::warning(&name, sample, inputs.range(), &normalize);
+    let warning = if options.scale.is_some() { None } else { odd() };
+    let warnings = warning.iter().map(|warning| format!("{}: {warning}", file.display())).collect();
+    Ok(Dataset { inputs, labels, sample: sample.to_vec(), applied, warnings, paths })
 }
 
 impl Dataset {
@@ -158,6 +207,7 @@ impl Dataset {
             labels: self.labels.as_ref().map(|labels| rows.iter().map(|row| labels[*row]).collect()),
             sample: self.sample.clone(),
             applied: format!("{}; {} of {count} samples, {what}", self.applied, rows.len()),
+            warnings: self.warnings.clone(),
             paths: self.paths.clone(),
         };
         Ok([part(&rest, "trained on"), part(&order, "held out from training")])

@@ -11,9 +11,13 @@ use crate::error::{Error, Result};
 use crate::network::Normalize;
 use crate::network::mapping::Mapping;
 
+use super::extent::Extent;
+
 /// Element types of data files, little-endian.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A byte that is zero or not.
+    Bool,
     U8,
     I8,
     U16,
@@ -31,7 +35,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn size(self) -> usize {
         match self {
-            Self::U8 | Self::I8 => 1,
+            Self::Bool | Self::U8 | Self::I8 => 1,
             Self::U16 | Self::I16 | Self::F16 | Self::Bf16 => 2,
             Self::U32 | Self::I32 | Self::F32 => 4,
             Self::U64 | Self::I64 | Self::F64 => 8,
@@ -45,6 +49,7 @@ impl Kind {
             raw.as_chunks::<N>().0.iter().copied()
         }
         match self {
+            Self::Bool => raw.iter().for_each(|v| each(f64::from(u8::from(*v != 0)))),
             Self::U8 => raw.iter().for_each(|v| each(f64::from(*v))),
             Self::I8 => chunks(raw).for_each(|v| each(f64::from(i8::from_le_bytes(v)))),
             Self::U16 => chunks(raw).for_each(|v| each(f64::from(u16::from_le_bytes(v)))),
@@ -147,6 +152,17 @@ impl Inputs {
         Ok(found.next().map(|(first, count)| (first, count + found.map(|(_, more)| more).sum::<usize>())))
     }
 
+    /// Where the raw values lie.
+    pub(super) fn range(&self) -> Extent {
+        let row = (self.width * self.raw.kind.size()).max(1);
+        let of = |bytes: &[u8]| {
+            let mut range = Extent::EMPTY;
+            self.raw.kind.for_each(bytes, |value| range = range.with(value));
+            range
+        };
+        self.raw.bytes.par_chunks(row).map(of).reduce(|| Extent::EMPTY, Extent::join)
+    }
+
     /// Some of the rows, in this order.
     pub(super) fn pick(&self, rows: &[usize]) -> Self {
         let of = |row: &usize| self.picked.as_ref().map_or(*row, |picked| picked[*row]);
@@ -207,24 +223,6 @@ impl Inputs {
 /// Whether a table of all bytes is cheaper than the arithmetic for each.
 fn out_is_long(bytes: &[u8]) -> bool {
     bytes.len() > 512
-}
-
-/// Labels from raw values: whole numbers from 0 on.
-pub(super) fn labels(raw: &Raw) -> std::result::Result<Vec<u32>, String> {
-    let mut labels = Vec::with_capacity(raw.bytes.len() / raw.kind.size());
-    let mut wrong = None;
-    raw.kind.for_each(&raw.bytes, |value| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole and in range: checked here")]
-        if value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0 {
-            labels.push(value as u32);
-        } else if wrong.is_none() {
-            wrong = Some((labels.len(), value));
-        }
-    });
-    match wrong {
-        Some((at, value)) => Err(format!("label {value} at sample {at} is not a class number")),
-        None => Ok(labels),
-    }
 }
 
 /// The first rows of another source.

@@ -2,41 +2,27 @@
 
 use std::path::Path;
 
-use super::Found;
-use super::rows::{Bytes, Kind, Raw, labels};
+use super::rows::{Bytes, Kind, Raw};
+use super::{Array, Found, LABELS, SAMPLES, no_samples};
 use crate::error::{Error, Result};
 use crate::network::format::header;
 use crate::network::{Element, Tensor};
 
-/// Names of the samples; the first that is there is taken.
-const SAMPLES: [&str; 4] = ["images", "features", "points", "x"];
-
 pub(super) fn load(path: &Path) -> Result<Found> {
     let refused = |problem: String| Error::Format { file: path.to_owned(), problem };
     let tensors = header::open(path)?.tensors;
-    let named = |name: &str| tensors.iter().find(|tensor| tensor.name() == name);
-    let Some(samples) = SAMPLES.into_iter().find_map(named) else {
-        let names: Vec<String> = tensors.iter().map(|tensor| format!("`{}`", tensor.name())).collect();
-        let there = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        let wanted = SAMPLES.map(|name| format!("`{name}`")).join(", ");
-        return Err(refused(format!("no samples: expected one of {wanted}; there is {there}")));
+    let first = |wanted: &[&str]| {
+        let found = wanted.iter().find_map(|name| tensors.iter().find(|tensor| tensor.name() == *name));
+        found.map(array).transpose().map_err(refused)
     };
-    let labels = match named("labels") {
-        None => None,
-        Some(tensor) if !matches!(tensor.dimensions(), [_] | [_, 1]) => {
-            return Err(refused(format!("`labels` has shape {:?}, expected one per sample", tensor.dimensions())));
-        }
-        Some(tensor) => Some(labels(&raw(tensor).map_err(refused)?).map_err(refused)?),
-    };
-    let raw = raw(samples).map_err(refused)?;
-    Ok(Found {
-        pixels: samples.name() == "images" && raw.kind == Kind::U8,
-        raw,
-        shape: samples.dimensions().to_vec(),
-        labels,
-        name: samples.name().to_owned(),
-        paths: vec![path.to_owned()],
-    })
+    let labels = first(&LABELS)?;
+    let missing = || refused(no_samples(tensors.iter().map(Tensor::name)));
+    let samples = first(&SAMPLES)?.ok_or_else(missing)?;
+    Ok(Found { samples, labels, paths: vec![path.to_owned()] })
+}
+
+fn array(tensor: &Tensor) -> std::result::Result<Array, String> {
+    Ok(Array { name: tensor.name().to_owned(), shape: tensor.dimensions().to_vec(), raw: raw(tensor)? })
 }
 
 fn raw(tensor: &Tensor) -> std::result::Result<Raw, String> {
@@ -46,6 +32,7 @@ fn raw(tensor: &Tensor) -> std::result::Result<Raw, String> {
         Element::F16 => Kind::F16,
         Element::Bf16 => Kind::Bf16,
         Element::Opaque { name, .. } => match name {
+            "BOOL" => Kind::Bool,
             "U8" => Kind::U8,
             "I8" => Kind::I8,
             "U16" => Kind::U16,

@@ -16,7 +16,7 @@ pub(crate) struct BoundaryArgs {
     pub(crate) data: DataArgs,
     /// Slice through three samples of `--data`, by number; for more than two inputs the default is the plane of the two
     /// principal axes
-    #[arg(long, value_name = "I,J,K", value_delimiter = ',')]
+    #[arg(long, value_name = "I,J,K", value_delimiter = ',', allow_hyphen_values = true, value_parser = super::count)]
     pub(crate) points: Vec<usize>,
     /// Rectangle to look at, in coordinates of the plane
     #[arg(long, value_name = "X0,X1,Y0,Y1", allow_hyphen_values = true, value_parser = window)]
@@ -25,7 +25,7 @@ pub(crate) struct BoundaryArgs {
     #[arg(long, value_enum, default_value_t = FormArg::Joint)]
     pub(crate) form: FormArg,
     /// The boundary between two classes only, whether or not another class is above both
-    #[arg(long, value_name = "I,J", value_delimiter = ',')]
+    #[arg(long, value_name = "I,J", value_delimiter = ',', allow_hyphen_values = true, value_parser = super::count)]
     pub(crate) classes: Vec<usize>,
     /// Sampled boundary points whose membership in the hypersurface is tested
     #[arg(long, default_value_t = 1000)]

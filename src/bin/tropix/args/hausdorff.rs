@@ -15,7 +15,7 @@ pub(crate) struct HausdorffArgs {
     #[command(flatten)]
     pub(crate) body: BodyArgs,
     /// One class of models; by default the hull of all classes, without their common shift
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = super::count)]
     pub(crate) class: Option<usize>,
     /// Only from A to B, for points
     #[arg(long)]

@@ -19,11 +19,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tropix::backend::DeviceTrace;
 
+use crate::invocation::Invocation;
+
 pub(crate) use boundary::BoundaryArgs;
 pub(crate) use certify::{BoundArg, CertifyArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::ConvertArgs;
-pub(crate) use finetune::FinetuneArgs;
+pub(crate) use finetune::{FinetuneArg, FinetuneArgs};
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use moments::{MomentArgs, RefitArg};
@@ -55,10 +57,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true, default_value_t = 0, env = "TROPIX_SEED")]
     pub(crate) seed: u64,
     /// One JSON object on standard output instead of tables
-    #[arg(long, global = true, env = "TROPIX_JSON")]
+    #[arg(long, global = true, env = "TROPIX_JSON", value_parser = flag)]
     pub(crate) json: bool,
     /// Nothing on standard error but errors
-    #[arg(long, short, global = true, env = "TROPIX_QUIET", conflicts_with = "verbose")]
+    #[arg(long, short, global = true, env = "TROPIX_QUIET", value_parser = flag)]
     pub(crate) quiet: bool,
     /// More on standard error; twice for everything
     #[arg(long, short, global = true, action = clap::ArgAction::Count)]
@@ -70,10 +72,10 @@ pub(crate) struct Globals {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "TROPIX_COLOR")]
     pub(crate) color: Color,
     /// Write over an output that exists; never over an input
-    #[arg(long, global = true, env = "TROPIX_FORCE")]
+    #[arg(long, global = true, env = "TROPIX_FORCE", value_parser = flag)]
     pub(crate) force: bool,
     /// Recompute a seeded sample with the f64 reference and print the largest deviation
-    #[arg(long, global = true, env = "TROPIX_VERIFY")]
+    #[arg(long, global = true, env = "TROPIX_VERIFY", value_parser = flag)]
     pub(crate) verify: bool,
     /// Write the phases of the command and the kernels of the adapter as a trace that a browser's trace viewer opens
     #[arg(long, global = true, value_name = "FILE", env = "TROPIX_PROFILE")]
@@ -81,6 +83,23 @@ pub(crate) struct Globals {
     /// What the device does, for the trace.
     #[arg(skip)]
     pub(crate) trace: DeviceTrace,
+    /// What was given, and the files that were read.
+    #[arg(skip)]
+    pub(crate) run: Invocation,
+}
+
+/// A flag as the environment gives it.
+pub(crate) fn flag(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" | "" => Ok(false),
+        _ => Err("expected 1, true or yes, or 0, false or no".to_owned()),
+    }
+}
+
+/// A whole number that counts or numbers something.
+pub(crate) fn count(text: &str) -> Result<usize, String> {
+    text.trim().parse().map_err(|_| format!("`{text}` is not a whole number of at least 0"))
 }
 
 impl Globals {
@@ -172,17 +191,17 @@ pub(crate) struct ModelArgs {
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
-    /// .safetensors (images|features|points|x, labels), .npz (x, y), mnist:DIR, cifar10:DIR or cifar100:DIR
+    /// .safetensors or .npz (images|features|points|x, and labels|y), mnist:DIR, cifar10:DIR or cifar100:DIR
     #[arg(long)]
     pub(crate) data: Option<String>,
     /// Factor on raw inputs
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) scale: Option<f64>,
     /// Mean of each channel, subtracted after scaling
-    #[arg(long, value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) mean: Vec<f64>,
     /// Standard deviation of each channel, divided by after scaling
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) std: Vec<f64>,
 }
 
@@ -209,7 +228,7 @@ pub(crate) struct EvaluateArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RandomModelArgs {
     /// Widths of the layers from input to output, comma-separated
-    #[arg(value_delimiter = ',', required = true)]
+    #[arg(value_delimiter = ',', required = true, allow_negative_numbers = true, value_parser = count)]
     pub(crate) widths: Vec<usize>,
     /// Where the model goes
     #[arg(short, long)]

@@ -18,10 +18,10 @@ pub(crate) struct SweepArgs {
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) methods: Vec<MethodArg>,
     /// Rates: FROM:TO:STEP, or a comma-separated list
-    #[arg(long, default_value = "0:0.98:0.02", value_parser = rates)]
+    #[arg(long, default_value = "0:0.98:0.02", allow_hyphen_values = true, value_parser = rates)]
     pub(crate) rates: Rates,
     /// Shares of the hidden neurons to keep, comma-separated: structured methods instead of rates
-    #[arg(long, value_delimiter = ',', value_parser = share, conflicts_with = "rates")]
+    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = share, conflicts_with = "rates")]
     pub(crate) keep: Vec<f64>,
     /// Refits of structured methods, comma-separated: none and gaussian by default, and data with `--calib`
     #[arg(long, value_enum, value_delimiter = ',', requires = "keep")]
@@ -43,7 +43,7 @@ pub(crate) struct SweepArgs {
     pub(crate) synth: SynthArgs,
     /// Seeds for methods with a random order: how many, counted from `--seed` on, or a comma-separated list; methods without
     /// one run once
-    #[arg(long, default_value = "1", value_parser = seeds, value_name = "N|LIST")]
+    #[arg(long, default_value = "1", allow_hyphen_values = true, value_parser = seeds, value_name = "N|LIST")]
     pub(crate) seeds: Seeds,
     /// Write the curves as comma-separated values
     #[arg(long, value_name = "FILE")]

@@ -24,7 +24,7 @@ pub(crate) struct ZonotopeArgs {
     #[command(flatten)]
     pub(crate) body: BodyArgs,
     /// Class of a model
-    #[arg(long, default_value_t = 0, value_name = "NUMBER")]
+    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = super::count)]
     pub(crate) class: usize,
     /// Evaluate the support function in this direction; may be repeated
     #[arg(long, value_name = "X,Y,..", allow_hyphen_values = true, value_parser = vector)]

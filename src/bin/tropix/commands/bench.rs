@@ -26,7 +26,7 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         let sizes = sizes.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
         let shape: [usize; 3] = sizes.try_into().unwrap_or_default();
         let bytes = memory_of(&cpu, operation, shape)?;
-        return output::result(globals, &bytes, &bytes.map(|bytes| bytes.to_string()).unwrap_or_default());
+        return output::value(&bytes);
     }
     if args.tune {
         return tune_adapter(globals, usize::from(args.runs));

@@ -12,7 +12,7 @@ use tropix::report::{BoundaryReport, Files, Heading, Memory, PolytopeReport, Vie
 
 use crate::args::{BoundaryArgs, Globals};
 use crate::device::{choose, with_backend};
-use crate::{input, output};
+use crate::{effect, input, output};
 
 /// Samples that a picture of a network with two inputs shows at most.
 const MOST_SAMPLES: usize = 400;
@@ -20,7 +20,7 @@ const MOST_SAMPLES: usize = 400;
 pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let head = Head::of(&model.network)?;
-    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let inputs = input::paths(&model, data.as_ref());
     args.svg.iter().try_for_each(|file| check_output(file, &inputs, globals.force))?;
     let backend = timing.phase("start device", || choose(globals))?;
@@ -33,6 +33,15 @@ pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -
     let view = timing.phase("slice", || View::of(args, &head, samples))?;
     let mut network = PlanarNetwork::restrict(&head, &view.plane)?;
     select_classes(&mut network, &args.classes)?;
+    match network.shallow()? {
+        Some(_) => {
+            effect::refuse(globals, &["--most-cells"], "on a network of one hidden layer: it is for deeper ones")?
+        }
+        None => {
+            let why = "on a network of several hidden layers: it is for the polytope of one";
+            effect::refuse(globals, &["--form", "--samples"], why)?;
+        }
+    }
     let options = BoundaryOptions {
         form: args.form.into(),
         window: args.window.or(view.window),
@@ -42,7 +51,7 @@ pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -
         seed: globals.seed,
     };
     let found = with_backend!(&backend, backend => timing.phase("boundary", || analyse(backend, &network, &options)))?;
-    let mut warnings = model.warnings.clone();
+    let mut warnings = input::warnings(&model, data.as_ref());
     if !args.classes.is_empty() {
         warnings.push(format!("classes {0} and {1} are called 0 and 1 here", args.classes[0], args.classes[1]));
     }

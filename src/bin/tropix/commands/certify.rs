@@ -22,7 +22,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
             return Err(Error::Data { problem }.into());
         }
     };
-    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let backend = timing.phase("start device", || choose(globals))?;
     // Images of a network with convolutions pass the layers before the head, which are the same in both.
     let features = with_backend!(&backend, backend => {
@@ -39,7 +39,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
             return Err(Error::Argument { argument: "radius", problem }.into());
         }
     };
-    let mut warnings = [model.warnings.clone(), other.warnings].concat();
+    let mut warnings = [input::warnings(&model, data.as_ref()), other.warnings].concat();
     if !head.whole || !compressed.whole {
         warnings.push(
             "the certificate is one of the linear layers at the end: it compares them on the same features".to_owned(),

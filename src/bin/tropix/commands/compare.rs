@@ -4,7 +4,6 @@ use ndarray::Array2;
 use tropix::Error;
 use tropix::backend::{Backend as _, Cpu};
 use tropix::certify::{data_radius, network_bound};
-use tropix::network::dataset::{self, DataOptions};
 use tropix::network::format::ModelFile;
 use tropix::network::{Head, Network, Runtime};
 use tropix::prune::{Timing, compare_outputs, latency};
@@ -21,16 +20,10 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
         input::model(globals, &ModelArgs { model: path.clone(), arch: args.arch.clone() })
     };
     let (a, b) = timing.phase("load", || Ok::<_, Error>((load(&args.a)?, load(&args.b)?)))?;
-    let Some(spec) = &args.data.data else {
+    let data = timing.phase("load", || input::read(globals, &args.data, a.network.normalize.clone()))?;
+    let Some(data) = data.map(|data| input::warned(globals, data)) else {
         return Err(Error::Argument { argument: "data", problem: "a comparison needs data".to_owned() }.into());
     };
-    let options = DataOptions {
-        scale: args.data.scale,
-        mean: args.data.mean.clone(),
-        std: args.data.std.clone(),
-        network: a.network.normalize.clone(),
-    };
-    let data = timing.phase("load", || dataset::load(spec, &options))?;
     let classes = a.network.output_lengths().ok().and_then(|lengths| lengths.last().copied().flatten());
     data.check_against(a.network.input.iter().product(), classes.unwrap_or(usize::MAX))?;
     let start = |model: &ModelFile| Runtime::new(&model.network, model.onnx.as_deref());
@@ -68,7 +61,7 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
         parameters: change(&|model| model.network.parameters()),
         multiply_adds: cost(&a.network).zip(cost(&b.network)).map(|(before, after)| Change { before, after }),
         latency: latencies,
-        warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
+        warnings: [input::warnings(&a, Some(&data)), b.warnings.clone()].concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };

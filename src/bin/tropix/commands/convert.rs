@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tropix::backend::{Backend as _, Reference};
 use tropix::network::format::{self, check_output};
 use tropix::prune::Timing;
-use tropix::report::SCHEMA;
+use tropix::report::Heading;
 
 use crate::args::{ConvertArgs, Globals};
 use crate::{input, output};
 
 #[derive(Serialize)]
 struct Report {
-    schema: &'static str,
-    command: &'static str,
+    #[serde(flatten)]
+    heading: Heading,
     input: String,
     outputs: Vec<String>,
     bytes: u64,
@@ -29,8 +30,7 @@ pub(crate) fn run(globals: &Globals, args: &ConvertArgs, timing: &mut Timing) ->
     let save = || format::save(&model, &model.network, &args.output, globals.force, &BTreeMap::new());
     let saved = timing.phase("write", save)?;
     let report = Report {
-        schema: SCHEMA,
-        command: "convert",
+        heading: Heading::new("convert", globals.seed, Reference::new().device()),
         input: args.model.model.display().to_string(),
         outputs: saved.paths.iter().map(|path| path.display().to_string()).collect(),
         bytes: saved.bytes,

@@ -12,7 +12,7 @@ use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let Some(data) = timing.phase("load", || input::data_for(&args.data, &model.network))? else {
+    let Some(data) = timing.phase("load", || input::data_for(globals, &args.data, &model.network))? else {
         return Err(Error::Argument { argument: "data", problem: "an evaluation needs data".to_owned() }.into());
     };
     let other = args.against.as_ref().map(|path| {
@@ -45,7 +45,7 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
         data: data.applied.clone(),
         accuracy,
         verification,
-        warnings: model.warnings.clone(),
+        warnings: input::warnings(&model, Some(&data)),
         memory: Memory::now(),
         timing: timing.clone(),
     };

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use tropix::backend::{Backend as _, Reference};
 use tropix::network::format::{self, ModelFile};
 use tropix::network::random_network;
 use tropix::prune::Timing;
-use tropix::report::SCHEMA;
+use tropix::report::Heading;
 
 use crate::args::{Globals, RandomModelArgs};
 use crate::output;
 
 #[derive(Serialize)]
 struct Report {
-    schema: &'static str,
-    command: &'static str,
-    seed: u64,
+    #[serde(flatten)]
+    heading: Heading,
     output: String,
     widths: Vec<usize>,
     bytes: u64,
@@ -26,13 +26,11 @@ pub(crate) fn run(globals: &Globals, args: &RandomModelArgs, timing: &mut Timing
     let saved = timing
         .phase("write", || format::save(&model, &model.network, &args.output, globals.force, &BTreeMap::new()))?;
     let report = Report {
-        schema: SCHEMA,
-        command: "random-model",
-        seed: globals.seed,
+        heading: Heading::new("random-model", globals.seed, Reference::new().device()),
         output: args.output.display().to_string(),
         widths: args.widths.clone(),
         bytes: saved.bytes,
     };
-    let text = format!("wrote {} ({} bytes, seed {})", report.output, report.bytes, report.seed);
+    let text = format!("wrote {} ({} bytes, seed {})", report.output, report.bytes, globals.seed);
     output::result(globals, &report, &text)
 }

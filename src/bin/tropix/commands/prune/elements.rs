@@ -7,11 +7,11 @@ use tropix::certify::Pairing;
 use tropix::network::{ApplyOptions, Head, format};
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
 use tropix::report::{
-    Files, Heading, Memory, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text, prune_table,
-    tuning_table, weights,
+    Files, Heading, Memory, NetworkWeights, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text,
+    prune_table, tuning_table, weights,
 };
 
-use super::{Prepared, certificate, finetune, protocol, written};
+use super::{Prepared, certificate, finetune, limits, protocol, written};
 use crate::args::{Globals, PruneArgs};
 use crate::device::with_backend;
 use crate::{input, output};
@@ -58,10 +58,12 @@ pub(super) fn run(
         }
         None => None,
     };
-    let mut warnings = model.warnings.clone();
+    let mut warnings = input::warnings(model, [data, &prepared.training].into_iter().flatten());
+    let known = warnings.len();
     for layer in outcome.applied.layers.iter().filter(|layer| layer.held_back) {
         warnings.push(format!("every neuron of `{}` would go; {} stay", layer.name, args.min_keep));
     }
+    warnings.extend(limits::of_weights(target));
     let report = PruneReport {
         heading: Heading::new("prune", globals.seed, backend.device()),
         method,
@@ -69,6 +71,7 @@ pub(super) fn run(
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         data: data.as_ref().map(|data| data.applied.clone()),
         weights: weights(&outcome),
+        network_weights: NetworkWeights::of(&model.network, &outcome),
         neurons: hidden_neurons(&layers),
         file_bytes: prepared.file_bytes(args, saved, network),
         accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
@@ -83,7 +86,7 @@ pub(super) fn run(
         timing: timing.clone(),
     };
     output::result(globals, &report, &text(&report))?;
-    for warning in &report.warnings[model.warnings.len()..] {
+    for warning in &report.warnings[known..] {
         output::note(globals, &format!("warning: {warning}"));
     }
     match &report.verification {
@@ -98,9 +101,10 @@ pub(super) fn run(
 fn text(report: &PruneReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
-        "{} at rate {:.4} on {} ({}), seed {}\n{}\n{}",
+        "{} at rate {:.4}{} on {} ({}), seed {}\n{}\n{}",
         report.method,
         report.weights.rate,
+        if report.is_of_a_part() { " of the layers that it prunes" } else { "" },
         device.name,
         device.backend,
         report.heading.seed,

@@ -13,6 +13,7 @@ use crate::{input, output};
 
 /// The data to measure on and those to train on, without a common sample as far as files tell.
 pub(super) fn samples(
+    globals: &Globals,
     args: &PruneArgs,
     network: &Network,
     data: Option<Dataset>,
@@ -33,7 +34,7 @@ pub(super) fn samples(
     // Nothing to train is found before any work.
     Head::of(network)?;
     let spec = DataArgs { data: args.tuning.train.clone(), ..args.data.clone() };
-    match input::data_for(&spec, network)? {
+    match input::data_for(globals, &spec, network)? {
         Some(training) => {
             labelled(&training)?;
             Ok((Some(data), Some(training)))

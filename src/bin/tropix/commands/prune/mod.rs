@@ -2,6 +2,7 @@
 
 mod elements;
 mod finetune;
+mod limits;
 mod units;
 
 pub(crate) use units::note;
@@ -99,9 +100,9 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
         let problem = format!("`{}` ({}) cannot be pruned: {}", first.name, first.op, first.reason);
         return Err(Error::Unsupported { problem }.into());
     }
-    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let tuning = args.tuning.options(globals.seed)?;
-    let read = || finetune::samples(args, &model.network, data, tuning.as_ref());
+    let read = || finetune::samples(globals, args, &model.network, data, tuning.as_ref());
     let (data, training) = timing.phase("load", read)?;
     if let Some(output) = &args.output {
         let mut inputs = input::paths(&model, data.as_ref());

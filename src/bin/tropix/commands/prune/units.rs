@@ -13,9 +13,9 @@ use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certifi
 use tropix::train::Scope;
 use tropix::{Error, Result};
 
-use super::{Prepared, certificate, finetune, written};
+use super::{Prepared, certificate, finetune, limits, written};
 use crate::args::{AllocateArg, BoundArg, Globals, PruneArgs};
-use crate::calibration::{Calibration, check, check_prior};
+use crate::calibration::{Calibration, check, check_effects, check_prior};
 use crate::device::with_backend;
 use crate::{input, output};
 
@@ -38,6 +38,7 @@ pub(super) fn run(
     };
     check_prior(method, &calibration)?;
     check(method, refit, &calibration)?;
+    check_effects(globals, &args.moments, &model.network, &[(method, refit)], &calibration)?;
     let options = UnitOptions {
         refit,
         prior: calibration.prior.clone(),
@@ -124,10 +125,11 @@ pub(super) fn run(
         verification: outcome.verification.clone(),
         outcome: outcome.outcome.clone(),
         warnings: [
-            model.warnings.clone(),
+            input::warnings(model, [data, &prepared.training].into_iter().flatten()),
             calibration.warnings.clone(),
             forms(&outcome.walked),
             outcome.walked.notes.clone(),
+            limits::of_units(globals, args, &outcome.walked.layers),
         ]
         .concat(),
         memory: Memory::now(),

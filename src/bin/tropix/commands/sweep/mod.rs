@@ -18,7 +18,7 @@ use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
-    let data = timing.phase("load", || input::data_for(&args.data, &model.network))?;
+    let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let Some(data) = data else {
         return Err(Error::Argument { argument: "data", problem: "a sweep needs data".to_owned() }.into());
     };
@@ -88,7 +88,7 @@ fn elements(
         data: data.applied.clone(),
         accuracy,
         curves,
-        warnings: model.warnings.clone(),
+        warnings: input::warnings(model, Some(data)),
         memory: Memory::now(),
         timing: timing.clone(),
     };

@@ -17,7 +17,7 @@ use tropix::report::{
 
 use super::super::prune::note;
 use crate::args::{Globals, MethodArg, SweepArgs};
-use crate::calibration::{Calibration, check};
+use crate::calibration::{Calibration, check, check_effects};
 use crate::device::{choose, with_backend};
 use crate::{input, output};
 
@@ -50,6 +50,7 @@ pub(super) fn run(
         return Err(Error::Unsupported { problem }.into());
     }
     let axes = axes(globals, args, network, head_only, &calibration)?;
+    check_effects(globals, &args.moments, network, &axes.runs, &calibration)?;
     let base = UnitOptions {
         prior: calibration.prior.clone(),
         ridge: args.synth.ridge,
@@ -111,7 +112,7 @@ pub(super) fn run(
         prior: base.prior.name(),
         summaries,
         runs,
-        warnings: [model.warnings.clone(), calibration.warnings.clone()].concat(),
+        warnings: [input::warnings(model, Some(data)), calibration.warnings.clone()].concat(),
         memory: Memory::now(),
         timing: timing.clone(),
     };
