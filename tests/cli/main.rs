@@ -10,6 +10,7 @@ mod convolutions;
 mod finetune;
 mod geometry;
 mod gpu;
+mod nesting;
 mod onnx;
 mod polynomial;
 mod program;

@@ -7,6 +7,7 @@
 mod cifar;
 mod idx;
 mod moments;
+mod npy_header;
 mod npz;
 mod rows;
 mod tensors;

@@ -8,8 +8,8 @@ use ndarray::ArrayD;
 use ndarray_npy::{NpzReader, ReadDataError, ReadNpzError, ReadableElement};
 use py_literal::Value;
 
-use super::Found;
 use super::rows::{Bytes, Kind, Raw, labels};
+use super::{Found, npy_header};
 use crate::error::{Error, Result};
 
 /// Bytes that are decoded in one go.
@@ -22,6 +22,8 @@ pub(super) fn load(path: &Path) -> Result<Found> {
         std::io::ErrorKind::NotFound => Error::InputMissing { file: path.to_owned() },
         _ => Error::Io { file: path.to_owned(), source },
     })?;
+    let again = file.try_clone().map_err(|source| Error::Io { file: path.to_owned(), source })?;
+    npy_header::check(again, &["x", "y"]).map_err(refused)?;
     let mut archive = NpzReader::new(file).map_err(broken)?;
     let names = archive.names().map_err(broken)?;
     let mut array = |name: &str| -> Result<Option<(Vec<usize>, Raw)>> {
