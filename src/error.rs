@@ -127,6 +127,12 @@ pub enum Error {
         /// What does not fit, with the values.
         problem: String,
     },
+    /// A result is larger than f64 holds, or so small that it would be zero.
+    #[error("{what} is beyond the range of f64; scale the numbers by a common factor")]
+    OutOfRange {
+        /// Which result.
+        what: String,
+    },
     /// The network has nothing that the request can work on.
     #[error("{problem}")]
     Unsupported {

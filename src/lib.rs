@@ -45,6 +45,7 @@ pub mod bench;
 pub mod certify;
 pub mod error;
 pub mod geometry;
+mod nesting;
 pub mod network;
 pub mod number;
 pub mod prune;

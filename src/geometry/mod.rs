@@ -14,6 +14,7 @@ mod membership;
 pub mod orientation;
 mod patterns;
 mod polygon;
+pub(crate) mod scale;
 mod shadow;
 mod simplified;
 pub mod text;

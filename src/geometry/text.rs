@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2};
 use serde::Deserialize;
 
 use super::zonotope::Zonotope;
+use crate::nesting;
 
 /// What a text holds.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,7 @@ struct Object {
 /// What is wrong, with its place.
 pub fn parse_json(text: &str) -> Result<Shape, String> {
     // An untagged value would hide where it stopped fitting.
+    nesting::check(text.as_bytes(), nesting::DEEPEST)?;
     let value: serde_json::Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
     let document = serde_json::from_value(value).map_err(|_| {
         "expected a list of rows of numbers, or an object with `generators` and `shift`, or with `points`".to_owned()

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::{Change, Heading, Memory, rows_table};
 use crate::certify::NetworkBound;
+use crate::number::fixed;
 use crate::prune::{Comparison, Latency, Timing};
 
 /// Two networks side by side.
@@ -52,7 +53,7 @@ pub fn compare_table(report: &CompareReport) -> String {
     row("largest difference of an output".to_owned(), String::new(), format!("{:.3e}", largest.value), place);
     match &report.certificate {
         NetworkBound::Certified { radius, error, output } => {
-            let place = format!("output {output}, inputs of norm up to {radius:.3}");
+            let place = format!("output {output}, inputs of norm up to {}", fixed(*radius, 3));
             row("certified: no difference beyond".to_owned(), String::new(), format!("{error:.3e}"), place);
         }
         NetworkBound::NotCertified { reason } => {

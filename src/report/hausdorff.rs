@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::geometry::Interval;
 use crate::geometry::compare::{Bodies, CompareOptions, Compared, HausdorffDetail, compare_bodies};
 use crate::geometry::hausdorff::PointMethod;
+use crate::number::{fixed, shortest};
 use crate::prune::Timing;
 
 /// The report of `hausdorff`.
@@ -58,11 +59,11 @@ pub fn hausdorff_table(report: &HausdorffReport) -> String {
     match detail {
         HausdorffDetail::Points { first, second, forward, backward } => {
             rows.push(row("points", format!("{first} and {second}")));
-            rows.push(row("distance, exact", format!("{upper:.9}")));
+            rows.push(row("distance, exact", fixed(*upper, 9)));
             for (name, found) in [("from A to B", Some(forward)), ("from B to A", backward.as_ref())] {
                 let Some(found) = found else { continue };
                 let [a, b] = if name.starts_with("from A") { ["A", "B"] } else { ["B", "A"] };
-                rows.push(row(name, format!("{:.9}", found.pair.distance)));
+                rows.push(row(name, fixed(found.pair.distance, 9)));
                 rows.push(row("  attained by", format!("{a}[{}], {b}[{}]", found.pair.from, found.pair.to)));
                 let method = match found.method {
                     PointMethod::All => "all pairs",
@@ -73,23 +74,23 @@ pub fn hausdorff_table(report: &HausdorffReport) -> String {
             }
         }
         HausdorffDetail::Polygons { found, orientation, normalised, rotated } => {
-            rows.push(row("distance, exact", format!("{upper:.9}")));
+            rows.push(row("distance, exact", fixed(*upper, 9)));
             let side = |second: bool| if second { "B" } else { "A" };
-            let place = |p: [f64; 2]| format!("({:.6}, {:.6})", p[0] + 0.0, p[1] + 0.0);
+            let place = |p: [f64; 2]| format!("({}, {})", shortest(p[0]), shortest(p[1]));
             let second = found.second_reaches_farther;
             rows.push(row(&format!("from a vertex of {}", side(second)), place(found.from)));
             rows.push(row(&format!("to the nearest of {}", side(!second)), place(found.to)));
-            rows.extend(orientation.map(|value| row("orientation (W1), rad", format!("{value:.6}"))));
-            rows.extend(normalised.map(|value| row("distance at mean width 1", format!("{value:.6}"))));
+            rows.extend(orientation.map(|value| row("orientation (W1), rad", fixed(value, 6))));
+            rows.extend(normalised.map(|value| row("distance at mean width 1", fixed(value, 6))));
             if let Some(found) = rotated {
-                rows.push(row("  least over rotations of B", format!("{:.6}", found.distance)));
-                rows.push(row("  at the rotation, rad", format!("{:.6}", found.angle)));
+                rows.push(row("  least over rotations of B", fixed(found.distance, 6)));
+                rows.push(row("  at the rotation, rad", fixed(found.angle, 6)));
             }
         }
         HausdorffDetail::Bounds(found) => {
-            rows.push(row("distance, at least", format!("{lower:.9}")));
-            rows.push(row("distance, at most", format!("{upper:.9}")));
-            rows.push(row("best of the random directions", format!("{:.9}", found.sampled)));
+            rows.push(row("distance, at least", fixed(*lower, 9)));
+            rows.push(row("distance, at most", fixed(*upper, 9)));
+            rows.push(row("best of the random directions", fixed(found.sampled, 9)));
             rows.push(row("directions drawn", found.directions.to_string()));
         }
     }

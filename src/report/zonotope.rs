@@ -4,8 +4,10 @@ use serde::Serialize;
 
 use super::{Heading, Memory, rows_table};
 use crate::backend::Backend;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::geometry::scale::{coordinates, measure, to_unit};
 use crate::geometry::{VertexEstimate, VertexList, VertexRequest, Zonotope, list_vertices, zonotope_polygon};
+use crate::number::fixed;
 use crate::prune::Timing;
 
 /// Subsets of generators that a report adds up for a volume.
@@ -79,7 +81,8 @@ pub struct ZonotopeReport {
 ///
 /// # Errors
 ///
-/// [`Error::TooManyVertices`](crate::Error::TooManyVertices); what the backend returns.
+/// [`Error::TooManyVertices`](crate::Error::TooManyVertices); [`Error::OutOfRange`](crate::Error::OutOfRange) for a measure
+/// that f64 does not hold; what the backend returns.
 pub fn zonotope_report<B: Backend>(
     backend: &B,
     zonotope: &Zonotope,
@@ -88,6 +91,9 @@ pub fn zonotope_report<B: Backend>(
     request: VertexRequest,
     timing: &mut Timing,
 ) -> Result<ZonotopeReport> {
+    let given = zonotope;
+    let power = to_unit(std::iter::once(given));
+    let zonotope = &given.times_power_of_two(power);
     let estimate = timing.phase("estimate", || VertexEstimate::of(zonotope));
     let d = zonotope.dimension();
     let polygon = if d == 2 { Some(timing.phase("polygon", || zonotope_polygon(zonotope))?) } else { None };
@@ -98,7 +104,18 @@ pub fn zonotope_report<B: Backend>(
         true => Some(0.0),
         false => small.then(|| timing.phase("volume", || zonotope.volume())).transpose()?,
     };
-    let vertices = timing.phase("vertices", || list_vertices(backend, zonotope, request))?;
+    let mut vertices = timing.phase("vertices", || list_vertices(backend, zonotope, request))?;
+    for vertex in vertices.iter_mut().flat_map(|list| &mut list.vertices) {
+        coordinates("a coordinate of a vertex", vertex, -power)?;
+    }
+    let mut centre = zonotope.centre().to_vec();
+    coordinates("a coordinate of the centre", &mut centre, -power)?;
+    let times = i32::try_from(d).unwrap_or(i32::MAX);
+    let volume = volume.map(|value| measure(measure_name(d), value, power.saturating_mul(-times))).transpose()?;
+    if !flat && volume == Some(0.0) {
+        return Err(Error::OutOfRange { what: measure_name(d).to_owned() });
+    }
+    let perimeter = polygon.map(|polygon| measure("the perimeter", polygon.perimeter(), -power)).transpose()?;
     Ok(ZonotopeReport {
         heading: Heading::new("zonotope", seed, backend.device()),
         source,
@@ -107,10 +124,10 @@ pub fn zonotope_report<B: Backend>(
         directions: estimate.directions,
         rank: estimate.rank,
         order: zonotope.order(),
-        centre: zonotope.centre().to_vec(),
-        radius: zonotope.radius(),
+        centre,
+        radius: measure("the radius", zonotope.radius(), -power)?,
         volume,
-        perimeter: polygon.map(|polygon| polygon.perimeter()),
+        perimeter,
         vertices,
         supports: Vec::new(),
         memberships: Vec::new(),
@@ -119,12 +136,20 @@ pub fn zonotope_report<B: Backend>(
     })
 }
 
+fn measure_name(dimension: usize) -> &'static str {
+    match dimension {
+        1 => "the length",
+        2 => "the area",
+        _ => "the volume",
+    }
+}
+
 fn bound(vertices: u128) -> String {
     if vertices == u128::MAX { "more than 10^38".to_owned() } else { vertices.to_string() }
 }
 
 fn point(entries: &[f64]) -> String {
-    let shown: Vec<String> = entries.iter().take(6).map(|entry| format!("{:.6}", entry + 0.0)).collect();
+    let shown: Vec<String> = entries.iter().take(6).map(|entry| fixed(*entry, 6)).collect();
     let more = if entries.len() > 6 { ", ..." } else { "" };
     format!("({}{more})", shown.join(", "))
 }
@@ -141,11 +166,11 @@ pub fn zonotope_table(report: &ZonotopeReport) -> String {
         row("dimension of their span", report.rank.to_string()),
         row("order", format!("{:.3}", report.order)),
         row("centre", point(&report.centre)),
-        row("radius about it, at most", format!("{:.6}", report.radius)),
+        row("radius about it, at most", fixed(report.radius, 6)),
     ];
     let volume = ["volume", "length", "area"][if report.dimension < 3 { report.dimension } else { 0 }];
-    rows.extend(report.volume.map(|value| row(volume, format!("{value:.6}"))));
-    rows.extend(report.perimeter.map(|value| row("perimeter", format!("{value:.6}"))));
+    rows.extend(report.volume.map(|value| row(volume, fixed(value, 6))));
+    rows.extend(report.perimeter.map(|value| row("perimeter", fixed(value, 6))));
     if let Some(vertices) = &report.vertices {
         rows.push(row("vertices", vertices.count.to_string()));
         rows.push(row("at most", bound(vertices.bound)));
@@ -160,10 +185,10 @@ pub fn zonotope_table(report: &ZonotopeReport) -> String {
         }
     }
     for support in &report.supports {
-        rows.push(row(&format!("support {}", point(&support.direction)), format!("{:.6}", support.value)));
+        rows.push(row(&format!("support {}", point(&support.direction)), fixed(support.value, 6)));
     }
     for member in &report.memberships {
-        let place = if member.inside { "inside".to_owned() } else { format!("{:.6} outside", member.distance) };
+        let place = if member.inside { "inside".to_owned() } else { format!("{} outside", fixed(member.distance, 6)) };
         rows.push(row(&format!("point {}", point(&member.point)), place));
     }
     let mut text = rows_table(&["zonotope", ""], rows.into_iter());

@@ -64,7 +64,8 @@ pub fn evaluate_checked<B: Backend>(
     let share = 2.0 * (points.ncols() + 4) as f64 * 2.0_f64.powi(-24);
     for (i, (value, exact)) in values.iter().zip(exact).enumerate() {
         let bound = share * exact.size + 1e-35;
-        if !((value - exact.value).abs() <= bound) {
+        let error = (value - exact.value).abs();
+        if error > bound || error.is_nan() {
             let problem = format!(
                 "value {value:?} at point {i} on `{}`; exact is {:?}, and rounding explains {bound:.1e}",
                 backend.device().name,

@@ -2,6 +2,7 @@
 
 use super::polynomial::Polynomial;
 use super::rational::Rational;
+use crate::number::shortest;
 
 /// Names of `dimension` variables: `x`, `y`, `z`, or `x1`, `x2`, ... for more than three.
 #[must_use]
@@ -22,17 +23,21 @@ pub fn tropical(polynomial: &Polynomial, names: &[String]) -> String {
 /// One monomial in tropical notation.
 #[must_use]
 pub fn monomial(polynomial: &Polynomial, i: usize, names: &[String]) -> String {
-    let coefficient = polynomial.coefficients()[i];
-    let powers = polynomial
-        .exponents()
-        .row(i)
-        .into_iter()
-        .zip(names)
-        .filter(|(a, _)| **a != 0.0)
-        .map(|(a, name)| if *a == 1.0 { name.clone() } else { format!("{name}^{a}") });
-    let powers: String = powers.collect();
-    match (coefficient == 0.0, powers.is_empty()) {
-        (_, true) => format!("{coefficient}"),
+    let number = polynomial.coefficients()[i];
+    let coefficient = shortest(number);
+    let mut powers = String::new();
+    for (a, name) in polynomial.exponents().row(i).into_iter().zip(names).filter(|(a, _)| **a != 0.0) {
+        // `x^2e3` would be a power of two thousand.
+        if powers.ends_with(|c: char| c.is_ascii_digit()) && name.starts_with(['e', 'E']) {
+            powers.push('*');
+        }
+        powers.push_str(name);
+        if *a != 1.0 {
+            powers.push_str(&format!("^{}", shortest(*a)));
+        }
+    }
+    match (number == 0.0, powers.is_empty()) {
+        (_, true) => coefficient,
         (true, false) => powers,
         // `2e3` would be two thousand.
         (false, false) if powers.starts_with(['e', 'E']) => format!("{coefficient}*{powers}"),
@@ -55,8 +60,8 @@ pub fn explicit(polynomial: &Polynomial, names: &[String]) -> String {
             text.push_str(sign);
             match name {
                 Some(name) if value.abs() == 1.0 => text.push_str(name),
-                Some(name) => text.push_str(&format!("{}*{name}", value.abs())),
-                None => text.push_str(&value.abs().to_string()),
+                Some(name) => text.push_str(&format!("{}*{name}", shortest(value.abs()))),
+                None => text.push_str(&shortest(value.abs())),
             }
         };
         let terms = polynomial.exponents().row(i);

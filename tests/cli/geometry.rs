@@ -184,3 +184,66 @@ fn hausdorff_of_points_is_exact_for_the_numbers_in_the_files() {
     let report = tropix(folder.path(), "hausdorff x.csv y.csv --device cpu --json").expect(0, &[]).json();
     assert_eq!(report["interval"], json!({"lower": 5e-200, "upper": 5e-200}));
 }
+
+/// A measure is a number that f64 holds, or an error that names it.
+#[test]
+fn measures_beyond_f64_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, what) in [
+        ("zonotope [[1e308,0],[1e308,0]]", "a coordinate of a vertex"),
+        ("zonotope [[1e200,0],[0,1e200]]", "the area"),
+        ("zonotope [[1e-200,0],[0,1e-200]]", "the area"),
+        ("zonotope [[1e150,0,0],[0,1e150,0],[0,0,1e150]]", "the volume"),
+        ("zonotope [[1e308],[-1e308]]", "the length"),
+        ("zonotope [[1,0],[0,1]] --support 1e308,1e308", "the support function at (1e308, 1e308)"),
+        ("hausdorff [[1e308,0],[1e308,0]] [[1,0],[0,1]]", "the distance"),
+        ("hausdorff [[1e308,0,0],[1e308,0,0]] [[1,0,0],[0,1,0]]", "the distance"),
+    ] {
+        let run = tropix(folder.path(), &format!("{arguments} --device cpu --json"));
+        let run = run.expect(65, &[what, "beyond the range of f64"]);
+        assert!(run.stdout.is_empty(), "{}", run.stdout);
+    }
+}
+
+#[test]
+fn zonotopes_of_every_scale_have_their_measures() {
+    let folder = tempfile::tempdir().unwrap();
+    let read = |arguments: &str| {
+        let report = tropix(folder.path(), &format!("{arguments} --device cpu --json")).expect(0, &[]).json();
+        assert!(!report.to_string().contains("null"), "{report}");
+        report
+    };
+    let near = |value: &serde_json::Value, wanted: f64| {
+        let value = value.as_f64().unwrap();
+        assert!((value / wanted - 1.0).abs() < 1e-12, "{value:e} {wanted:e}");
+    };
+    for scale in ["1e150", "1e-150", "1e120", "1e-120", "1"] {
+        let unit: f64 = scale.parse().unwrap();
+        let report = read(&format!("zonotope [[{scale},0],[0,{scale}]]"));
+        near(&report["volume"], unit * unit);
+        near(&report["perimeter"], 4.0 * unit);
+        assert_eq!(report["vertices"]["count"], 4);
+        let report = read(&format!("hausdorff [[{scale},0],[0,{scale}]] [[{scale},0]]"));
+        near(&report["interval"]["upper"], unit);
+    }
+}
+
+/// No number fills a line, and none that is not zero looks like zero.
+#[test]
+fn tables_show_numbers_of_every_size() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("x.csv"), "3e-200,0\n").unwrap();
+    fs::write(folder.path().join("y.csv"), "0,4e-200\n").unwrap();
+    for (arguments, parts) in [
+        ("hausdorff x.csv y.csv", vec!["5.000000000e-200"]),
+        ("zonotope [[1e150,0],[0,1e150]]", vec!["1.000000e300", "(5.000000e149, 5.000000e149)"]),
+        ("zonotope [[1e-120,0],[0,1e-120]]", vec!["1.000000e-240", "4.000000e-120"]),
+        ("hausdorff [[1e-120,0],[0,1e-120]] [[1e-120,0]]", vec!["1.000000000e-120", "(1e-120, 1e-120)"]),
+        ("polynomial 1e300x+1e-9 --at 1e290", vec!["1e300x", "1e-9", "(1e290)"]),
+        ("polynomial max(1e300*x,0.1)", vec!["x^1e300"]),
+    ] {
+        let stdout = tropix(folder.path(), &format!("{arguments} --device cpu")).expect(0, &[]).stdout;
+        assert!(parts.iter().all(|part| stdout.contains(part)), "{arguments}: {stdout}");
+        assert!(!stdout.contains("00000000000000000"), "{stdout}");
+    }
+}

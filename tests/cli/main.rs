@@ -12,6 +12,7 @@ mod errors;
 mod finetune;
 mod geometry;
 mod gpu;
+mod nesting;
 mod onnx;
 mod outputs;
 mod polynomial;

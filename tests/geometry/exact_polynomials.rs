@@ -4,8 +4,8 @@ use ndarray::{Array2, array};
 use proptest::prelude::*;
 use tropix::backend::Backend;
 use tropix::tropical::{
-    Attainment, DualSubdivision, Polynomial, Shape, Syntax, attainment, evaluate_checked, hypersurface,
-    newton_vertices, parse,
+    Attainment, DualSubdivision, Polynomial, Shape, Syntax, attainment, evaluate_checked, explicit, hypersurface,
+    newton_vertices, parse, tropical,
 };
 
 use crate::harness::{integers, on_every_backend, random};
@@ -132,6 +132,20 @@ fn coefficients_of_every_scale_have_their_subdivision() {
     assert_eq!(attained[0], Attainment::Region);
     assert!(cells.len() + attained.iter().filter(|a| **a == Attainment::Region).count() == edges.len() + 1);
     no_piece_is_a_point(&f);
+}
+
+/// What is printed is read back as the same, also where a name could be taken for an exponent.
+#[test]
+fn printed_numbers_of_every_size_are_read_back() {
+    let names = ["x".to_owned(), "e3".to_owned()];
+    for coefficients in [[1.0, 1e300], [1e-300, -1e17], [0.1, 123_456_789_012_345_680.0]] {
+        let f = Polynomial::new(&array![[2.0, 1.0], [1e20, 3e-7]], &coefficients).unwrap();
+        for text in [tropical(&f, &names), explicit(&f, &names)] {
+            let read = parse(&text, None, Some(&names)).unwrap().polynomial().unwrap();
+            assert_eq!(read.as_ref(), Some(&f), "{text}");
+            assert!(text.len() < 90, "{text}");
+        }
+    }
 }
 
 /// In many digits nothing is degenerate: Euler's formula and distinct ends.

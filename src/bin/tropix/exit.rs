@@ -16,6 +16,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         | Error::Chain { .. }
         | Error::Data { .. }
         | Error::Overflow { .. }
+        | Error::OutOfRange { .. }
         | Error::TooManyVertices { .. }
         | Error::Unsupported { .. } => 65,
         Error::InputMissing { .. } => 66,

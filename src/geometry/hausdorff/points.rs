@@ -107,7 +107,7 @@ pub fn hausdorff<B: Backend, T: Coordinate>(
 /// # Errors
 ///
 /// [`Error::Argument`] for samples without points, of different dimensions, with entries that are not finite, or with
-/// 2^32 rows; [`Error::Data`] for a distance beyond f64; what the backend returns.
+/// 2^32 rows; [`Error::OutOfRange`] for a distance beyond f64; what the backend returns.
 pub fn directed_hausdorff<B: Backend, T: Coordinate>(
     backend: &B,
     x: ArrayView2<'_, T>,
@@ -120,8 +120,8 @@ pub fn directed_hausdorff<B: Backend, T: Coordinate>(
     let found = Search::new(backend, narrow.x.view(), narrow.y.view(), margin, seed).run()?;
     let farthest = Exact::new(x, y, largest).farthest(&found.candidates);
     if !farthest.distance.is_finite() {
-        let problem = format!("points {} and {} lie farther apart than f64 can tell", farthest.from, farthest.to);
-        return Err(Error::Data { problem });
+        let what = format!("the distance of the points {} and {}", farthest.from, farthest.to);
+        return Err(Error::OutOfRange { what });
     }
     let all = x.nrows() as f64 * y.nrows() as f64;
     let pair = PointPair { from: farthest.from, to: farthest.to, distance: farthest.distance };

@@ -15,6 +15,7 @@ use serde::de::value::{Error as NameError, StrDeserializer};
 use serde::de::{Deserialize, Deserializer, Error as _, IntoDeserializer, MapAccess, Visitor};
 
 use crate::error::{Error, Result};
+use crate::nesting;
 use crate::network::mapping::Mapping;
 use crate::network::{Element, Tensor};
 
@@ -38,6 +39,7 @@ pub(crate) fn open(path: &Path) -> Result<File> {
     let map = Arc::new(Mapping::open(path)?);
     let (header, start) = split(&map).map_err(refused)?;
     let text = std::str::from_utf8(header).map_err(|error| refused(format!("header is not UTF-8: {error}")))?;
+    nesting::check(header, nesting::DEEPEST).map_err(|problem| refused(format!("header: {problem}")))?;
     let header: Header = serde_json::from_str(text).map_err(|error| refused(format!("header: {error}")))?;
     let mut entries = header.tensors;
     entries.sort_by_key(|entry| entry.1.data_offsets);

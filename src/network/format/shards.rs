@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::header::{self, Strings};
 use super::store::missing;
 use crate::error::{Error, Result};
+use crate::nesting;
 use crate::network::Tensor;
 use crate::network::mapping::Mapping;
 
@@ -77,8 +78,9 @@ pub(super) fn single(path: &Path) -> Result<Read> {
 /// Reads an index and its shards.
 pub(super) fn sharded(path: &Path) -> Result<Read> {
     let refused = |problem: String| Error::Format { file: path.to_owned(), problem };
-    let index: Index =
-        serde_json::from_slice(&Mapping::open(path)?).map_err(|error| refused(format!("index: {error}")))?;
+    let text = Mapping::open(path)?;
+    nesting::check(&text, nesting::DEEPEST).map_err(|problem| refused(format!("index: {problem}")))?;
+    let index: Index = serde_json::from_slice(&text).map_err(|error| refused(format!("index: {error}")))?;
     let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (tensor, file) in &index.weight_map.0 {
         wanted.entry(file).or_default().push(tensor);

@@ -3,6 +3,7 @@
 use super::{Anchor, COLOURS, Canvas, Paint, Pane, Stroke, TINTS};
 use crate::geometry::ConvexPolygon;
 use crate::geometry::clip::{Bounds, Point};
+use crate::number::fixed;
 
 const SIZE: Point = [620.0, 584.0];
 const CORNER: Point = [72.0, 64.0];
@@ -95,10 +96,12 @@ impl PlaneSide {
 pub fn hausdorff_svg(title: &str, names: [&str; 2], sides: [&PlaneSide; 2], pair: [Point; 2], distance: f64) -> String {
     let pane = view(sides.iter().flat_map(|side| side.points()));
     let description = format!(
-        "{} and {}, and the pair of points that attains their Hausdorff distance {distance:.6}",
-        names[0], names[1]
+        "{} and {}, and the pair of points that attains their Hausdorff distance {}",
+        names[0],
+        names[1],
+        fixed(distance, 6)
     );
-    let heading = format!("Hausdorff distance {distance:.6}");
+    let heading = format!("Hausdorff distance {}", fixed(distance, 6));
     let mut canvas = opening(title, &description, &pane, &heading, ["x1", "x2"]);
     let [[left, _], [right, bottom]] = pane.corners();
     for (at, side) in sides.into_iter().enumerate() {

@@ -33,8 +33,8 @@ impl DualSubdivision {
     ///
     /// # Errors
     ///
-    /// [`Error::Unsupported`] if the hull may be larger than [`Self::MOST_SIMPLICES`]; [`Error::Data`] for a dual point
-    /// beyond f64.
+    /// [`Error::Unsupported`] if the hull may be larger than [`Self::MOST_SIMPLICES`]; [`Error::OutOfRange`] for a dual
+    /// point beyond f64.
     pub fn of(polynomial: &Polynomial) -> Result<Self> {
         let count = polynomial.monomials();
         let all: Vec<usize> = (0..count).collect();
@@ -67,8 +67,8 @@ impl DualSubdivision {
             upper_parts(&places, &lifted, &simplices, at)
         };
         if let Some(part) = parts.iter().find(|part| part.dual.iter().any(|x| !x.is_finite())) {
-            let problem = format!("the point where the monomials {:?} are equal is beyond f64", part.independent);
-            return Err(Error::Data { problem });
+            let what = format!("the point where the monomials {:?} are equal", part.independent);
+            return Err(Error::OutOfRange { what });
         }
         let mut cells = Vec::new();
         let mut around: BTreeMap<[usize; 2], Vec<usize>> = BTreeMap::new();
@@ -114,7 +114,7 @@ fn upper_parts(
     at: impl Fn(&[usize]) -> Vec<f64>,
 ) -> Vec<Part> {
     // The determinant of `p_i - q` for `q` straight above a vertex, by its one entry in the row of that vertex.
-    let sign = if places.dimension % 2 == 0 { -1.0 } else { 1.0 };
+    let sign = if places.dimension.is_multiple_of(2) { -1.0 } else { 1.0 };
     let rises = |simplex: &Simplex| sign * places.side(&simplex.vertices[1..], simplex.vertices[0]) > 0.0;
     let upper: Vec<bool> = simplices.iter().map(rises).collect();
     let groups = coplanar(lifted, simplices, |s| upper[s]);
@@ -192,6 +192,7 @@ fn on_a_cell(polynomial: &Polynomial, lifted: &Lattice, parts: &[Part], i: usize
         let [own, other] = [i, top].map(|i| polynomial.monomial(i, &part.dual));
         // Far below in f64 is below; the rest is for integers.
         let far = 1e-9 * (size(i, &part.dual) + size(top, &part.dual));
-        !(other - own > far) && lifted.side(&part.independent, i) == 0.0
+        let below = other - own > far;
+        !below && lifted.side(&part.independent, i) == 0.0
     })
 }

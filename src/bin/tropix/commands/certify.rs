@@ -2,6 +2,7 @@
 
 use tropix::Error;
 use tropix::certify::{Ascent, BoundOptions, CertifyOptions, certify, comparable_heads, data_radius};
+use tropix::number::fixed;
 use tropix::prune::Timing;
 use tropix::report::{CertifyReport, Compared, Heading, Memory, bounds_table, labels_table, outputs_table};
 
@@ -72,12 +73,12 @@ fn text(report: &CertifyReport) -> String {
     let (device, certificate) = (&report.heading.device, &report.certificate);
     let from = if report.radius_from == "data" { " (the longest sample)" } else { "" };
     let mut text = format!(
-        "{} against {} on {} ({})\ninputs of norm up to {:.4}{from}\n{}",
+        "{} against {} on {} ({})\ninputs of norm up to {}{from}\n{}",
         report.model.compressed,
         report.model.original,
         device.name,
         device.backend,
-        certificate.radius,
+        fixed(certificate.radius, 4),
         outputs_table(certificate)
     );
     if !certificate.layers.is_empty() {

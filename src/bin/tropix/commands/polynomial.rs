@@ -117,8 +117,8 @@ fn values<B: Backend>(backend: &B, one: &Read, args: &PolynomialArgs) -> tropix:
         let value = bottom.map_or(top.value, |bottom| top.minus(bottom));
         if !value.is_finite() {
             let place: Vec<String> = point.0.iter().map(|x| shortest(*x)).collect();
-            let problem = format!("the value of `{}` at ({}) is beyond f64", one.text, place.join(", "));
-            return Err(Error::Data { problem });
+            let what = format!("the value of `{}` at ({})", one.text, place.join(", "));
+            return Err(Error::OutOfRange { what });
         }
         let device = match rounded.as_slice() {
             [top] if bottom.is_none() => Some(top[i]),

@@ -5,6 +5,7 @@ use tropix::Error;
 use tropix::geometry::compare::Bodies;
 use tropix::geometry::{SampleOptions, VertexRequest, Zonotope, principal_plane, zonotope_polygon};
 use tropix::network::format::{check_output, write_text};
+use tropix::number::shortest;
 use tropix::prune::Timing;
 use tropix::report::svg::zonotope_svg;
 use tropix::report::{MembershipReport, Memory, SupportReport, zonotope_report, zonotope_table};
@@ -52,9 +53,11 @@ pub(crate) fn run(globals: &Globals, args: &ZonotopeArgs, timing: &mut Timing) -
     let mut report = with_backend!(&backend, backend => {
         zonotope_report(backend, &zonotope, args.source.clone(), globals.seed, request, timing)
     })?;
-    report.supports = args.support.iter().map(|vector| support(&zonotope, &vector.0)).collect();
+    report.supports = args.support.iter().map(|vector| support(&zonotope, &vector.0)).collect::<tropix::Result<_>>()?;
     for vector in &args.contains {
         let member = zonotope.membership(ArrayView1::from(&vector.0))?;
+        let what = || format!("the distance from ({})", point_text(&vector.0));
+        finite(&what, &[member.distance])?;
         report.memberships.push(MembershipReport {
             point: vector.0.clone(),
             inside: member.inside,
@@ -70,12 +73,24 @@ pub(crate) fn run(globals: &Globals, args: &ZonotopeArgs, timing: &mut Timing) -
     output::result(globals, &report, &format!("{}\n{costs}", zonotope_table(&report)))
 }
 
-fn support(zonotope: &Zonotope, direction: &[f64]) -> SupportReport {
+fn support(zonotope: &Zonotope, direction: &[f64]) -> tropix::Result<SupportReport> {
     let u = ArrayView1::from(direction);
-    SupportReport {
-        direction: direction.to_vec(),
-        value: zonotope.support(u),
-        vertex: zonotope.support_vertex(u).to_vec(),
+    let (value, vertex) = (zonotope.support(u), zonotope.support_vertex(u).to_vec());
+    let what = || format!("the support function at ({})", point_text(direction));
+    finite(&what, &[value])?;
+    finite(&what, &vertex)?;
+    Ok(SupportReport { direction: direction.to_vec(), value, vertex })
+}
+
+fn point_text(point: &[f64]) -> String {
+    point.iter().map(|entry| shortest(*entry)).collect::<Vec<_>>().join(", ")
+}
+
+/// A measure is a number or an error, never infinity.
+fn finite(what: &dyn Fn() -> String, values: &[f64]) -> tropix::Result<()> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => Err(Error::OutOfRange { what: what() }),
     }
 }
 

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 
 use super::store::Store;
 use crate::error::{Error, Result};
+use crate::nesting;
 use crate::network::{Network, Node, Normalize, Origin};
 
 /// The version of the grammar that this program reads and writes.
@@ -66,6 +67,8 @@ impl Arch {
             }
             _ => Error::Io { file: path.to_owned(), source },
         })?;
+        nesting::check(text.as_bytes(), nesting::DEEPEST)
+            .map_err(|problem| Error::Format { file: path.to_owned(), problem })?;
         let arch: Self = toml::from_str(&text)
             .map_err(|error| Error::Format { file: path.to_owned(), problem: error.to_string().trim().to_owned() })?;
         arch.checked(path)
@@ -73,8 +76,10 @@ impl Arch {
 
     /// Reads the JSON form that stands in the metadata of `file`.
     pub(super) fn from_json(text: &str, file: &Path) -> Result<Self> {
-        let refused = |error| Error::Format { file: file.to_owned(), problem: format!("`tropix.arch`: {error}") };
-        serde_json::from_str::<Self>(text).map_err(refused)?.checked(file)
+        let refused =
+            |problem: String| Error::Format { file: file.to_owned(), problem: format!("`tropix.arch`: {problem}") };
+        nesting::check(text.as_bytes(), nesting::DEEPEST).map_err(refused)?;
+        serde_json::from_str::<Self>(text).map_err(|error| refused(error.to_string()))?.checked(file)
     }
 
     fn checked(self, file: &Path) -> Result<Self> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tropix::Error;
 use tropix::certify::Pairing;
 use tropix::network::{ApplyOptions, Head, format};
+use tropix::number::fixed;
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
 use tropix::report::{
     Files, Heading, Memory, NetworkWeights, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text,
@@ -115,13 +116,13 @@ fn text(report: &PruneReport) -> String {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
     }
     for block in &report.alternation {
-        let objective: Vec<String> = block.objective.iter().map(|value| format!("{value:.6}")).collect();
+        let objective: Vec<String> = block.objective.iter().map(|value| fixed(*value, 6)).collect();
         text.push_str(&format!(
-            "\nblock `{}`, `{}`: lambda {:.6}, {} rows removed, {} neurons at zero that the other order keeps, \
+            "\nblock `{}`, `{}`: lambda {}, {} rows removed, {} neurons at zero that the other order keeps, \
              objective by half-step {}",
             block.layers[0],
             block.layers[1],
-            block.lambda,
+            fixed(block.lambda, 6),
             block.removed_rows,
             block.killed_early,
             objective.join(" ")
