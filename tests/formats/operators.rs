@@ -64,14 +64,13 @@ fn has_softmax(network: &Network) -> bool {
 
 /// The classes of onnxruntime: the first of the largest outputs.
 fn classes(outputs: &Array2<f32>) -> Vec<u32> {
-    let class =
-        |row: ndarray::ArrayView1<'_, f32>| {
-            let (class, _) = row
-                .iter()
-                .enumerate()
-                .fold((0, f32::MIN), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
-            u32::try_from(class).unwrap()
-        };
+    let class = |row: ndarray::ArrayView1<'_, f32>| {
+        let (class, _) = row
+            .iter()
+            .enumerate()
+            .fold((0, f32::MIN), |best, (at, value)| if *value > best.1 { (at, *value) } else { best });
+        u32::try_from(class).unwrap()
+    };
     outputs.rows().into_iter().map(class).collect()
 }
 
