@@ -178,6 +178,8 @@ pub struct PruneReport {
     pub options: Option<AlternatingOptions>,
     /// The files.
     pub model: Files,
+    /// Every file that was written: data beside the model, and shards, come before it.
+    pub files: Vec<String>,
     /// What was done to the data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{asset, files, tropix};
+use crate::program::{asset, files, tropix, write_model};
 
 /// The MNIST model as ONNX.
 fn converted(folder: &std::path::Path) {
@@ -126,4 +126,58 @@ fn a_sweep_of_weights_takes_images_and_says_the_same_as_the_whole_network() {
     let whole = format!("evaluate lamp.safetensors --data {data} --device cpu --json");
     let whole = tropix(folder.path(), &whole).expect(0, &[]).json();
     assert_eq!(report["curves"][0]["points"][1]["top1"], whole["accuracy"]["top1"][1], "{}", report["curves"]);
+}
+
+#[test]
+fn data_beside_a_model_are_named_replaced_and_taken_into_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = asset("golden/onnx/bottleneck.onnx");
+    let outputs = |report: &serde_json::Value, key: &str| -> Vec<String> {
+        report[key].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+    };
+    for (command, key) in [("convert", "outputs"), ("prune --keep 0.5 --method l1", "files")] {
+        let run = format!("{command} {model} -o out.onnx --device cpu --json");
+        let report = tropix(folder.path(), &run).expect(0, &[]).json();
+        assert_eq!(outputs(&report, key), ["out.onnx.data", "out.onnx"]);
+        assert_eq!(files(folder.path()), ["out.onnx", "out.onnx.data"]);
+        // What an earlier run left is no obstacle to one that may replace it.
+        tropix(folder.path(), &run).expect(73, &["exists"]);
+        tropix(folder.path(), &format!("{run} --force")).expect(0, &[]);
+        fs::remove_file(folder.path().join("out.onnx")).unwrap();
+        tropix(folder.path(), &format!("{run} --force")).expect(0, &[]);
+        let report = tropix(folder.path(), &format!("{run} --single-file --force")).expect(0, &[]).json();
+        assert_eq!(outputs(&report, key), ["out.onnx"]);
+        // The old data are nobody's now, and the model does without them.
+        fs::remove_file(folder.path().join("out.onnx.data")).unwrap();
+        tropix(folder.path(), "inspect out.onnx").expect(0, &[]);
+        fs::remove_file(folder.path().join("out.onnx")).unwrap();
+    }
+}
+
+#[test]
+fn a_network_of_which_every_unit_is_kept_computes_the_same_in_every_format() {
+    let graphs = asset("golden/onnx/operators");
+    let folder = tempfile::tempdir().unwrap();
+    // Pools, scalings and a softmax that are written in other words than they were read.
+    let cases: [(&str, &[usize]); 4] = [
+        ("max_pool_in_padding-22", &[8, 3, 9, 8]),
+        ("average_pool_ceil_pads_1-11", &[8, 3, 9, 8]),
+        ("scaled_channels-11", &[8, 2, 6, 5]),
+        ("softmax_image_samples-11", &[8, 2, 6, 5]),
+    ];
+    for (name, shape) in cases {
+        let values = (0_u16..).take(shape.iter().product()).map(|at| f32::from(at * 37 % 17) / 8.0 - 1.0).collect();
+        write_model(&folder.path().join("x.safetensors"), &[("x", shape, values)]);
+        let model = format!("{graphs}/{name}.onnx");
+        for ending in ["onnx", "safetensors"] {
+            let prune = format!("prune {model} -o {name}.{ending} --keep 1 --device cpu --json");
+            let report = tropix(folder.path(), &prune).expect(0, &[]).json();
+            assert_eq!(report["parameters"]["before"], report["parameters"]["after"], "{name}");
+            assert!(report["parameters"]["before"].is_u64());
+            let compare = format!("compare {model} {name}.{ending} --data x.safetensors --runs 1 --device cpu --json");
+            let report = tropix(folder.path(), &compare).expect(0, &[]).json();
+            let apart = report["comparison"]["difference"]["value"].as_f64().unwrap();
+            assert!(apart < 1e-5, "{name}.{ending}: {apart}");
+        }
+    }
 }

@@ -107,7 +107,11 @@ fn an_empty_tensor_that_nothing_uses_is_kept() {
 fn an_output_is_chosen_by_what_it_holds_or_by_its_name() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/golden/onnx/operators/two_outputs-11.onnx");
     let model = load(&path).unwrap();
-    assert_eq!(model.warnings, ["of 2 outputs `y` is taken for the scores; left out: `label`"]);
+    let warnings = [
+        "of 2 outputs `y` is taken for the scores; left out: `label`",
+        "node `n_label` (ArgMax) does not lead to the output and is left out",
+    ];
+    assert_eq!(model.warnings, warnings);
     assert_eq!(format::load_scores(&path, None, Some("y")).unwrap().network.nodes.len(), 3);
     let error = format::load_scores(&path, None, Some("z")).unwrap_err().to_string();
     assert!(error.contains("has no output `z`; its outputs are `label`, `y`"), "{error}");

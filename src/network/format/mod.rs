@@ -14,6 +14,7 @@ mod shards;
 mod store;
 mod write;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use super::{Element, Network, Op, Origin, Tensor};
 use crate::error::{Error, Result};
 use arch::Arch;
 use chain::Guess;
+use onnx::Beside;
 use store::Store;
 use write::{Pending, Sink};
 
@@ -50,6 +52,8 @@ pub struct ModelFile {
     pub chain: Vec<String>,
     /// The ONNX model that was read, to be rewritten.
     pub onnx: Option<Arc<OnnxSource>>,
+    /// Whether one file is to be written, even if this one came with data beside it or in shards.
+    pub single_file: bool,
 }
 
 impl ModelFile {
@@ -64,6 +68,7 @@ impl ModelFile {
             warnings: Vec::new(),
             chain: Vec::new(),
             onnx: None,
+            single_file: false,
         }
     }
 }
@@ -129,7 +134,8 @@ pub fn load_scores(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Re
     };
     let network = arch.build(&mut store, origin)?;
     warnings.append(&mut store.warnings);
-    Ok(ModelFile { network, paths, metadata, layout: read.layout, warnings, chain, onnx: None })
+    let layout = read.layout;
+    Ok(ModelFile { network, paths, metadata, layout, warnings, chain, onnx: None, single_file: false })
 }
 
 fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<ModelFile> {
@@ -138,7 +144,8 @@ fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<M
         warnings.push(format!("{}: holds its own graph, `--arch` is not used", path.display()));
     }
     let layout = Layout::single();
-    Ok(ModelFile { network, paths, metadata, layout, warnings, chain: Vec::new(), onnx: Some(source) })
+    let (chain, onnx) = (Vec::new(), Some(source));
+    Ok(ModelFile { network, paths, metadata, layout, warnings, chain, onnx, single_file: false })
 }
 
 /// Writes a text file beside and renames it; an existing file is replaced, so call [`check_output`] before.
@@ -157,9 +164,31 @@ pub fn write_text(path: &Path, text: &str) -> Result<()> {
 /// [`Error::Argument`] if the model is in shards and `output` is not named as an index.
 pub fn outputs(model: &ModelFile, output: &Path) -> Result<Vec<PathBuf>> {
     if onnx::is_onnx(output) {
-        return Ok(onnx::outputs(model.onnx.as_deref(), output));
+        let bytes = model.network.tensors().map(|tensor| tensor.byte_len() as u64).sum();
+        return Ok(onnx::outputs(beside(model), bytes, output));
     }
-    shards::outputs(output, &model.layout)
+    shards::outputs(output, &layout(model))
+}
+
+/// Where the data of an ONNX model go.
+fn beside(model: &ModelFile) -> Beside {
+    match &model.onnx {
+        _ if model.single_file => Beside::Never,
+        Some(source) if source.is_external() => Beside::Always,
+        _ => Beside::IfLarge,
+    }
+}
+
+/// Which tensors go to which file: one of its own for each shard, or one for all.
+fn layout(model: &ModelFile) -> Cow<'_, Layout> {
+    if model.single_file && model.layout.index.is_some() {
+        let mut layout = Layout::single();
+        if let Some(shard) = layout.shards.first_mut() {
+            shard.metadata.clone_from(&model.metadata);
+        }
+        return Cow::Owned(layout);
+    }
+    Cow::Borrowed(&model.layout)
 }
 
 /// Writes `network` in the layout of `model`, with its architecture and `extra_metadata` in the metadata.
@@ -212,7 +241,7 @@ fn write(
     let paths = outputs(model, output)?;
     if onnx::is_onnx(output) {
         network.tensors().try_for_each(fits)?;
-        return onnx::write(model.onnx.as_deref(), network, output, extra_metadata, sink);
+        return onnx::write(model.onnx.as_deref(), beside(model), network, output, extra_metadata, sink);
     }
     describable(network)?;
     let network = &distinct(network);
@@ -220,19 +249,20 @@ fn write(
     // Wide elements first, so that each begins at a multiple of its size; then by name.
     tensors.sort_by(|a, b| b.element().bits().cmp(&a.element().bits()).then_with(|| a.name().cmp(b.name())));
     tensors.iter().try_for_each(|tensor| fits(tensor))?;
-    let homes: HashMap<&str, usize> = model.layout.shards.iter().enumerate().flat_map(homes).collect();
-    let last = model.layout.shards.len().saturating_sub(1);
+    let layout = layout(model);
+    let homes: HashMap<&str, usize> = layout.shards.iter().enumerate().flat_map(homes).collect();
+    let last = layout.shards.len().saturating_sub(1);
     let mut shared = extra_metadata.clone();
     shared.insert(ARCH.to_owned(), Arch::of(network).to_json()?);
 
     let internal = |error: serde_json::Error| Error::Internal { what: format!("header: {error}") };
     let (mut pending, mut weight_map, mut total) = (Vec::with_capacity(paths.len()), BTreeMap::new(), 0);
-    for (number, (shard, path)) in model.layout.shards.iter().zip(&paths).enumerate() {
+    for (number, (shard, path)) in layout.shards.iter().zip(&paths).enumerate() {
         let here = |tensor: &&&Tensor| homes.get(tensor.name()).copied().unwrap_or(last) == number;
         let held: Vec<&Tensor> = tensors.iter().filter(here).copied().collect();
         let mut metadata = shard.metadata.clone();
         metadata.remove(ARCH);
-        if model.layout.index.is_none() {
+        if layout.index.is_none() {
             metadata.append(&mut shared);
         }
         let head = header::encode(&held, &metadata).map_err(internal)?;
@@ -244,7 +274,7 @@ fn write(
         weight_map.extend(held.iter().map(|tensor| (tensor.name(), file)));
         total += held.iter().map(|tensor| tensor.byte_len()).sum::<usize>();
     }
-    if let Some(index) = &model.layout.index {
+    if let Some(index) = &layout.index {
         let mut metadata = index.clone();
         metadata.extend(shared.into_iter().map(|(key, value)| (key, value.into())));
         metadata.insert("total_size".to_owned(), total.into());

@@ -13,4 +13,7 @@ pub(crate) struct ConvertArgs {
     /// Where the model goes; its name chooses the format: NAME.onnx or NAME.safetensors
     #[arg(short, long)]
     pub(crate) output: PathBuf,
+    /// Write one file, even if the model came with data beside it or in shards
+    #[arg(long)]
+    pub(crate) single_file: bool,
 }

@@ -16,6 +16,9 @@ pub(crate) struct PruneArgs {
     /// Where the pruned model goes
     #[arg(short, long, required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
+    /// Write one file, even if the model came with data beside it or in shards
+    #[arg(long)]
+    pub(crate) single_file: bool,
     /// Method: `tropical-path` where weights go (`--rate`); where neurons or channels go (`--keep`), `synth-refit` for
     /// networks with convolutions and `greedy-gaussian` for others
     #[arg(long, value_enum)]

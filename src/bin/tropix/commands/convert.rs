@@ -23,7 +23,8 @@ struct Report {
 
 pub(crate) fn run(globals: &Globals, args: &ConvertArgs, timing: &mut Timing) -> anyhow::Result<()> {
     check_output(&args.output, std::slice::from_ref(&args.model.model), globals.force)?;
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let mut model = timing.phase("load", || input::model(globals, &args.model))?;
+    model.single_file = args.single_file;
     for output in format::outputs(&model, &args.output)? {
         check_output(&output, &model.paths, globals.force)?;
     }

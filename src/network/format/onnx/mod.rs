@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::write::{Pending, Sink};
-use crate::error::Result;
-use crate::network::{Element, Network, Tensor};
+use crate::error::{Error, Result};
+use crate::network::{Element, Network, Op, Tensor};
 
 pub(super) use read::read;
 pub(super) use source::Read;
@@ -33,9 +33,21 @@ pub(super) fn is_onnx(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
-/// The files that a model may be written to, the model last: data that lay beside it lie beside it again.
-pub(super) fn outputs(source: Option<&Source>, output: &Path) -> Vec<PathBuf> {
-    let data = source.is_some_and(|source| source.external).then(|| write::data_path(output));
+/// Whether data go to a file beside the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    /// As they lay.
+    Always,
+    /// If they are too large for one message.
+    IfLarge,
+    /// Not even then: what is too large is refused.
+    Never,
+}
+
+/// The files that a model of so many bytes may be written to, the model last.
+pub(super) fn outputs(beside: Beside, bytes: u64, output: &Path) -> Vec<PathBuf> {
+    let apart = beside == Beside::Always || (beside == Beside::IfLarge && bytes > write::LARGEST);
+    let data = apart.then(|| write::data_path(output));
     data.into_iter().chain([output.to_owned()]).collect()
 }
 
@@ -60,6 +72,13 @@ pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>
         };
         return Ok(Encoded { bytes: write::encode(export::export(&network)?)?, batch: None, names: Box::new(names) });
     };
+    let opset = read::opset(&source.model);
+    if opset < 13
+        && let Some(name) = flattened_softmax(network)
+    {
+        let problem = format!("`{name}`: a softmax of operator set {opset} is over other axes for `rten`");
+        return Err(Error::Unsupported { problem });
+    }
     let batch = source.model.graph.as_ref().and_then(|graph| {
         let given =
             |input: &&proto::ValueInfo| source.values.get(input.name()).is_some_and(|node| node == Network::INPUT);
@@ -76,6 +95,16 @@ pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>
     })
 }
 
+/// A softmax that newer operator sets, in which axes are not flattened, may take over other values.
+fn flattened_softmax(network: &Network) -> Option<&str> {
+    let shapes = network.shapes().unwrap_or_default();
+    let mut nodes = network.nodes.iter().zip(shapes);
+    let found = nodes.find(|(node, shape)| {
+        matches!(&node.op, Op::Softmax { axes, .. } if *axes != (1..2) || shape.as_ref().is_none_or(|shape| shape.len() != 1))
+    });
+    found.map(|(node, _)| node.name.as_str())
+}
+
 /// The same network with weights in f32.
 fn narrowed(network: &Network) -> Result<Network> {
     let mut network = network.clone();
@@ -90,6 +119,7 @@ fn narrowed(network: &Network) -> Result<Network> {
 /// Writes `network` as ONNX: into the model it came from, or as a new one.
 pub(super) fn write(
     source: Option<&Source>,
+    beside: Beside,
     network: &Network,
     output: &Path,
     extra_metadata: &BTreeMap<String, String>,
@@ -104,5 +134,5 @@ pub(super) fn write(
         metadata.retain(|entry| entry.key() != key);
         metadata.push(proto::Entry { key: Some(key.clone()), value: Some(value.clone()) });
     }
-    write::write(rewritten, output, source.is_some_and(|source| source.external), sink)
+    write::write(rewritten, output, beside, sink)
 }

@@ -53,6 +53,13 @@ pub struct Source {
     pub(super) beside: HashMap<usize, crate::network::Tensor>,
 }
 
+impl Source {
+    /// Whether some data lie in files beside the model.
+    pub(in crate::network::format) fn is_external(&self) -> bool {
+        self.external
+    }
+}
+
 /// What was read.
 pub(in crate::network::format) struct Read {
     pub(in crate::network::format) source: Arc<Source>,

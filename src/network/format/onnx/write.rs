@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint};
 
+use super::Beside;
 use super::proto::{self, EXTERNAL};
 use super::rewrite::Rewritten;
 use crate::error::{Error, Result};
@@ -15,7 +16,7 @@ use crate::network::Tensor;
 use crate::network::format::write::{Pending, Sink};
 
 /// A protobuf message may take 2 GiB; beyond this the data go to a file of their own.
-const LARGEST: u64 = 2_000_000_000;
+pub(super) const LARGEST: u64 = 2_000_000_000;
 /// Data below this, such as biases and shapes, stay in the model even if others do not.
 const SMALL: usize = 256;
 /// Where data begin in their file, so that it can be mapped.
@@ -29,7 +30,7 @@ pub(super) fn data_path(output: &Path) -> PathBuf {
 }
 
 /// Writes the files of a model and returns them complete, but without their names; the model last.
-pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool, sink: Sink) -> Result<Vec<Pending>> {
+pub(super) fn write(rewritten: Rewritten, output: &Path, place: Beside, sink: Sink) -> Result<Vec<Pending>> {
     let Rewritten { mut model, data } = rewritten;
     let Some(mut graph) = model.graph.take() else {
         return Err(Error::Internal { what: "a model without a graph".to_owned() });
@@ -38,7 +39,11 @@ pub(super) fn write(rewritten: Rewritten, output: &Path, external: bool, sink: S
     let total: u64 = data.values().map(|tensor| tensor.byte_len() as u64).sum();
     let mut pending = Vec::new();
     let mut beside = HashMap::new();
-    if external || total > LARGEST {
+    if place == Beside::Never && total > LARGEST {
+        let problem = format!("{total} bytes of weights do not fit one ONNX file, which may hold {LARGEST}");
+        return Err(Error::Unsupported { problem });
+    }
+    if place == Beside::Always || total > LARGEST {
         let path = data_path(output);
         let mut order: Vec<usize> = data.keys().copied().filter(|at| data[at].byte_len() >= SMALL).collect();
         order.sort_unstable();

@@ -12,7 +12,7 @@ use tropix::report::{
     prune_table, tuning_table, weights,
 };
 
-use super::{Prepared, certificate, finetune, limits, protocol, written};
+use super::{Prepared, certificate, finetune, limits, names, protocol, written};
 use crate::args::{Globals, PruneArgs};
 use crate::device::with_backend;
 use crate::{input, output};
@@ -55,7 +55,7 @@ pub(super) fn run(
                 "finetune": tuned.as_ref().map(|tuned| tuned.report.scope) });
             let extra = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
             let save = || format::save(model, network, output, globals.force, &extra);
-            Some(timing.phase("write", save)?.bytes)
+            Some(timing.phase("write", save)?)
         }
         None => None,
     };
@@ -70,11 +70,12 @@ pub(super) fn run(
         method,
         options: (options.method == Method::Tropical).then_some(options.alternating),
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
+        files: names(saved.as_ref()),
         data: data.as_ref().map(|data| data.applied.clone()),
         weights: weights(&outcome),
         network_weights: NetworkWeights::of(&model.network, &outcome),
         neurons: hidden_neurons(&layers),
-        file_bytes: prepared.file_bytes(args, saved, network),
+        file_bytes: prepared.file_bytes(args, saved.as_ref(), network),
         accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
         finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers,
@@ -141,8 +142,8 @@ fn text(report: &PruneReport) -> String {
         text.push_str(&format!("\n{}", output::verification(found)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
-    if let Some(output) = &report.model.output {
-        text.push_str(&format!("\nwrote {output}"));
+    if !report.files.is_empty() {
+        text.push_str(&format!("\nwrote {}", report.files.join(", ")));
     }
     text
 }

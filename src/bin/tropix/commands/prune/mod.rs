@@ -9,7 +9,7 @@ pub(crate) use units::note;
 
 use tropix::certify::{Pairing, PruneCertificate, data_radius, prune_certificate};
 use tropix::network::dataset::Dataset;
-use tropix::network::format::{self, ModelFile, check_output};
+use tropix::network::format::{self, ModelFile, Saved, check_output};
 use tropix::network::{Head, Network, coupled_sites, sites};
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{AlternatingOptions, Method, Target, Timing};
@@ -51,10 +51,11 @@ impl Prepared {
     }
 
     /// Bytes of the model's files, and of the pruned ones: those that were written, or those that would be.
-    fn file_bytes(&self, args: &PruneArgs, saved: Option<u64>, network: &Network) -> Change {
+    fn file_bytes(&self, args: &PruneArgs, saved: Option<&Saved>, network: &Network) -> Change {
         let before = self.model.paths.iter().filter(|path| Some(*path) != args.model.arch.as_ref());
         let before = before.map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum();
-        let after = saved.unwrap_or_else(|| network.tensors().map(|tensor| tensor.byte_len() as u64).sum());
+        let after =
+            saved.map_or_else(|| network.tensors().map(|tensor| tensor.byte_len() as u64).sum(), |saved| saved.bytes);
         Change { before, after }
     }
 }
@@ -75,6 +76,11 @@ fn certificate(
     Ok(found.error.is_finite().then_some(found))
 }
 
+/// The names of all files that were written.
+fn names(saved: Option<&Saved>) -> Vec<String> {
+    saved.iter().flat_map(|saved| &saved.paths).map(|path| path.display().to_string()).collect()
+}
+
 /// The name of the output that is written, if any.
 fn written(args: &PruneArgs) -> Option<String> {
     args.output.as_ref().filter(|_| !args.dry_run).map(|path| path.display().to_string())
@@ -85,7 +91,8 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     if let Some(output) = &args.output {
         check_output(output, std::slice::from_ref(&args.model.model), globals.force)?;
     }
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let mut model = timing.phase("load", || input::model(globals, &args.model))?;
+    model.single_file = args.single_file;
     let declined = match family {
         Family::Elements(..) => input::declined(&model.network, &Head::of(&model.network)?),
         Family::Units(_) => {

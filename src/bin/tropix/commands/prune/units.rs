@@ -13,7 +13,7 @@ use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certifi
 use tropix::train::Scope;
 use tropix::{Error, Result};
 
-use super::{Prepared, certificate, finetune, limits, written};
+use super::{Prepared, certificate, finetune, limits, names, written};
 use crate::args::{AllocateArg, BoundArg, Globals, PruneArgs};
 use crate::calibration::{Calibration, check, check_effects, check_prior};
 use crate::device::with_backend;
@@ -86,7 +86,7 @@ pub(super) fn run(
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => {
             let save = || format::save(model, network, output, globals.force, &note(&options, scope));
-            Some(timing.phase("write", save)?.bytes)
+            Some(timing.phase("write", save)?)
         }
         None => None,
     };
@@ -112,10 +112,11 @@ pub(super) fn run(
         max_error: args.max_error,
         prior: options.prior.name(),
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
+        files: names(saved.as_ref()),
         data: data.as_ref().map(|data| data.applied.clone()),
         parameters: UnitReport::parameters(&model.network, network),
         neurons: UnitReport::neurons(&outcome.walked),
-        file_bytes: prepared.file_bytes(args, saved, network),
+        file_bytes: prepared.file_bytes(args, saved.as_ref(), network),
         accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
         finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers: outcome.walked.layers.clone(),
@@ -272,8 +273,8 @@ fn text(report: &UnitReport) -> String {
         text.push_str(&format!("\n{}", agreement(check)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
-    if let Some(output) = &report.model.output {
-        text.push_str(&format!("\nwrote {output}"));
+    if !report.files.is_empty() {
+        text.push_str(&format!("\nwrote {}", report.files.join(", ")));
     }
     text
 }

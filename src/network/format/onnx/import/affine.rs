@@ -61,7 +61,7 @@ impl<'a> Import<'a> {
     }
 
     pub(super) fn conv(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
-        let input = self.flow(node, 0)?;
+        let (input, padded) = self.padded(node)?;
         let (weight, slot) = self.weights(at, node, 1)?;
         let &[outputs, _, height, width] = weight.dimensions() else {
             return fault(format!("a kernel of shape {:?}; only two dimensions are supported", weight.dimensions()));
@@ -77,7 +77,9 @@ impl<'a> Import<'a> {
             [_, height, width] => Some([height, width]),
             _ => None,
         });
-        let window = attributes::window(node, [height, width], image)?;
+        let around = image.map(|image| padded.as_ref().map_or(image, |padded| padded.around(image)));
+        let window = attributes::window(node, [height, width], around)?;
+        let window = padded.map_or(Ok(window), |padded| padded.convolved(window))?;
         let (mut slots, mut bias) = (vec![slot], None);
         if Self::has(node, 2) {
             let (tensor, slot) = self.weights(at, node, 2)?;
@@ -122,6 +124,7 @@ impl<'a> Import<'a> {
                 Value::Flow(name) => flows.push(name),
                 Value::Constant(_) => constants.push(input),
                 Value::Dims(_) => return fault("adds to a shape"),
+                Value::Padded(_) => return fault("adds to a padded image"),
             }
         }
         match (flows.as_slice(), constants.as_slice()) {

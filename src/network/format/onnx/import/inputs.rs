@@ -24,6 +24,7 @@ impl<'a> Import<'a> {
     pub(super) fn flow(&self, node: &proto::Node, input: usize) -> Outcome<String> {
         match self.value(node, input)? {
             Value::Flow(name) => Ok(name.clone()),
+            Value::Padded(_) => fault("reads a padded image, which only a convolution or a pool may"),
             _ => fault(format!("`{}` is a constant, expected a value that depends on the input", node.input[input])),
         }
     }
@@ -49,7 +50,9 @@ impl<'a> Import<'a> {
                 Some(values) => Ok(values.into_iter().map(Dim::Known).collect()),
                 None => fault(format!("`{}` holds no integers", node.input[input])),
             },
-            Value::Flow(_) => fault(format!("`{}` depends on the data of the input", node.input[input])),
+            Value::Flow(_) | Value::Padded(_) => {
+                fault(format!("`{}` depends on the data of the input", node.input[input]))
+            }
         }
     }
 

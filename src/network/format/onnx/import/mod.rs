@@ -6,12 +6,14 @@
 mod affine;
 mod diagonal;
 mod inputs;
+mod pad;
 mod pools;
 mod reshape;
 
 use std::collections::{HashMap, HashSet};
 
 pub(super) use affine::turned;
+use pad::Padded;
 
 use super::attributes::{self, Problem};
 use super::data::{Files, element};
@@ -60,6 +62,8 @@ enum Value {
     Constant(Constant),
     /// A shape computed from the input.
     Dims(Vec<Dim>),
+    /// An image with a constant around it, which no node of the network gives.
+    Padded(Padded),
 }
 
 /// The network so far.
@@ -223,6 +227,7 @@ impl<'a> Import<'a> {
                 let carried = !(0.0..1.0).contains(&slope);
                 self.plain(at, node, if carried { carry("prelu") } else { Op::LeakyRelu { slope } })
             }
+            "Pad" => self.pad(at, node),
             "Softmax" | "LogSoftmax" => self.softmax(at, node),
             "Identity" | "Dropout" => self.plain(at, node, Op::Identity),
             "Cast" => self.cast(at, node),

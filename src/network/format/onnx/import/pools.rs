@@ -6,14 +6,15 @@ use crate::network::format::onnx::{attributes, proto};
 
 impl<'a> Import<'a> {
     pub(super) fn pool(&mut self, at: usize, node: &'a proto::Node) -> Outcome<()> {
-        let input = self.flow(node, 0)?;
+        let (input, padded) = self.padded(node)?;
         let Some(size) = attributes::kernel(node)? else { return fault("lacks `kernel_shape`") };
         let image = match self.shape(&input).map(Vec::as_slice) {
             None => None,
             Some(&[_, height, width]) => Some([height, width]),
             Some(other) => return fault(format!("reads {other:?}; only two dimensions are supported")),
         };
-        let window = attributes::window(node, size, image)?;
+        let around = image.map(|image| padded.as_ref().map_or(image, |padded| padded.around(image)));
+        let window = attributes::window(node, size, around)?;
         let [top, left, bottom, right] = window.padding;
         if top.max(bottom) >= size[0] || left.max(right) >= size[1] {
             return fault(format!("padding {:?} leaves windows of {size:?} empty", window.padding));
@@ -24,6 +25,10 @@ impl<'a> Import<'a> {
         } else {
             let count_include_pad = attributes::int(node, "count_include_pad", 0)? != 0;
             Op::AveragePool { window, ceil, count_include_pad }
+        };
+        let op = match (padded, image) {
+            (Some(padded), Some(image)) => padded.pooled(op, image, self.element)?,
+            _ => op,
         };
         self.push(at, node, op, vec![input], Binding { node: at, ..Binding::default() })
     }

@@ -90,7 +90,7 @@ impl<'a> Import<'a> {
                 }
                 Value::Constant(Constant { turned: !constant.turned, ..constant })
             }
-            (_, Value::Flow(_)) => return Ok(false),
+            (_, Value::Flow(_) | Value::Padded(_)) => return Ok(false),
             _ => return fault("of a constant is not supported"),
         };
         self.give(node, value)?;
