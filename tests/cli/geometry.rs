@@ -201,7 +201,9 @@ fn measures_beyond_f64_are_refused_by_name() {
     ] {
         let run = tropix(folder.path(), &format!("{arguments} --device cpu --json"));
         let run = run.expect(65, &[what, "beyond the range of f64"]);
-        assert!(run.stdout.is_empty(), "{}", run.stdout);
+        let report = run.json();
+        assert_eq!(report["error"]["kind"], "out_of_range", "{report}");
+        assert_eq!(report.as_object().unwrap().len(), 2, "nothing but the error: {report}");
     }
 }
 

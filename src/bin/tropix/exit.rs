@@ -36,6 +36,7 @@ pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
         Error::TooLarge { .. } => "too_large",
         Error::TooManyVertices { .. } => "too_many_vertices",
         Error::Overflow { .. } => "overflow",
+        Error::OutOfRange { .. } => "out_of_range",
         Error::NoAdapter { .. } => "no_adapter",
         Error::DeviceLost { .. } => "device_lost",
         Error::OutOfMemory { .. } => "out_of_memory",
