@@ -113,13 +113,7 @@ impl Head {
             }
             nodes.push(node);
         }
-        Ok(Network {
-            nodes,
-            input: vec![self.inputs()],
-            normalize: None,
-            extra: Vec::new(),
-            origin: network.origin.clone(),
-        })
+        Ok(Network { nodes, input: vec![self.inputs()], normalize: None, extra: Vec::new(), origin: network.origin })
     }
 
     /// `network` with the weights and biases of this head in place of those of its own.

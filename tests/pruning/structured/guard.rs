@@ -64,7 +64,7 @@ fn without_refits(network: &Network, plan: &UnitPlan) -> Network {
         let pair = Pair::read(&current, &step.site).unwrap();
         let kept: Vec<usize> = (0..pair.units()).filter(|unit| step.reduced.assignment[*unit].is_some()).collect();
         let step = UnitStep { site: step.site.clone(), kind: step.kind, reduced: pair.select(&kept) };
-        current = apply_units(&current, &UnitPlan { steps: vec![step], ..UnitPlan::default() }).unwrap();
+        current = apply_units(&current, &UnitPlan { steps: vec![step] }).unwrap();
     }
     current
 }

@@ -88,11 +88,29 @@ pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>
     for (value, node) in &source.values {
         values.insert(node.clone(), value.clone());
     }
+    let mut rewritten = rewrite::rewrite(source, network)?;
+    if let Some(graph) = &mut rewritten.model.graph {
+        graph.node.iter_mut().for_each(spelled_out);
+    }
     Ok(Encoded {
-        bytes: write::encode(rewrite::rewrite(source, network)?)?,
+        bytes: write::encode(rewritten)?,
         batch: batch.and_then(|batch| usize::try_from(batch).ok()).filter(|batch| *batch > 0),
         names: Box::new(move |name| values.get(name).cloned()),
     })
+}
+
+/// Gives a window the steps that operators have by default, which `rten` does not know.
+fn spelled_out(node: &mut proto::Node) {
+    let steps: &[&str] = match node.op_type() {
+        "Conv" => &["strides", "dilations"],
+        "MaxPool" | "AveragePool" => &["strides"],
+        _ => &[],
+    };
+    for name in steps {
+        if node.attribute(name).is_none() {
+            node.attribute.push(rewrite::ints(name, &[1, 1]));
+        }
+    }
 }
 
 /// A softmax that newer operator sets, in which axes are not flattened, may take over other values.
