@@ -300,6 +300,18 @@ pub(crate) fn weighted_sum(a: Shape, b: Option<Shape>, factors: [f32; 2]) -> Res
     }
 }
 
+/// Returns how many neighbours share a factor.
+pub(crate) fn product(a: Shape, b: Shape) -> Result<usize> {
+    let divides = if a[1] == 0 { b[1] == 0 } else { b[1] > 0 && a[1].is_multiple_of(b[1]) };
+    rule("product", "b", b, b[0] == a[0] && divides, || format!("{} x a divisor of {}", a[0], a[1]))?;
+    Ok(a[1].checked_div(b[1]).unwrap_or(1))
+}
+
+/// Fails for a matrix without columns.
+pub(crate) fn gather(x: Shape) -> Result<()> {
+    rule("gather", "x", x, x[1] > 0, || format!("{} x at least 1", x[0]))
+}
+
 /// Returns the shape of the result.
 pub(crate) fn concatenate(parts: &[Shape]) -> Result<Shape> {
     let Some(first) = parts.first() else {

@@ -6,6 +6,7 @@
 mod check;
 mod cpu;
 mod cuts;
+mod function;
 mod gpu;
 mod lloyd;
 mod normal;
@@ -21,6 +22,7 @@ use crate::error::Result;
 
 pub use cpu::{Cpu, HostMatrix};
 pub use cuts::ScoredLayer;
+pub use function::Function;
 #[doc(hidden)]
 pub use gpu::shader_modules;
 pub use gpu::{
@@ -353,6 +355,22 @@ pub trait Backend: Sync {
         factors: [f32; 2],
         activation: Activation,
     ) -> Result<Self::Matrix>;
+
+    /// `Y = phi(X)`, entry by entry, see [`Function`].
+    ///
+    /// `x`: `n x m`; returns `n x m`. Backends in f32 differ from [`Function::at`] by a few units in the last place of the
+    /// largest of `|x|`, `|phi(x)|`, one and the parameters.
+    fn elementwise(&self, x: &Self::Matrix, function: Function) -> Result<Self::Matrix>;
+
+    /// `Y[i, j] = A[i, j] B[i, j / p]`, entry by entry: products of values of one shape, and gates of channels.
+    ///
+    /// `a`: `n x p c`, `b`: `n x c`; returns `n x p c`. Of images, NCHW with `p` places, `b` is a factor for each channel.
+    fn product(&self, a: &Self::Matrix, b: &Self::Matrix) -> Result<Self::Matrix>;
+
+    /// `Y[i, j] = X[i, index_j]`, and 0 where `index_j` is no column: whatever moves entries of a row, or pads it.
+    ///
+    /// `x`: `n x m`, `m >= 1`; `index`: `k` numbers; returns `n x k`.
+    fn gather(&self, x: &Self::Matrix, index: &Self::Indices) -> Result<Self::Matrix>;
 
     /// Puts matrices side by side: row `i` is the rows `i` of all `parts`, in their order.
     ///

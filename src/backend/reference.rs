@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
-    Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
+    HalfStep, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
 };
 use crate::error::Result;
 
@@ -495,6 +495,22 @@ impl Backend for Reference {
             let z = alpha * a[at] + b.map_or(0.0, |b| beta * b[at]);
             if activation == Activation::Relu { z.max(0.0) } else { z }
         }))
+    }
+
+    fn elementwise(&self, x: &Array2<f64>, function: Function) -> Result<Array2<f64>> {
+        let function = function.checked()?;
+        Ok(x.mapv(|x| function.at(x)))
+    }
+
+    fn product(&self, a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
+        let share = check::product(shape(a), shape(b))?;
+        Ok(Array2::from_shape_fn(a.dim(), |(i, j)| a[[i, j]] * b[[i, j / share]]))
+    }
+
+    fn gather(&self, x: &Array2<f64>, index: &Vec<u32>) -> Result<Array2<f64>> {
+        check::gather(shape(x))?;
+        let at = |i: usize, j: usize| x.get((i, index[j] as usize)).copied().unwrap_or(0.0);
+        Ok(Array2::from_shape_fn((x.nrows(), index.len()), |(i, j)| at(i, j)))
     }
 
     fn concatenate(&self, parts: &[&Array2<f64>]) -> Result<Array2<f64>> {

@@ -4,7 +4,7 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{Activation, Adam, Backend, Cutoff, HalfStep, Pooling, Reference, Transpose, Window};
+use super::{Activation, Adam, Backend, Cutoff, Function, HalfStep, Pooling, Reference, Transpose, Window};
 use crate::error::Result;
 
 /// Rows, columns and inner length: odd, so that every tile has an edge, and past one tile of every kernel.
@@ -30,7 +30,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 24] = [
+const OPERATIONS: [(&str, usize); 27] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -51,6 +51,9 @@ const OPERATIONS: [(&str, usize); 24] = [
     ("convolution", 132 * 12),
     ("pooling", 12),
     ("weighted_sum", 3),
+    ("elementwise", 16),
+    ("product", 1),
+    ("gather", 0),
     ("concatenate", 0),
     ("ball_step", 2 * 131 + 24),
     ("cross_entropy", 163 * 12),
@@ -123,7 +126,11 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.convolution(&images, &kernels, Some(&data("shift", 1, 10)?), &window, 1, Activation::Relu)?;
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
+    let bent = backend.elementwise(&x, Function::Gelu)?;
+    let gated = backend.product(&images, &data("gates", n, 5)?)?;
+    let moved: Vec<u32> = (0..40).map(|j| j * 7 % 50).collect();
     // Copies of the data themselves, which nothing rounds.
+    let gathered = backend.gather(&x, &backend.upload_indices(&moved)?)?;
     let joined = backend.concatenate(&[&x, &images])?;
     let stepped = backend.ball_step(&x, &data("y", n, d)?, 0.5, 6.0)?;
     let entropy = backend.cross_entropy(&x, &backend.upload_indices(&labels)?)?;
@@ -151,6 +158,9 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&convolved)?,
         backend.download(&pooled)?,
         backend.download(&sum)?,
+        backend.download(&bent)?,
+        backend.download(&gated)?,
+        backend.download(&gathered)?,
         backend.download(&joined)?,
         backend.download(&stepped)?,
         backend.download(&entropy.gradient)?,

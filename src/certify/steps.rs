@@ -114,7 +114,10 @@ fn chain(network: &Network) -> Result<Vec<Site>> {
     if let Some(one) = refused.first() {
         return declined(format!("`{}` is outside of what is followed: {}", one.layer, one.reason));
     }
-    let other = network.nodes.iter().find(|node| matches!(node.op, Op::LeakyRelu { .. } | Op::Carried { .. }));
+    let other = network
+        .nodes
+        .iter()
+        .find(|node| matches!(node.op, Op::LeakyRelu { .. } | Op::Function(_) | Op::Carried { .. }));
     if let Some(node) = other {
         return declined(format!("`{}` ({}) is no ReLU", node.name, node.op.name()));
     }

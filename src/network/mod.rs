@@ -23,7 +23,7 @@ mod units;
 mod zonotopes;
 
 pub use apply::{Applied, AppliedLayer, ApplyOptions, apply, rewritten_head};
-pub use block::{Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout, Tied};
+pub use block::{Bend, Block, Blocks, Columns, Consumer, DeclinedNode, Folded, Layout, Tied};
 pub use element::Element;
 pub use forward::{
     Answers, Classifier, DeviceClassifier, DeviceHead, DeviceNetwork, PendingAnswers, Samples, head_features, head_for,

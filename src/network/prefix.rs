@@ -53,6 +53,7 @@ fn settings(op: &Op) -> String {
         Op::Linear { bias, .. } => format!("{}", bias.is_some()),
         Op::BatchNorm { epsilon, .. } => format!("{epsilon:e}"),
         Op::LeakyRelu { slope } => format!("{slope:e}"),
+        Op::Function(function) => format!("{function:?}"),
         Op::MaxPool { window, ceil } => format!("{window:?} {ceil}"),
         Op::AveragePool { window, ceil, count_include_pad } => format!("{window:?} {ceil} {count_include_pad}"),
         Op::Reshape { shape } => format!("{shape:?}"),
@@ -60,7 +61,7 @@ fn settings(op: &Op) -> String {
         Op::Concat { axis } => format!("{axis}"),
         Op::Carried { attributes, .. } => attributes.to_string(),
         Op::Softmax { axes, .. } => format!("{axes:?}"),
-        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Identity => String::new(),
+        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Multiply | Op::Identity => String::new(),
     };
     format!("{} {rest}", op.name())
 }

@@ -1,6 +1,6 @@
 //! Which layers can be pruned, through what, and why not.
 
-use tropix::network::{Block, Blocks, Columns, Layout, Network, Op};
+use tropix::network::{Bend, Block, Blocks, Columns, Layout, Network, Op};
 
 use crate::graphs::{conv, grouped, linear, network, norm, pool, tensor};
 
@@ -62,7 +62,7 @@ fn blocks_reach_through_norms_pools_and_both_flatten_layouts() {
         let blocks = Blocks::of(&network).unwrap();
         assert_eq!(blocks.declined, []);
         assert_eq!(blocks.blocks.iter().map(|block| block.max_pool).collect::<Vec<_>>(), [true, false, false]);
-        assert_eq!(blocks.by_producer("l1").map(|block| block.slope), Some(0.5));
+        assert_eq!(blocks.by_producer("l1").map(|block| block.bend), Some(Bend::Leaky(0.5)));
     }
 }
 
@@ -195,7 +195,7 @@ fn units_that_two_layers_read_are_one_block() {
 
 #[test]
 fn what_cannot_be_pruned_is_declined_with_its_reason() {
-    let gelu = || Op::Carried { op: "gelu".to_owned(), tensors: Vec::new(), attributes: toml::Table::new() };
+    let lrn = || Op::Carried { op: "lrn".to_owned(), tensors: Vec::new(), attributes: toml::Table::new() };
     let carried =
         Op::Carried { op: "lstm".to_owned(), tensors: vec![tensor("w", &[2])], attributes: toml::Table::new() };
     let tail = |inputs: usize| [("f", Op::Flatten), ("fc", linear("fc", [2, inputs]))];
@@ -203,17 +203,17 @@ fn what_cannot_be_pruned_is_declined_with_its_reason() {
     let relu = || ("r1", Op::Relu);
     let branch = || ("c2 < r1", conv("c2", [2, 2, 1, 0]));
     let cases: Vec<(Vec<(&str, Op)>, &str)> = vec![
-        (vec![c1(), ("a", gelu())], "c1: `a` (gelu) follows instead of ReLU"),
+        (vec![c1(), ("a", lrn())], "c1: `a` (lrn) follows instead of ReLU"),
         (vec![c1(), ("c2", conv("c2", [2, 2, 1, 0])), relu()], "c1: `c2` reads it without ReLU between"),
         (
-            vec![c1(), ("a", Op::GlobalAveragePool), ("r", Op::Relu), ("u", gelu())],
+            vec![c1(), ("a", Op::GlobalAveragePool), ("r", Op::Relu), ("u", lrn())],
             "c1: `a` averages it before any ReLU",
         ),
         (
-            vec![c1(), relu(), ("g", grouped("g", [2, 1, 1, 0], 2)), ("u", gelu())],
+            vec![c1(), relu(), ("g", grouped("g", [2, 1, 1, 0], 2)), ("u", lrn())],
             "c1: read by `g`, a convolution of 2 groups",
         ),
-        (vec![c1(), relu(), ("g", grouped("g", [2, 1, 1, 0], 2)), ("u", gelu())], "g: depthwise"),
+        (vec![c1(), relu(), ("g", grouped("g", [2, 1, 1, 0], 2)), ("u", lrn())], "g: depthwise"),
         (
             vec![("c0", conv("c0", [4, 1, 1, 0])), ("g", grouped("g", [2, 2, 1, 0], 2)), ("r", Op::Relu)],
             "g: grouped convolution",

@@ -261,9 +261,40 @@ unary("clip_nothing", lambda g, x: g.op("Relu", g.op("Clip", x)))
 unary("identity", lambda g, x: g.op("Identity", g.op("Relu", x)))
 unary("dropout", lambda g, x: g.op("Dropout", g.op("Relu", x)))
 unary("cast", lambda g, x: g.op("Cast", g.op("Relu", x), to=1))
+unary("clip", lambda g, x: g.op("Clip", x, g.tensor(np.float32(0)), g.tensor(np.float32(0.5))))
+for name, since, attributes in [
+    ("Sigmoid", 11, {}), ("HardSigmoid", 11, {"alpha": 0.25}), ("HardSwish", 14, {}), ("Tanh", 11, {}), ("Elu", 11, {"alpha": 0.75}),
+    ("Selu", 11, {}), ("Celu", 12, {"alpha": 0.5}), ("Softplus", 11, {}), ("Softsign", 11, {}), ("Erf", 11, {}), ("Exp", 11, {}),
+    ("Abs", 11, {}), ("Mish", 18, {}), ("Gelu", 20, {}),
+]:
+    unary(name.lower(), lambda g, x, name=name, attributes=attributes: g.op(name, x, **attributes), since=since)
+unary("gelu_tanh", lambda g, x: g.op("Gelu", x, approximate="tanh"), since=20)
+unary("silu", lambda g, x: g.op("Mul", x, g.op("Sigmoid", x)))
+unary("silu_turned", lambda g, x: g.op("Mul", g.op("Sigmoid", x), x))
+
+
+@case()
+def gate(g):
+    x = g.op("Relu", g.conv())
+    squeezed = g.op("Relu", g.conv(g.op("GlobalAveragePool", x), 3, 2, 1, pads=None))
+    g.end(g.op("Mul", x, g.op("Sigmoid", g.conv(squeezed, 2, 3, 1, pads=None))))
+
+
+@case()
+def product(g):
+    a = g.op("Relu", g.conv())
+    g.end(g.op("Mul", g.op("Tanh", g.conv(a, 3, 3)), a))
+
+
+@case()
+def shuffle(g):
+    x = g.op("Reshape", g.op("Relu", g.conv(outputs=4)), g.ints(0, 2, 2, 6, 5))
+    x = g.op("Reshape", g.op("Transpose", x, perm=[0, 2, 1, 3, 4]), g.ints(0, 4, 6, 5))
+    g.end(g.op("Relu", g.conv(x, 4, 3)))
+
+
 # Carried along: written as ONNX only.
-unary("carried_clip", lambda g, x: g.op("Clip", x, g.tensor(np.float32(0)), g.tensor(np.float32(0.5))))
-unary("carried_sigmoid", lambda g, x: g.op("Relu", g.op("Sigmoid", x)))
+unary("carried_prelu", lambda g, x: g.op("PRelu", x, g.tensor(np.float32([[[0.25]]]))))
 
 # Shapes.
 unary("reshape", lambda g, x: g.op("Reshape", g.op("Relu", x), g.ints(0, -1)))

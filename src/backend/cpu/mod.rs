@@ -15,6 +15,8 @@ mod contraction;
 mod convolution;
 mod cross_entropy;
 mod direct;
+mod elementwise;
+mod gather;
 mod generators;
 mod lloyd;
 mod matmul;
@@ -27,6 +29,7 @@ mod operand;
 mod patches;
 mod path_norms;
 mod pooling;
+mod product;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
@@ -45,8 +48,9 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
-    Lloyd, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose, Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
+    HalfStep, Lloyd, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose,
+    Window,
 };
 use crate::error::Result;
 
@@ -307,6 +311,18 @@ impl Backend for Cpu {
         activation: Activation,
     ) -> Result<HostMatrix> {
         weighted_sum::weighted_sum(a, b, factors, activation)
+    }
+
+    fn elementwise(&self, x: &HostMatrix, function: Function) -> Result<HostMatrix> {
+        elementwise::elementwise(x, function)
+    }
+
+    fn product(&self, a: &HostMatrix, b: &HostMatrix) -> Result<HostMatrix> {
+        product::product(a, b)
+    }
+
+    fn gather(&self, x: &HostMatrix, index: &Vec<u32>) -> Result<HostMatrix> {
+        gather::gather(x, index)
     }
 
     fn concatenate(&self, parts: &[&HostMatrix]) -> Result<HostMatrix> {

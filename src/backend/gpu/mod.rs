@@ -17,6 +17,8 @@ mod context;
 mod contraction;
 mod convolution;
 mod cross_entropy;
+mod elementwise;
+mod gather;
 mod generators;
 mod grid;
 mod kernel;
@@ -30,6 +32,7 @@ mod pack;
 mod path_norms;
 mod pool;
 mod pooling;
+mod product;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
@@ -52,8 +55,8 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep,
-    Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
+    HalfStep, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -362,6 +365,18 @@ impl Backend for Gpu {
         activation: Activation,
     ) -> Result<Matrix> {
         weighted_sum::weighted_sum(&self.context, a, b, factors, activation)
+    }
+
+    fn elementwise(&self, x: &Matrix, function: Function) -> Result<Matrix> {
+        elementwise::elementwise(&self.context, x, function)
+    }
+
+    fn product(&self, a: &Matrix, b: &Matrix) -> Result<Matrix> {
+        product::product(&self.context, a, b)
+    }
+
+    fn gather(&self, x: &Matrix, index: &Indices) -> Result<Matrix> {
+        gather::gather(&self.context, x, index)
     }
 
     fn concatenate(&self, parts: &[&Matrix]) -> Result<Matrix> {

@@ -5,8 +5,9 @@ use super::kernel::Constants;
 use super::tile::{self, Tile};
 use super::{
     activation_patterns, adam_step, affine, ball_step, class_supports, classify, cluster_means, concatenate,
-    convolution, cross_entropy, generators, matmul, max_plus_matmul, nearest, pack, path_norms, pooling,
-    relu_covariance, row_scores, row_update, support_function, threshold_mask, tropical_eval, unfold, weighted_sum,
+    convolution, cross_entropy, elementwise, gather, generators, matmul, max_plus_matmul, nearest, pack, path_norms,
+    pooling, product, relu_covariance, row_scores, row_update, support_function, threshold_mask, tropical_eval, unfold,
+    weighted_sum,
 };
 
 /// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
@@ -54,6 +55,9 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (convolution::GROUPED, &rows),
         (pooling::SOURCE, &rows),
         (weighted_sum::SOURCE, &rows),
+        (elementwise::SOURCE, &rows),
+        (product::SOURCE, &rows),
+        (gather::SOURCE, &rows),
         (concatenate::SOURCE, &rows),
     ];
     contractions

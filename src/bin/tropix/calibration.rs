@@ -79,13 +79,15 @@ impl Calibration {
         let greedy = UnitMethod::GreedyGaussian;
         let samples = self.given.is_some_and(|prior| prior.sampled().is_some());
         match (UnitMethod::of(network), &self.samples, &self.prior) {
-            (UnitMethod::SynthRefit, Some(_), _) => {
-                (UnitMethod::SynthRefit, Refit::Data, "convolutions: greedy least squares on the calibration samples")
-            }
+            (UnitMethod::SynthRefit, Some(_), _) => (
+                UnitMethod::SynthRefit,
+                Refit::Data,
+                "convolutions or activations other than ReLU: greedy least squares on the calibration samples",
+            ),
             (UnitMethod::SynthRefit, None, _) => (
                 UnitMethod::SynthRefit,
                 Refit::None,
-                "convolutions and no data: greedy least squares on synthetic images",
+                "convolutions or activations other than ReLU, and no data: greedy least squares on synthetic inputs",
             ),
             _ if samples => (UnitMethod::SynthRefit, Refit::None, "a prior of samples: greedy least squares on them"),
             (_, Some(_), Prior::Iso) => {

@@ -21,7 +21,8 @@ mod walk;
 
 use serde::Serialize;
 
-use super::graph::Network;
+use super::graph::{Network, Op};
+use crate::backend::Function;
 use crate::error::{Error, Result};
 
 pub use fold::Folded;
@@ -94,6 +95,49 @@ pub struct Tied {
     pub norm: Option<String>,
 }
 
+/// The activation of a block, by what holds of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bend {
+    /// `max(x, 0)`: what the theory of tropical polynomials is about.
+    Relu,
+    /// `max(x, slope x)`, `0 <= slope < 1`: positively homogeneous and convex, too.
+    Leaky(f64),
+    /// Any other function: units can be chosen and what reads them refitted, and no more.
+    Other(Function),
+}
+
+impl Bend {
+    /// The activation that a node computes.
+    pub(super) fn of(op: &Op) -> Option<Self> {
+        match op {
+            Op::Relu => Some(Self::Relu),
+            Op::LeakyRelu { slope } => Some(Self::Leaky(*slope)),
+            Op::Function(function) => Some(Self::Other(*function)),
+            _ => None,
+        }
+    }
+
+    /// The slope of a rectifier for negative values.
+    #[must_use]
+    pub fn slope(self) -> Option<f64> {
+        match self {
+            Self::Relu => Some(0.0),
+            Self::Leaky(slope) => Some(slope),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// What it is called.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Relu => "ReLU",
+            Self::Leaky(_) => "leaky ReLU",
+            Self::Other(function) => function.name(),
+        }
+    }
+}
+
 /// A prunable block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Block {
@@ -108,8 +152,8 @@ pub struct Block {
     pub tied: Vec<Tied>,
     /// The activation.
     pub activation: String,
-    /// Slope for negative values: 0 for ReLU.
-    pub slope: f64,
+    /// Which one it is.
+    pub bend: Bend,
     /// Names of the poolings, flattens and so on that the units pass, in the order of the graph.
     pub passes: Vec<String>,
     /// Whether a max pooling is among them: it is not linear, so that only its Lipschitz constant can be used.

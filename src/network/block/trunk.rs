@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::walk::{Declined, Graph, Place, TRUNK, Trail, blocks};
-use super::{Block, Blocks, Tied};
+use super::{Bend, Block, Blocks, Tied};
 use crate::network::graph::{Network, Node, Op};
 
 /// The blocks of a network and its trunks.
@@ -54,12 +54,14 @@ fn trunk(graph: &Graph<'_>, producer: &str) -> Result<Block, Declined> {
     let mut tied = producers.iter().map(|at| Tied { layer: nodes[*at].name.clone(), norm: norm(*at) });
     let own = tied.next().ok_or("nothing writes to it")?;
     let activations: Vec<&Node> =
-        space.places.keys().map(|at| &nodes[*at]).filter(|node| slope(node).is_some()).collect();
-    let slopes: Vec<f64> = activations.iter().filter_map(|node| slope(node)).collect();
-    if slopes.windows(2).any(|pair| pair[0].to_bits() != pair[1].to_bits()) {
+        space.places.keys().map(|at| &nodes[*at]).filter(|node| Bend::of(&node.op).is_some()).collect();
+    let bends: Vec<Bend> = activations.iter().filter_map(|node| Bend::of(&node.op)).collect();
+    if bends.windows(2).any(|pair| pair[0] != pair[1]) {
         return Err("its activations have different slopes".to_owned());
     }
-    let Some(activation) = activations.first() else { return Err("there is no ReLU on it".to_owned()) };
+    let (Some(activation), Some(bend)) = (activations.first(), bends.first()) else {
+        return Err("there is no ReLU on it".to_owned());
+    };
     let passes = space.places.keys().filter(|at| rows(&nodes[**at]).is_none() && !space.norms.contains(at));
     let mut consumers = space.trail.consumers;
     consumers.sort_by_key(|consumer| nodes.iter().position(|node| node.name == consumer.node));
@@ -75,7 +77,7 @@ fn trunk(graph: &Graph<'_>, producer: &str) -> Result<Block, Declined> {
         norm: own.norm,
         tied: tied.collect(),
         activation: activation.name.clone(),
-        slope: slopes.first().copied().unwrap_or(0.0),
+        bend: *bend,
         passes: passes.map(|at| nodes[*at].name.clone()).collect(),
         max_pool: space.trail.max_pool,
         consumers,
@@ -87,14 +89,6 @@ fn rows(node: &Node) -> Option<(usize, bool)> {
     match &node.op {
         Op::Linear { weight, .. } => Some((weight.matrix_shape()[0], false)),
         Op::Conv { weight, groups: 1, .. } => Some((weight.dimensions()[0], true)),
-        _ => None,
-    }
-}
-
-fn slope(node: &Node) -> Option<f64> {
-    match node.op {
-        Op::Relu => Some(0.0),
-        Op::LeakyRelu { slope } => Some(slope),
         _ => None,
     }
 }
@@ -125,7 +119,7 @@ impl Space<'_, '_> {
         for next in self.graph.readers(node) {
             any = true;
             let beyond = match &next.op {
-                Op::Add | Op::Relu | Op::LeakyRelu { .. } => Some(place),
+                Op::Add | Op::Relu | Op::LeakyRelu { .. } | Op::Function(_) => Some(place),
                 Op::BatchNorm { .. } if rows(node).is_some() && self.graph.readers(node).count() == 1 => {
                     self.norms.insert(self.graph.at(next));
                     Some(place)
@@ -150,7 +144,7 @@ impl Space<'_, '_> {
             };
         }
         match node.op {
-            Op::Add | Op::Relu | Op::LeakyRelu { .. } | Op::Identity | Op::BatchNorm { .. } => {}
+            Op::Add | Op::Relu | Op::LeakyRelu { .. } | Op::Function(_) | Op::Identity | Op::BatchNorm { .. } => {}
             Op::MaxPool { .. } | Op::AveragePool { .. } | Op::GlobalAveragePool => {}
             // What only moves values is reached from before it alone.
             Op::Flatten | Op::Reshape { .. } | Op::Transpose { .. } if self.comes_from_within(node) => return Ok(()),

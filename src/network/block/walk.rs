@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Block, Blocks, Columns, Consumer, DeclinedNode, Layout};
+use super::{Bend, Block, Blocks, Columns, Consumer, DeclinedNode, Layout};
 use crate::network::graph::{Network, Node, Op};
 
 /// How the reason of a layer begins whose output is added to another path.
@@ -106,7 +106,7 @@ impl<'a> Graph<'a> {
     fn block(&self, producer: &Node, units: usize) -> Result<Option<Block>, Declined> {
         let mut trail = Trail::default();
         let (mut node, mut norm) = (producer, None);
-        let slope = loop {
+        let (activation, bend) = loop {
             let mut readers = self.readers(node);
             let Some(next) = readers.next() else {
                 return if std::ptr::eq(node, producer) || norm.is_none() { Ok(None) } else { Err(ends(node)) };
@@ -124,8 +124,7 @@ impl<'a> Graph<'a> {
                     trail.max_pool = true;
                     trail.passes.insert(self.at(next));
                 }
-                Op::Relu => break (next, 0.0),
-                Op::LeakyRelu { slope } => break (next, *slope),
+                op if let Some(bend) = Bend::of(op) => break (next, bend),
                 Op::Softmax { .. } => return Ok(None),
                 op => return Err(before_activation(next, op)),
             }
@@ -134,7 +133,6 @@ impl<'a> Graph<'a> {
             }
             node = next;
         };
-        let (activation, slope) = slope;
         let image = matches!(producer.op, Op::Conv { .. });
         self.follow(activation, units, Place::First, image, &mut trail)?;
         if trail.consumers.is_empty() {
@@ -146,7 +144,7 @@ impl<'a> Graph<'a> {
             norm,
             tied: Vec::new(),
             activation: activation.name.clone(),
-            slope,
+            bend,
             passes: trail.passes.iter().map(|at| self.network.nodes[*at].name.clone()).collect(),
             max_pool: trail.max_pool,
             consumers: trail.consumers,

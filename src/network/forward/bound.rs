@@ -71,6 +71,17 @@ fn error(
         Operation::Pool { window, pooling: Pooling::Max } => reference.pooling(carried, window, Pooling::Max),
         Operation::Pool { window, pooling } => linear(window.entries(), &|x, _| reference.pooling(x, window, *pooling)),
         Operation::Activate => Ok(carried.clone()),
+        Operation::Function(function) => {
+            // What the function adds, see `Backend::elementwise`, and what it carries on.
+            let mut error = Array2::zeros(value.raw_dim());
+            for (at, error) in error.indexed_iter_mut() {
+                let (x, carried) = (value[at], carried[at]);
+                let y = function.at(x).abs();
+                let growth = y * x.abs();
+                *error = gamma(16) * (1.0 + 2.0 * x.abs() + 2.0 * y + growth) + function.spread(x, carried);
+            }
+            Ok(error)
+        }
         Operation::Leaky { .. } => Ok(&size * gamma(2) + carried * (1.0 + gamma(2))),
         Operation::Add { .. } => {
             let mut sum = Array2::zeros(value.raw_dim());
@@ -79,6 +90,18 @@ fn error(
             }
             Ok(sum)
         }
+        Operation::Multiply => {
+            let Some([factor, carried_by]) = operands.get(1) else {
+                return Err(Error::Internal { what: "a product of one operand".to_owned() });
+            };
+            let factor = factor.mapv(f64::abs);
+            // (a + e)(b + f) = a b + e (b + f) + a f.
+            let sum = reference.product(&size, &factor)? * gamma(1)
+                + reference.product(carried, &(&factor + carried_by))?
+                + reference.product(&size, carried_by)?;
+            Ok(sum * (1.0 + gamma(1)))
+        }
+        Operation::Gather { index } => reference.gather(carried, index),
         Operation::Concat => reference.concatenate(&operands.iter().map(|[_, carried]| carried).collect::<Vec<_>>()),
     }
 }

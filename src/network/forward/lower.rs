@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::backend::{Activation, Pooling, Window};
+use crate::backend::{Activation, Function, Pooling, Window};
 use crate::error::{Error, Result};
 use crate::network::block::norm_affine;
 use crate::network::{Network, Node, Normalization, Op, Tensor};
@@ -11,12 +11,33 @@ use crate::network::{Network, Node, Normalization, Op, Tensor};
 /// What a step computes, with its weights on the host.
 #[derive(Debug)]
 pub(super) enum Kernel {
-    Linear { weight: Weight, activation: Activation },
-    Conv { weight: Weight, window: Window, groups: usize, activation: Activation },
+    Linear {
+        weight: Weight,
+        activation: Activation,
+    },
+    Conv {
+        weight: Weight,
+        window: Window,
+        groups: usize,
+        activation: Activation,
+    },
     Activate,
-    Leaky { slope: f32 },
-    Pool { window: Window, pooling: Pooling },
-    Add { activation: Activation },
+    Leaky {
+        slope: f32,
+    },
+    Function(Function),
+    Pool {
+        window: Window,
+        pooling: Pooling,
+    },
+    Add {
+        activation: Activation,
+    },
+    Multiply,
+    /// Column `j` of the result is column `order[j]`.
+    Gather {
+        order: Vec<usize>,
+    },
     Concat,
 }
 
@@ -108,16 +129,30 @@ fn unsupported(node: &Node, what: &str) -> Error {
 
 impl<'a> Builder<'a> {
     fn place(&mut self, node: &'a Node, shape: Vec<usize>) -> Result<Place> {
-        let inputs: Vec<Place> =
+        let mut inputs: Vec<Place> =
             node.inputs.iter().filter_map(|name| self.places.get(name.as_str()).cloned()).collect();
+        // What reads columns one by one does so in any order.
+        let any_order = matches!(
+            &node.op,
+            Op::Flatten
+                | Op::Reshape { .. }
+                | Op::Identity
+                | Op::Transpose { .. }
+                | Op::Relu
+                | Op::LeakyRelu { .. }
+                | Op::Function(_)
+                | Op::Linear { .. }
+        );
+        if !any_order {
+            inputs.iter_mut().for_each(|input| self.in_order(input));
+        }
         let Some(first) = inputs.first().filter(|_| inputs.len() == node.inputs.len()).cloned() else {
             return Err(Error::Internal { what: format!("`{}` reads what is not there", node.name) });
         };
-        let ordered = inputs.iter().any(|input| input.order.is_some());
         let length = shape.iter().product();
         let kernel = match &node.op {
             Op::Flatten | Op::Reshape { .. } | Op::Identity => return Ok(Place { shape, ..first }),
-            Op::Softmax { axes, .. } if !ordered && self.network.ends_in(node) => {
+            Op::Softmax { axes, .. } if self.network.ends_in(node) => {
                 self.normalization = Normalization::of(axes, &shape);
                 return Ok(Place { shape, ..first });
             }
@@ -139,11 +174,11 @@ impl<'a> Builder<'a> {
                 Kernel::Activate
             }
             Op::LeakyRelu { slope } => Kernel::Leaky { slope: narrow(*slope) },
+            Op::Function(function) => Kernel::Function(*function),
             Op::Linear { weight, bias } => {
                 let weight = reordered(weight, bias.as_ref(), first.order.as_deref());
                 Kernel::Linear { weight, activation: Activation::Identity }
             }
-            _ if ordered => return Err(unsupported(node, "behind a transpose is not computed")),
             Op::Conv { weight, bias, window, groups } => {
                 let window = sliding(window, &first.shape, &shape);
                 let weight = Weight::File { weight: weight.clone(), bias: bias.clone() };
@@ -187,13 +222,33 @@ impl<'a> Builder<'a> {
             },
             Op::Add if inputs.len() == 1 => return Ok(Place { shape, ..first }),
             Op::Add => Kernel::Add { activation: Activation::Identity },
+            Op::Multiply => {
+                // The factors of channels come second.
+                if first.shape.iter().product::<usize>() != length {
+                    inputs.reverse();
+                }
+                Kernel::Multiply
+            }
             Op::Concat { axis: 0 } => Kernel::Concat,
             _ => return Err(unsupported(node, "is not computed")),
         };
-        let order = if matches!(kernel, Kernel::Activate | Kernel::Leaky { .. }) { first.order } else { None };
+        let order = if matches!(kernel, Kernel::Activate | Kernel::Leaky { .. } | Kernel::Function(_)) {
+            first.order
+        } else {
+            None
+        };
         let inputs = inputs.iter().map(|input| input.value).collect();
         self.steps.push(Lowered { kernel, inputs, length });
         Ok(Place { value: self.steps.len(), order, shape })
+    }
+
+    /// Moves the columns of a value to where the network has them.
+    fn in_order(&mut self, place: &mut Place) {
+        if let Some(order) = place.order.take() {
+            let length = order.len();
+            self.steps.push(Lowered { kernel: Kernel::Gather { order }, inputs: vec![place.value], length });
+            place.value = self.steps.len();
+        }
     }
 
     /// The step whose result only `node` reads.

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::lower::{Given, Kernel, Lowered, Lowering, Weight, lower};
 use super::{Classifier, upload_and_release};
-use crate::backend::{Activation, Backend, Pooling, Window};
+use crate::backend::{Activation, Backend, Function, Pooling, Window};
 use crate::error::{Error, Result};
 use crate::network::{Network, Normalization, Tensor};
 
@@ -39,8 +39,11 @@ pub(super) enum Operation<B: Backend> {
     Conv { weight: B::Matrix, bias: Option<B::Matrix>, window: Window, groups: usize, activation: Activation },
     Activate,
     Leaky { slope: f32 },
+    Function(Function),
     Pool { window: Window, pooling: Pooling },
     Add { activation: Activation },
+    Multiply,
+    Gather { index: B::Indices },
     Concat,
 }
 
@@ -232,8 +235,15 @@ impl<B: Backend> Step<B> {
             }
             Kernel::Activate => Operation::Activate,
             Kernel::Leaky { slope } => Operation::Leaky { slope: *slope },
+            Kernel::Function(function) => Operation::Function(*function),
             Kernel::Pool { window, pooling } => Operation::Pool { window: *window, pooling: *pooling },
             Kernel::Add { activation } => Operation::Add { activation: *activation },
+            Kernel::Multiply => Operation::Multiply,
+            Kernel::Gather { order } => {
+                let index = order.iter().map(|at| u32::try_from(*at)).collect::<std::result::Result<Vec<u32>, _>>();
+                let index = index.map_err(|_| Error::Internal { what: "a row of 2^32 values".to_owned() })?;
+                Operation::Gather { index: backend.upload_indices(&index)? }
+            }
             Kernel::Concat => Operation::Concat,
         });
         Ok(())
@@ -257,6 +267,7 @@ impl<B: Backend> Step<B> {
                 let positive = backend.weighted_sum(first, None, [1.0, 0.0], Activation::Relu)?;
                 backend.weighted_sum(first, Some(&positive), [*slope, 1.0 - slope], Activation::Identity)
             }
+            Operation::Function(function) => backend.elementwise(first, *function),
             Operation::Pool { window, pooling } => backend.pooling(first, window, *pooling),
             Operation::Add { activation } => {
                 let mut sum = None;
@@ -268,6 +279,11 @@ impl<B: Backend> Step<B> {
                 }
                 sum.ok_or_else(|| Error::Internal { what: "a sum of one operand".to_owned() })
             }
+            Operation::Multiply => match rest {
+                [second] => backend.product(first, second),
+                _ => Err(Error::Internal { what: format!("a product of {} operands", operands.len()) }),
+            },
+            Operation::Gather { index } => backend.gather(first, index),
             Operation::Concat => backend.concatenate(operands),
         }
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::window::Window;
+use crate::backend::Function;
 use crate::network::Tensor;
 
 /// What a node computes. Shapes are those of one sample: an image is `channels x height x width`.
@@ -48,6 +49,8 @@ pub enum Op {
         /// Slope for negative values, at least 0 and below 1.
         slope: f64,
     },
+    /// Another activation than the rectifiers.
+    Function(Function),
     /// The maximum of each window, padding left out.
     MaxPool {
         /// The window.
@@ -81,6 +84,8 @@ pub enum Op {
     },
     /// The sum of inputs of one shape.
     Add,
+    /// The product of two inputs of one shape, or of an image and a factor for each of its channels, `C x 1 x 1`.
+    Multiply,
     /// Inputs behind each other.
     Concat {
         /// The axis along which they follow each other, counted without the batch: 0 for channels.
@@ -117,6 +122,7 @@ impl Op {
             Self::BatchNorm { .. } => "batchnorm",
             Self::Relu => "relu",
             Self::LeakyRelu { .. } => "leaky_relu",
+            Self::Function(function) => function.name(),
             Self::MaxPool { .. } => "maxpool",
             Self::AveragePool { .. } => "avgpool",
             Self::GlobalAveragePool => "globalavgpool",
@@ -124,6 +130,7 @@ impl Op {
             Self::Reshape { .. } => "reshape",
             Self::Transpose { .. } => "transpose",
             Self::Add => "add",
+            Self::Multiply => "mul",
             Self::Concat { .. } => "concat",
             Self::Softmax { log: false, .. } => "softmax",
             Self::Softmax { log: true, .. } => "logsoftmax",
@@ -161,32 +168,14 @@ impl Op {
     #[must_use]
     pub fn keeps_shape(&self) -> bool {
         /// What tropix does not compute but knows to keep shapes.
-        const CARRIED: [&str; 20] = [
-            "abs",
-            "affine",
-            "celu",
-            "clip",
-            "elu",
-            "erf",
-            "exp",
-            "gelu",
-            "hardsigmoid",
-            "hardswish",
-            "lrn",
-            "mish",
-            "prelu",
-            "reciprocal",
-            "relu6",
-            "selu",
-            "sigmoid",
-            "silu",
-            "softplus",
-            "tanh",
-        ];
+        const CARRIED: [&str; 4] = ["affine", "clip", "lrn", "prelu"];
         match self {
-            Self::Relu | Self::LeakyRelu { .. } | Self::BatchNorm { .. } | Self::Softmax { .. } | Self::Identity => {
-                true
-            }
+            Self::Relu
+            | Self::LeakyRelu { .. }
+            | Self::Function(_)
+            | Self::BatchNorm { .. }
+            | Self::Softmax { .. }
+            | Self::Identity => true,
             Self::Carried { op, .. } => CARRIED.contains(&op.as_str()),
             _ => false,
         }

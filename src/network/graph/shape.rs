@@ -18,7 +18,7 @@ impl Flow<'_> {
 
 /// The output of node `name` from what flows in, or the places where it does not fit.
 pub(in crate::network) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>]) -> Result<Flow<'a>, Vec<String>> {
-    let takes_many = matches!(op, Op::Add | Op::Concat { .. } | Op::Carried { .. });
+    let takes_many = matches!(op, Op::Add | Op::Multiply | Op::Concat { .. } | Op::Carried { .. });
     if inputs.len() != 1 && (!takes_many || (inputs.is_empty() && !matches!(op, Op::Carried { .. }))) {
         let expected = if takes_many { "at least one input" } else { "exactly one input" };
         return Err(vec![format!("`{name}`: `{}` reads {expected}, not {}", op.name(), inputs.len())]);
@@ -89,6 +89,16 @@ pub(in crate::network) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>])
                 None => here(Some(shape.clone())),
             }
         }
+        Op::Multiply => {
+            let [a, b] = inputs else {
+                return one(format!("`{name}`: `mul` reads two inputs, not {}", inputs.len()));
+            };
+            let (Some(left), Some(right)) = (&a.shape, &b.shape) else { return Ok(unknown) };
+            match product(left, right) {
+                Some(shape) => here(Some(shape)),
+                None => one(format!("`{name}` multiplies {left:?} of `{}` and {right:?} of `{}`", a.source, b.source)),
+            }
+        }
         Op::Concat { axis } => concat(name, *axis, inputs),
         Op::Softmax { axes, .. } => match &first.shape {
             Some(shape) if axes.is_empty() || axes.end > shape.len() + 1 => one(format!(
@@ -97,10 +107,21 @@ pub(in crate::network) fn infer<'a>(name: &'a str, op: &Op, inputs: &[Flow<'a>])
             )),
             _ => Ok(first.clone()),
         },
-        Op::Relu | Op::LeakyRelu { .. } | Op::Identity => Ok(first.clone()),
+        Op::Relu | Op::LeakyRelu { .. } | Op::Function(_) | Op::Identity => Ok(first.clone()),
         Op::Carried { .. } if op.keeps_shape() => Ok(first.clone()),
         Op::Carried { .. } => Ok(unknown),
     }
+}
+
+/// The shape of a product of equal shapes, or of channels and their factors.
+fn product(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let gates = |image: &[usize], gate: &[usize]| {
+        gate.len() == image.len() && gate.first() == image.first() && gate.iter().skip(1).all(|axis| *axis == 1)
+    };
+    if a == b || gates(a, b) {
+        return Some(a.to_vec());
+    }
+    gates(b, a).then(|| b.to_vec())
 }
 
 fn concat<'a>(name: &'a str, axis: usize, inputs: &[Flow<'a>]) -> Result<Flow<'a>, Vec<String>> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::network::block::{Block, Blocks, Columns, Tied};
+use crate::network::block::{Bend, Block, Blocks, Columns, Tied};
 use crate::network::graph::{Network, Op, Window};
 
 /// A layer that reads the units of a site.
@@ -35,9 +35,11 @@ pub struct Site {
     pub units: usize,
     /// The layers that read the units, in the order of the network; those of a group side by side.
     pub readers: Vec<Reader>,
-    /// Whether the activation is leaky: positively homogeneous and convex as ReLU is, so that units merge alike, but never
-    /// constant, so that what counts on ReLU does not hold.
+    /// Whether the activation is not ReLU, so that what counts on units that are off does not hold. A leaky one is positively
+    /// homogeneous and convex as ReLU is, so that units merge alike.
     pub leaky: bool,
+    /// Whether it is no rectifier at all: units can be chosen and what reads them refitted, but not merged.
+    pub curved: bool,
     /// Whether a max pooling lies between: certificates use its Lipschitz constant.
     pub max_pool: bool,
 }
@@ -190,7 +192,8 @@ fn site(network: &Network, block: Block) -> Result<Site> {
         tied: block.tied,
         units: block.units,
         readers: readers.into_values().flatten().collect(),
-        leaky: block.slope != 0.0,
+        leaky: block.bend != Bend::Relu,
+        curved: matches!(block.bend, Bend::Other(_)),
         max_pool: block.max_pool,
     })
 }

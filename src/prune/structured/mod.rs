@@ -168,8 +168,8 @@ impl UnitMethod {
     /// The method that keeps most of a network of this kind without data.
     #[must_use]
     pub fn of(network: &Network) -> Self {
-        let convolves = network.nodes.iter().any(|node| matches!(node.op, Op::Conv { .. }));
-        if convolves { Self::SynthRefit } else { Self::GreedyGaussian }
+        let other = |op: &Op| matches!(op, Op::Conv { .. } | Op::LeakyRelu { .. } | Op::Function(_));
+        if network.nodes.iter().any(|node| other(&node.op)) { Self::SynthRefit } else { Self::GreedyGaussian }
     }
 
     /// The refit that a method is meant to be used with.
@@ -219,6 +219,12 @@ impl UnitMethod {
             Refit::Gaussian => !self.needs_data() && self != Self::SynthRefit,
             Refit::Data => true,
         }
+    }
+
+    /// Whether it takes activations that are no rectifiers: it chooses units by the weights around them or by what the next
+    /// layer reads, and merges none.
+    pub(super) fn takes_curves(self) -> bool {
+        self.chooses() || matches!(self, Self::SynthRefit | Self::Thinet)
     }
 
     /// Whether it works on calibration samples only.

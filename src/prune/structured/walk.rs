@@ -92,7 +92,8 @@ pub fn reduce_units<B: Backend>(
         UnitMethod::Thinet => true,
         method => method.chooses() && options.refit == Refit::Data,
     };
-    let fits = fits && sites.iter().any(convolves);
+    // Moments in closed form, and samples of neurons by themselves, are those of ReLU.
+    let fits = fits && sites.iter().any(|site| convolves(site) || site.curved);
     let parted = calibration.filter(|_| options.refit == Refit::Data).map(Parted::new);
     let calibration = parted.as_ref().map(|parted| &parted.seen as &dyn RowSource).or(calibration);
     let refitter = match options.method {
@@ -147,6 +148,16 @@ pub(super) fn prunable(network: &Network, options: &UnitOptions) -> Result<(Vec<
             options.method.name(),
             options.refit.name(),
             trunk.layer
+        );
+        return Err(Error::Unsupported { problem });
+    }
+    if let Some(site) = sites.iter().find(|site| site.curved)
+        && !options.method.takes_curves()
+    {
+        let problem = format!(
+            "`{}` is made for rectifiers, `{}` has another activation; norms, `thinet` and `synth-refit` take any",
+            options.method.name(),
+            site.layer
         );
         return Err(Error::Unsupported { problem });
     }

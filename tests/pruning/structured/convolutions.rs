@@ -357,7 +357,7 @@ fn certificates_of_convolutions_lie_above_every_error() {
         let still = steps_certificate(&net, &UnitPlan::default(), f64::from(radius), None).unwrap();
         assert_eq!(still.error, 0.0);
         let mut carried = net;
-        carried.nodes[1].op = Op::Carried { op: "gelu".into(), tensors: Vec::new(), attributes: toml::Table::new() };
+        carried.nodes[1].op = Op::Carried { op: "lrn".into(), tensors: Vec::new(), attributes: toml::Table::new() };
         let error = steps_certificate(&carried, &UnitPlan::default(), 1.0, None).unwrap_err().to_string();
         assert!(error.starts_with("no certificate:"), "{error}");
     }
@@ -366,7 +366,7 @@ fn certificates_of_convolutions_lie_above_every_error() {
 #[test]
 fn what_no_backend_computes_is_named() {
     let mut net = network(KINDS[0], 7);
-    net.nodes[1].op = Op::Carried { op: "gelu".into(), tensors: Vec::new(), attributes: toml::Table::new() };
+    net.nodes[1].op = Op::Carried { op: "lrn".into(), tensors: Vec::new(), attributes: toml::Table::new() };
     let error = DeviceNetwork::upload(&Cpu::new(), &net).err().unwrap().to_string();
-    assert!(error.contains("`conv0.relu` (gelu)"), "{error}");
+    assert!(error.contains("`conv0.relu` (lrn)"), "{error}");
 }

@@ -1,5 +1,6 @@
 //! Structured pruning: whole units go.
 
+mod activations;
 mod convolutions;
 mod exact;
 mod gaussian;

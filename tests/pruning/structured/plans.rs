@@ -74,7 +74,7 @@ fn columns_in_the_order_of_positions_come_back_in_that_order() {
     let columns = Columns { units: 3, per_unit: 2, layout: Layout::Strided };
     let reader = Reader { node: "fc2".into(), norm: None, columns, group: 0 };
     let (layer, tied, readers) = ("fc0".into(), Vec::new(), vec![reader]);
-    let site = Site { layer, norm: None, tied, units: 3, readers, leaky: false, max_pool: false };
+    let site = Site { layer, norm: None, tied, units: 3, readers, leaky: false, curved: false, max_pool: false };
     let pair = Pair::read(&net, &site).unwrap();
     let old = weight(&net, 2);
     assert_eq!(pair.outgoing(1).column(1), old.column(4), "position 1 of unit 1 is column 1 * 3 + 1");

@@ -41,8 +41,10 @@ struct BlockReport {
     units: usize,
     norm: Option<String>,
     activation: String,
-    /// Slope of the activation for negative values: 0 for ReLU.
-    slope: f64,
+    /// What it computes.
+    function: &'static str,
+    /// Its slope for negative values, where it is a rectifier: 0 for ReLU.
+    slope: Option<f64>,
     passes: Vec<String>,
     consumers: Vec<ConsumerReport>,
 }
@@ -129,7 +131,8 @@ fn block(block: &Block) -> BlockReport {
         units: block.units,
         norm: block.norm.clone(),
         activation: block.activation.clone(),
-        slope: block.slope,
+        function: block.bend.name(),
+        slope: block.bend.slope(),
         passes: block.passes.clone(),
         consumers: consumers.collect(),
     }
@@ -144,8 +147,7 @@ fn line(block: &BlockReport) -> String {
         columns => format!("`{}` ({columns} columns per unit, {})", consumer.node, consumer.layout),
     });
     let consumers = consumers.collect::<Vec<_>>().join(" and ");
-    let relu = if block.slope > 0.0 { "leaky ReLU" } else { "ReLU" };
-    format!("block: `{}`{norm}, {relu}, {passes}{consumers}", block.producer)
+    format!("block: `{}`{norm}, {}, {passes}{consumers}", block.producer, block.function)
 }
 
 fn text(report: &Report) -> String {

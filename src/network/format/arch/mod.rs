@@ -2,6 +2,7 @@
 //! model file (`tropix.arch`), as TOML it is written by hand.
 
 mod fields;
+mod functions;
 mod ops;
 
 use std::path::{Path, PathBuf};

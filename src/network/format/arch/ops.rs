@@ -8,8 +8,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use super::Layer;
 use super::fields::Fields;
+use super::{Layer, functions};
 use crate::error::Result;
 use crate::network::format::store::Store;
 use crate::network::{Op, Tensor, Window};
@@ -78,6 +78,7 @@ pub(super) fn op(layer: Layer, file: &Path, store: &mut Store) -> Result<Op> {
         }
         "transpose" => transpose(&mut fields)?,
         "add" => Op::Add,
+        "mul" => Op::Multiply,
         "concat" => match fields.counts("axis")?.as_deref() {
             None => Op::Concat { axis: 0 },
             Some(&[axis]) if axis > 0 => Op::Concat { axis: axis - 1 },
@@ -86,6 +87,7 @@ pub(super) fn op(layer: Layer, file: &Path, store: &mut Store) -> Result<Op> {
         "softmax" => Op::Softmax { log: false, axes: softmax_axes(&mut fields)? },
         "logsoftmax" => Op::Softmax { log: true, axes: softmax_axes(&mut fields)? },
         "identity" | "dropout" => Op::Identity,
+        name if functions::KNOWN.contains(&name) => Op::Function(functions::read(&mut fields, name)?),
         _ => return carried(layer.op.clone(), fields, store),
     })
 }
@@ -104,7 +106,8 @@ fn known(op: &str) -> Option<&'static [&'static str]> {
         "transpose" => &["axes"],
         "concat" | "softmax" | "logsoftmax" => &["axis"],
         "dropout" => &["p"],
-        "relu" | "globalavgpool" | "add" | "identity" => &[],
+        name if functions::KNOWN.contains(&name) => functions::attributes_of(name),
+        "relu" | "globalavgpool" | "add" | "mul" | "identity" => &[],
         _ => return None,
     })
 }
@@ -238,6 +241,9 @@ pub(super) fn attributes(op: &Op) -> Table {
             put("epsilon", (*epsilon).into());
         }
         Op::LeakyRelu { slope } => put("negative_slope", (*slope).into()),
+        Op::Function(function) => {
+            functions::parameters(*function).into_iter().for_each(|(key, value)| put(key, value.into()));
+        }
         Op::MaxPool { window, ceil } => {
             put("size", pair(window.size));
             put_window(&mut put, window);
@@ -260,7 +266,7 @@ pub(super) fn attributes(op: &Op) -> Table {
         Op::Softmax { axes, .. } if *axes == (1..2) => {}
         Op::Softmax { axes, .. } if axes.len() == 1 => put("axis", count(axes.start)),
         Op::Softmax { axes, .. } => put("axis", list(axes.clone())),
-        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Identity => {}
+        Op::Relu | Op::GlobalAveragePool | Op::Flatten | Op::Add | Op::Multiply | Op::Identity => {}
     }
     table
 }

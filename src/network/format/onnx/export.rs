@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 
 use super::data::kind;
+use super::functions;
 use super::proto::{self, attribute_type, data_type};
 use super::read::NORMALIZE;
 use super::rewrite::{Rewritten, float, ints, message};
 use super::windows::window_attributes;
 use crate::error::{Error, Result};
 use crate::network::format::distinct;
-use crate::network::{Network, Node, Op, Tensor};
+use crate::network::{Network, Op, Tensor};
 
 /// The IR version and operator set that are written: old enough for every program in use.
-const IR: i64 = 8;
-const OPSET: i64 = 17;
+pub(super) const IR: i64 = 8;
+pub(super) const OPSET: i64 = 17;
 /// Those in which an average pool has a dilation.
 const DILATED: (i64, i64) = (9, 19);
 const INPUT: &str = "input";
@@ -60,8 +61,12 @@ pub(super) fn export(network: &Network) -> Result<Rewritten> {
     export.graph.input = vec![info(INPUT, element, &network.input)];
     export.graph.output = vec![info(OUTPUT, element, classes)];
     let normalize = network.normalize.as_ref().and_then(|normalize| serde_json::to_string(normalize).ok());
-    let dilated = |node: &Node| matches!(&node.op, Op::AveragePool { window, .. } if window.dilation != [1, 1]);
-    let (ir, opset) = if network.nodes.iter().any(dilated) { DILATED } else { (IR, OPSET) };
+    let newest = network.nodes.iter().map(|node| match &node.op {
+        Op::AveragePool { window, .. } if window.dilation != [1, 1] => DILATED,
+        Op::Function(function) => functions::since(*function),
+        _ => (IR, OPSET),
+    });
+    let (ir, opset) = newest.fold((IR, OPSET), |newest, needed| (newest.0.max(needed.0), newest.1.max(needed.1)));
     let model = proto::Model {
         ir_version: Some(ir),
         producer_name: Some("tropix".to_owned()),
@@ -118,6 +123,7 @@ impl Export {
             Op::BatchNorm { epsilon, .. } => ("BatchNormalization", vec![float("epsilon", *epsilon)]),
             Op::Relu => ("Relu", Vec::new()),
             Op::LeakyRelu { slope } => ("LeakyRelu", vec![float("alpha", *slope)]),
+            Op::Function(function) => return self.function(name, *function, inputs, output),
             Op::MaxPool { .. } | Op::AveragePool { .. } => return self.pool(name, op, inputs, output, reads),
             Op::Softmax { axes, .. } if axes.len() != 1 => return self.softmax(name, op, inputs, output, reads),
             Op::GlobalAveragePool => ("GlobalAveragePool", Vec::new()),
@@ -132,6 +138,7 @@ impl Export {
             }
             Op::Add if inputs.len() == 2 => ("Add", Vec::new()),
             Op::Add => ("Sum", Vec::new()),
+            Op::Multiply => ("Mul", Vec::new()),
             Op::Concat { axis } => ("Concat", vec![int("axis", i64::try_from(axis + 1).unwrap_or(i64::MAX))]),
             Op::Softmax { axes, log } => (softmax(*log), vec![int("axis", signed(axes.start))]),
             Op::Identity => ("Identity", Vec::new()),

@@ -8,6 +8,7 @@
 mod attributes;
 mod data;
 mod export;
+mod functions;
 mod import;
 mod prepare;
 mod proto;

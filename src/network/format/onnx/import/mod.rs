@@ -5,6 +5,7 @@
 
 mod affine;
 mod diagonal;
+mod functions;
 mod inputs;
 mod pad;
 mod pools;
@@ -19,6 +20,7 @@ use super::attributes::{self, Problem};
 use super::data::{Files, element};
 use super::proto;
 use super::source::Binding;
+use crate::backend::Function;
 use crate::error::{Error, Result};
 use crate::network::graph::{Flow, infer};
 use crate::network::{Element, Network, Node, Op};
@@ -233,12 +235,13 @@ impl<'a> Import<'a> {
             "Cast" => self.cast(at, node),
             "Clip" => self.clip(at, node),
             "If" | "Loop" | "Scan" => fault("control flow is not supported"),
+            "Mul" if self.swish(at, node)? || self.product(at, node)? => Ok(()),
             "Mul" | "Sub" | "Div" => self.scaling(at, node),
-            "Sigmoid" | "Tanh" | "Elu" | "Selu" | "Celu" | "Gelu" | "Erf" | "Exp" | "Abs" | "HardSigmoid"
-            | "HardSwish" | "Mish" | "Softplus" | "LRN" | "PRelu" => {
-                self.plain(at, node, carry(&node.op_type().to_ascii_lowercase()))
-            }
-            _ => fault("is not supported"),
+            "LRN" | "PRelu" => self.plain(at, node, carry(&node.op_type().to_ascii_lowercase())),
+            _ => match functions::function(node)? {
+                Some(function) => self.plain(at, node, Op::Function(function)),
+                None => fault("is not supported"),
+            },
         }
     }
 
@@ -312,6 +315,8 @@ impl<'a> Import<'a> {
         let op = match (low, high) {
             (Some(low), Some(high)) if low == 0.0 && high >= f32::MAX => Op::Relu,
             (Some(low), Some(high)) if low <= f32::MIN && high >= f32::MAX => Op::Identity,
+            (Some(low), Some(high)) if low <= high => Op::Function(Function::Clip { low, high }),
+            (Some(low), Some(high)) => return fault(format!("clips from {low} to {high}")),
             _ => carry("clip"),
         };
         self.plain(at, node, op)

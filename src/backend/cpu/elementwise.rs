@@ -1,0 +1,39 @@
+//! `phi(X)`, entry by entry.
+
+use rayon::prelude::*;
+
+use super::matrix::HostMatrix;
+use crate::backend::{Function, vectorised};
+use crate::error::Result;
+
+/// Entries of a task.
+const CHUNK: usize = 1 << 13;
+
+pub(super) fn elementwise(x: &HostMatrix, function: Function) -> Result<HostMatrix> {
+    let function = function.checked()?;
+    let mut out = HostMatrix::unwritten("elementwise", x.shape())?;
+    let chunks = out.values_mut().par_chunks_mut(CHUNK).zip(x.values().par_chunks(CHUNK));
+    chunks.for_each(|(out, x)| match function {
+        // What is made of products and comparisons alone runs in vectors.
+        Function::Clip { low, high } => fill(out, x, |x| x.max(low).min(high)),
+        Function::Leaky { slope } => fill(out, x, |x| x.max(0.0) + slope * x.min(0.0)),
+        Function::HardSigmoid { alpha, beta } => fill(out, x, |x| (alpha * x + beta).clamp(0.0, 1.0)),
+        Function::HardSwish => fill(out, x, |x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
+        Function::Softsign => fill(out, x, |x| x / (1.0 + x.abs())),
+        Function::Abs => fill(out, x, f32::abs),
+        Function::Sigmoid => fill(out, x, sigmoid),
+        Function::Silu => fill(out, x, |x| x * sigmoid(x)),
+        // Others are rare enough for the digits of f64.
+        #[expect(clippy::cast_possible_truncation, reason = "cut to the range of f32")]
+        other => out.iter_mut().zip(x).for_each(|(out, x)| *out = other.at(f64::from(*x)) as f32),
+    });
+    Ok(out)
+}
+
+fn fill(out: &mut [f32], x: &[f32], phi: impl Fn(f32) -> f32) {
+    vectorised(|| out.iter_mut().zip(x).for_each(|(out, x)| *out = phi(*x)));
+}
+
+fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
