@@ -155,6 +155,11 @@ impl Function {
         value.clamp(-most, most)
     }
 
+    /// What the rounding of an f32 backend is in units of, see [`Backend::elementwise`](super::Backend::elementwise).
+    pub(crate) fn size(self, x: f64) -> f64 {
+        1.0 + 2.0 * x.abs() + (2.0 + x.abs()) * self.at(x).abs()
+    }
+
     /// How far its value moves at most where `x` moves by `by`.
     pub(crate) fn spread(self, x: f64, by: f64) -> f64 {
         // The largest slopes: of swish at 2.4, of both forms of GELU at 1.4, of Mish at 1.49.

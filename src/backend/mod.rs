@@ -346,8 +346,7 @@ pub trait Backend: Sync {
 
     /// `Y = phi(alpha A + beta B)`, entry by entry; `phi(alpha A)` without `b`.
     ///
-    /// `a`, `b`: `n x m`, `[alpha, beta]` finite; returns `n x m`. Residual sums, an activation by itself, and leaky
-    /// ReLU, which is `slope x + (1 - slope) max(x, 0)`.
+    /// `a`, `b`: `n x m`, `[alpha, beta]` finite; returns `n x m`. Residual sums, and a rectifier by itself.
     fn weighted_sum(
         &self,
         a: &Self::Matrix,
@@ -358,8 +357,8 @@ pub trait Backend: Sync {
 
     /// `Y = phi(X)`, entry by entry, see [`Function`].
     ///
-    /// `x`: `n x m`; returns `n x m`. Backends in f32 differ from [`Function::at`] by a few units in the last place of the
-    /// largest of `|x|`, `|phi(x)|`, one and the parameters.
+    /// `x`: `n x m`; returns `n x m`. Backends in f32 differ from [`Function::at`] by at most
+    /// `gamma_16 (1 + 2 |x| + (2 + |x|) |phi(x)|)`: exponentials double the rounding of their argument again and again.
     fn elementwise(&self, x: &Self::Matrix, function: Function) -> Result<Self::Matrix>;
 
     /// `Y[i, j] = A[i, j] B[i, j / p]`, entry by entry: products of values of one shape, and gates of channels.

@@ -179,7 +179,7 @@ impl Zonotope {
     }
 
     /// The volume `sum_S |det G_S|` over all `d`-subsets of generators (Shephard 1974): length in dimension 1, area in
-    /// dimension 2 (by the polygon). Exact but for rounding.
+    /// dimension 2 (of many generators by the polygon). Exact but for rounding.
     ///
     /// # Errors
     ///
@@ -189,6 +189,8 @@ impl Zonotope {
         let [p, d] = [simplified.generators.nrows(), self.dimension()];
         match d {
             1 => Ok(self.generators.iter().map(|length| length.abs()).sum()),
+            // The polygon takes what is thin beside the rest for flat.
+            2 if self.generators.nrows() <= FEW => Ok(parallelograms(&self.generators)),
             2 => Ok(zonotope_polygon(self)?.area()),
             _ => {
                 let subsets = super::vertices::binomial(p, d);
@@ -202,6 +204,22 @@ impl Zonotope {
             }
         }
     }
+}
+
+/// Generators in the plane whose pairs are all taken.
+const FEW: usize = 1000;
+
+/// `sum_(i < j) |det(g_i, g_j)|`, each determinant to a unit in the last place (Kahan's with one fused rounding).
+fn parallelograms(generators: &Array2<f64>) -> f64 {
+    let mut area = 0.0;
+    for (i, a) in generators.rows().into_iter().enumerate() {
+        for b in generators.rows().into_iter().skip(i + 1) {
+            let product = a[1] * b[0];
+            let rounded = (-a[1]).mul_add(b[0], product);
+            area += (a[0].mul_add(b[1], -product) + rounded).abs();
+        }
+    }
+    area
 }
 
 #[cfg(test)]
@@ -226,6 +244,15 @@ mod tests {
         assert!(cube.membership(array![1.5, 0.2, 1.0].view())?.inside);
         let outside = cube.membership(array![1.5, 0.2, 1.25].view())?;
         assert!(!outside.inside && (outside.distance - 0.25).abs() < 1e-7);
+        Ok(())
+    }
+
+    #[test]
+    fn thin_zonotopes_have_an_area_and_segments_none() -> Result<()> {
+        let of = |generators| Zonotope { shift: array![0.0, 0.0], generators }.volume();
+        assert_eq!(of(array![[1.0, 0.0], [0.0, 1e-14]])?, 1e-14);
+        assert_eq!(of(array![[0.1, 0.3], [0.2, 0.6], [-0.4, -1.2]])?, 0.0);
+        assert_eq!(of(array![[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])?, 3.0);
         Ok(())
     }
 

@@ -228,6 +228,9 @@ fn zonotopes_of_every_scale_have_their_measures() {
         let report = read(&format!("hausdorff [[{scale},0],[0,{scale}]] [[{scale},0]]"));
         near(&report["interval"]["upper"], unit);
     }
+    // Thin beside its length, but not flat.
+    near(&read("zonotope [[1e200,0],[0,1e-200]]")["volume"], 1.0);
+    near(&read("zonotope [[1,0],[0,1e-14]]")["volume"], 1e-14);
 }
 
 /// No number fills a line, and none that is not zero looks like zero.

@@ -9,6 +9,7 @@ mod data;
 mod files;
 mod graphs;
 mod malformed;
+mod npz;
 mod onnx;
 mod operators;
 mod output;

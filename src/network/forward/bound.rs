@@ -72,17 +72,14 @@ fn error(
         Operation::Pool { window, pooling } => linear(window.entries(), &|x, _| reference.pooling(x, window, *pooling)),
         Operation::Activate => Ok(carried.clone()),
         Operation::Function(function) => {
-            // What the function adds, see `Backend::elementwise`, and what it carries on.
+            // What rounding adds, and what the function carries on.
             let mut error = Array2::zeros(value.raw_dim());
             for (at, error) in error.indexed_iter_mut() {
                 let (x, carried) = (value[at], carried[at]);
-                let y = function.at(x).abs();
-                let growth = y * x.abs();
-                *error = gamma(16) * (1.0 + 2.0 * x.abs() + 2.0 * y + growth) + function.spread(x, carried);
+                *error = gamma(16) * function.size(x) + function.spread(x, carried);
             }
             Ok(error)
         }
-        Operation::Leaky { .. } => Ok(&size * gamma(2) + carried * (1.0 + gamma(2))),
         Operation::Add { .. } => {
             let mut sum = Array2::zeros(value.raw_dim());
             for [value, carried] in operands {

@@ -22,9 +22,6 @@ pub(super) enum Kernel {
         activation: Activation,
     },
     Activate,
-    Leaky {
-        slope: f32,
-    },
     Function(Function),
     Pool {
         window: Window,
@@ -173,7 +170,7 @@ impl<'a> Builder<'a> {
                 }
                 Kernel::Activate
             }
-            Op::LeakyRelu { slope } => Kernel::Leaky { slope: narrow(*slope) },
+            Op::LeakyRelu { slope } => Kernel::Function(Function::Leaky { slope: narrow(*slope) }),
             Op::Function(function) => Kernel::Function(*function),
             Op::Linear { weight, bias } => {
                 let weight = reordered(weight, bias.as_ref(), first.order.as_deref());
@@ -232,11 +229,7 @@ impl<'a> Builder<'a> {
             Op::Concat { axis: 0 } => Kernel::Concat,
             _ => return Err(unsupported(node, "is not computed")),
         };
-        let order = if matches!(kernel, Kernel::Activate | Kernel::Leaky { .. } | Kernel::Function(_)) {
-            first.order
-        } else {
-            None
-        };
+        let order = if matches!(kernel, Kernel::Activate | Kernel::Function(_)) { first.order } else { None };
         let inputs = inputs.iter().map(|input| input.value).collect();
         self.steps.push(Lowered { kernel, inputs, length });
         Ok(Place { value: self.steps.len(), order, shape })

@@ -38,7 +38,6 @@ pub(super) enum Operation<B: Backend> {
     Linear { weight: B::Matrix, bias: Option<B::Matrix>, activation: Activation },
     Conv { weight: B::Matrix, bias: Option<B::Matrix>, window: Window, groups: usize, activation: Activation },
     Activate,
-    Leaky { slope: f32 },
     Function(Function),
     Pool { window: Window, pooling: Pooling },
     Add { activation: Activation },
@@ -234,7 +233,6 @@ impl<B: Backend> Step<B> {
                 Operation::Conv { weight, bias, window: *window, groups: *groups, activation: *activation }
             }
             Kernel::Activate => Operation::Activate,
-            Kernel::Leaky { slope } => Operation::Leaky { slope: *slope },
             Kernel::Function(function) => Operation::Function(*function),
             Kernel::Pool { window, pooling } => Operation::Pool { window: *window, pooling: *pooling },
             Kernel::Add { activation } => Operation::Add { activation: *activation },
@@ -263,10 +261,6 @@ impl<B: Backend> Step<B> {
                 backend.convolution(first, weight, bias.as_ref(), window, *groups, *activation)
             }
             Operation::Activate => backend.weighted_sum(first, None, [1.0, 0.0], Activation::Relu),
-            Operation::Leaky { slope } => {
-                let positive = backend.weighted_sum(first, None, [1.0, 0.0], Activation::Relu)?;
-                backend.weighted_sum(first, Some(&positive), [*slope, 1.0 - slope], Activation::Identity)
-            }
             Operation::Function(function) => backend.elementwise(first, *function),
             Operation::Pool { window, pooling } => backend.pooling(first, window, *pooling),
             Operation::Add { activation } => {

@@ -29,6 +29,7 @@ mod signal;
 mod sm;
 mod sweep;
 mod thinet;
+mod unseen;
 mod walk;
 
 use serde::Serialize;

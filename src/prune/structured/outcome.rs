@@ -39,17 +39,24 @@ impl OutcomeCheck {
     }
 }
 
-/// Runs the reference with as many units in each layer and compares logits; nothing where nothing is refitted or where that
-/// would take the reference long.
+/// Runs the reference with as many units in each layer and compares logits; nothing where nothing is refitted, or, with a
+/// note, where that would take the reference long.
 pub(super) fn check_outcome(
     network: &Network,
-    walked: &Walked,
+    walked: &mut Walked,
     data: Option<Data<'_>>,
     calibration: Option<&dyn RowSource>,
     options: &UnitOptions,
 ) -> Result<Option<OutcomeCheck>> {
     let refits = options.refit != Refit::None || options.method == UnitMethod::SynthRefit;
-    if !refits || work(network, options)? > WORK {
+    if !refits {
+        return Ok(None);
+    }
+    let work = work(network, options)?;
+    if work > WORK {
+        walked.notes.push(format!(
+            "the reference did not run again: that is about {work:.0e} multiply-adds, and {WORK:.0e} are taken at most"
+        ));
         return Ok(None);
     }
     let kept = |layer: &super::UnitLayer| LayerKeep { layer: layer.name.clone(), keep: Keep::Units(layer.after) };

@@ -45,13 +45,13 @@ pub fn prune_units<B: Backend>(
     let features = head.is_some_and(|head| !head.whole);
     let options = UnitOptions { head_only: options.head_only || features, ..options.clone() };
     let reduce = || reduce_to(backend, network, calibration, &options, target, allocation, observer);
-    let walked = timing.phase("reduce", reduce)?;
+    let mut walked = timing.phase("reduce", reduce)?;
     let accuracy =
         data.map(|data| evaluate_network(backend, &walked.network, Some(network), data, timing)).transpose()?;
     let check = |network: &Network| check_network(backend, network, data, options.seed);
     let both = || Ok::<_, crate::Error>([check(network)?, check(&walked.network)?]);
     let verification = verify.then(|| timing.phase("verify", both)).transpose()?;
-    let again = || check_outcome(network, &walked, data, calibration, &options);
+    let again = || check_outcome(network, &mut walked, data, calibration, &options);
     let outcome = if verify { timing.phase("verify", again)? } else { None };
     Ok(UnitOutcome { walked, accuracy, verification, outcome })
 }

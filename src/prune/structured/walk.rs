@@ -1,6 +1,5 @@
 //! Reduces the layers of a network one by one, from the input to the output.
 
-use ndarray::Array2;
 use serde::Serialize;
 
 use super::guard::{Fit, HeldOut, Judging, judged};
@@ -9,6 +8,7 @@ use super::moments::Moments;
 use super::options::Refit;
 use super::reduce::{Seen, reduce};
 use super::signal::{Signal, kept_units, narrow};
+use super::unseen::Unseen;
 use super::{UnitMethod, UnitOptions, allocate};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ use crate::network::{
     Head, Network, Op, Pair, Reduced, Refused, Site, StepKind, UnitPlan, UnitStep, apply_step, coupled_sites, sites,
 };
 use crate::prune::Observer;
-use crate::prune::synth::{HeldSynthetic, Parted, Refitter, Rows, SynthOptions, UnitRefit};
+use crate::prune::synth::{Parted, Refitter, SynthOptions, UnitRefit};
 
 /// What became of one layer.
 #[derive(Debug, Clone, Serialize)]
@@ -102,17 +102,13 @@ pub fn reduce_units<B: Backend>(
         _ => None,
     };
     let mut notes = Vec::new();
-    let unseen = unseen(network, parted.as_ref(), refitter.as_ref().map(Refitter::inputs), options)?;
+    let seen = refitter.as_ref().map(Refitter::inputs);
+    let unseen = noted(Unseen::of(network, parted.as_ref(), seen, options), &mut notes)?.flatten();
     let of_judge = unseen.as_ref().map(|unseen| judged(network, unseen.rows().shape()[1])).transpose()?;
     let judging = match (&unseen, &of_judge) {
-        (Some(unseen), Some(network)) => match Judging::new(backend, network, unseen.rows(), options.seed) {
-            Ok(judging) => Some(judging),
-            Err(Error::Unsupported { problem }) => {
-                notes.push(format!("refits are not checked on inputs unseen: {problem}"));
-                None
-            }
-            Err(error) => return Err(error),
-        },
+        (Some(unseen), Some(network)) => {
+            noted(Judging::new(backend, network, unseen.rows(), options.seed), &mut notes)?
+        }
         _ => None,
     };
     let mut walk = Walk {
@@ -136,6 +132,18 @@ pub fn reduce_units<B: Backend>(
     }
     observer.step(sites.len(), sites.len(), "done");
     Ok(walk.walked)
+}
+
+/// What judges refits, or a note that says why nothing does.
+fn noted<T>(found: Result<T>, notes: &mut Vec<String>) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(Error::Unsupported { problem } | Error::Data { problem }) => {
+            notes.push(format!("refits are not checked on inputs unseen: {problem}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The layers whose units may go, at least one, and those whose units stay, with the reasons.
@@ -201,48 +209,6 @@ pub(super) fn refitter<'a, B: Backend>(
         }
     }
     Refitter::synthetic(backend, network, synth.count(unknowns), synth)
-}
-
-/// Inputs that no fit of a run sees: samples that are kept from it, synthetic inputs behind the `seen` ones, or draws from
-/// the prior; none where nothing is refitted.
-fn unseen<'p>(
-    network: &Network,
-    parted: Option<&'p Parted<'p>>,
-    seen: Option<usize>,
-    options: &UnitOptions,
-) -> Result<Option<Unseen<'p>>> {
-    match (options.refit, parted, seen) {
-        (Refit::Data, Some(parted), _) => Ok(Some(Unseen::Held(&parted.held))),
-        (Refit::Gaussian, ..) => {
-            let width = if options.head_only { Head::of(network)?.inputs() } else { network.input.iter().product() };
-            match options.prior.moments(network, width) {
-                Ok(moments) => moments.draws(options.seed).map(|draws| Some(Unseen::Drawn(draws))),
-                // A prior of the first layer that is no prior of the network.
-                Err(_) => Ok(None),
-            }
-        }
-        (Refit::None, _, Some(seen)) if options.method == UnitMethod::SynthRefit => {
-            HeldSynthetic::new(network, options.synth.prior, seen, options.seed).map(|held| Some(Unseen::Made(held)))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// See [`unseen`].
-enum Unseen<'p> {
-    Held(&'p Rows<'p>),
-    Made(HeldSynthetic),
-    Drawn(Array2<f32>),
-}
-
-impl Unseen<'_> {
-    fn rows(&self) -> &dyn RowSource {
-        match self {
-            Self::Held(rows) => *rows,
-            Self::Made(rows) => rows,
-            Self::Drawn(rows) => rows,
-        }
-    }
 }
 
 pub(super) struct Walk<'a, B: Backend> {

@@ -68,6 +68,8 @@ pub(crate) struct HeldSynthetic {
 }
 
 impl HeldSynthetic {
+    /// A fifth as many inputs as are seen, at least one, from the same streams.
+    ///
     /// # Errors
     ///
     /// As [`SyntheticInputs::new`].

@@ -8,7 +8,7 @@ use super::original::units;
 use super::pass::Batch;
 use super::refitter::{Refitter, columns_of};
 use super::windows::{positions, reader};
-use crate::backend::{Activation, Backend, RowSource};
+use crate::backend::{Activation, Backend, RowSource, Transpose};
 use crate::error::{Error, Result};
 use crate::network::{Classifier, DeviceNetwork, Network, Pair, UnitStep};
 
@@ -83,9 +83,11 @@ impl<'a, B: Backend> Judge<'a, B> {
             };
             let (given, wanted) = (give(p, *of_p, new)?, give(z, *of_z, old)?);
             let missed = backend.weighted_sum(&given, Some(&wanted), [1.0, -1.0], Activation::Identity)?;
-            let missed = backend.download(&missed)?;
-            sum.0 += missed.iter().map(|value| value * value).sum::<f64>();
-            sum.1 += missed.nrows();
+            let [rows, _] = backend.shape(&missed);
+            let ones = backend.upload(&Array2::<f32>::ones((1, rows)))?;
+            let halves = backend.download(&backend.path_norms(&missed, &ones, None, Transpose::Yes)?)?;
+            sum.0 += 2.0 * halves.sum();
+            sum.1 += rows;
             Ok(())
         })?;
         #[expect(clippy::cast_precision_loss, reason = "numbers of rows are far below 2^53")]
