@@ -101,8 +101,9 @@ pub fn zonotope_report<B: Backend>(
     let flat = estimate.rank < d;
     let small = d <= 2 || subsets <= SUBSETS;
     let volume = match flat {
-        true => Some(0.0),
-        false => small.then(|| timing.phase("volume", || zonotope.volume())).transpose()?,
+        // In the plane thin is told from flat.
+        true if d != 2 => Some(0.0),
+        _ => small.then(|| timing.phase("volume", || zonotope.volume())).transpose()?,
     };
     let mut vertices = timing.phase("vertices", || list_vertices(backend, zonotope, request))?;
     for vertex in vertices.iter_mut().flat_map(|list| &mut list.vertices) {
