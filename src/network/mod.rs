@@ -17,6 +17,8 @@ mod random;
 mod runtime;
 mod shallow;
 pub mod slice;
+pub mod spaces;
+pub(crate) mod streams;
 mod tensor;
 mod tropicalize;
 mod units;

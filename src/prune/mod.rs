@@ -2,6 +2,7 @@
 //! [`Plan`](crate::network::Plan) says what stays. Methods know nothing of files.
 
 mod alternating;
+mod answers;
 mod block_order;
 mod compare;
 mod curve;
@@ -11,6 +12,7 @@ mod path;
 mod ranking;
 mod run;
 mod select;
+pub mod spaces;
 pub mod structured;
 pub mod synth;
 mod timing;
@@ -19,6 +21,7 @@ mod verify;
 use serde::Serialize;
 
 pub use alternating::BlockTrace;
+pub use answers::evaluate_models;
 pub use compare::{Comparison, Difference, Latency, compare_outputs, latency};
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};

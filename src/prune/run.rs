@@ -37,7 +37,7 @@ pub struct Accuracy {
 }
 
 impl Accuracy {
-    fn of(before: &Answers, after: &Answers, labelled: bool) -> Self {
+    pub(super) fn of(before: &Answers, after: &Answers, labelled: bool) -> Self {
         let top = |k| labelled.then(|| [before.top(k), after.top(k)]);
         Self { n: after.classes.len(), top1: top(1), top5: top(5), agreement: after.agreement(before) }
     }
@@ -66,7 +66,7 @@ fn widest(head: &Head) -> usize {
     head.layers.iter().map(|layer| layer.weight.matrix_shape()[0]).max().unwrap_or(1)
 }
 
-fn classify<B: Backend>(backend: &B, network: &impl Classifier<B>, samples: &Samples<B>) -> Result<Answers> {
+pub(super) fn classify<B: Backend>(backend: &B, network: &impl Classifier<B>, samples: &Samples<B>) -> Result<Answers> {
     samples.classify(backend, network)?.download(backend)
 }
 

@@ -8,6 +8,7 @@ mod csv;
 mod hausdorff;
 mod memory;
 mod polynomial;
+mod spaces;
 pub mod svg;
 mod table;
 mod trace;
@@ -33,6 +34,7 @@ pub use polynomial::{
     CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,
     SubdivisionReport, polynomial_text,
 };
+pub use spaces::{SpaceReport, spaces_table};
 pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
 pub use trace::trace_json;

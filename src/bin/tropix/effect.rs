@@ -2,6 +2,7 @@
 //! result for that of a setting it was not made with. What depends on the files is judged where they are known.
 
 use tropix::prune::Method;
+use tropix::prune::spaces::Importance;
 use tropix::{Error, Result};
 
 use crate::args::{Arguments, BodyArgs, Command, DataArgs, DeviceChoice, Globals, MethodArg, PruneArgs, SweepArgs};
@@ -176,6 +177,7 @@ impl SweepArgs {
         let random = |method: &MethodArg| match method {
             MethodArg::Elements(method) => method.is_random(),
             MethodArg::Units(method) => method.is_random(),
+            MethodArg::Spaces(importance) => *importance == Importance::Random,
         };
         !self.methods.is_empty() && !self.methods.iter().any(random)
     }

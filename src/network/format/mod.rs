@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::spaces::OperatorGraph;
 use super::{Element, Network, Op, Origin, Tensor};
 use crate::error::{Error, Result};
 use arch::Arch;
@@ -28,7 +29,7 @@ use store::Store;
 use write::{Pending, Sink};
 
 pub use onnx::Source as OnnxSource;
-pub(super) use onnx::{Names, encode_onnx};
+pub(super) use onnx::{Names, encode_onnx, encode_operators};
 pub use shards::{Layout, Shard};
 pub use write::check_output;
 
@@ -214,6 +215,25 @@ pub fn save(
         check_output(&path, &model.paths, force)?;
     }
     publish(write(model, network, output, extra_metadata, Sink::Disk)?, force)
+}
+
+/// Writes an ONNX model with a smaller graph of its operators; `changed` are the values that have another shape. Otherwise as
+/// [`save`].
+pub(crate) fn save_operators(
+    model: &ModelFile,
+    (graph, changed): (&OperatorGraph, &HashSet<&str>),
+    output: &Path,
+    force: bool,
+    extra_metadata: &BTreeMap<String, String>,
+) -> Result<Saved> {
+    let Some(source) = model.onnx.as_deref().filter(|_| onnx::is_onnx(output)) else {
+        let problem = "a graph of operators can only be written as ONNX; name the output `NAME.onnx`".to_owned();
+        return Err(Error::Unsupported { problem });
+    };
+    for path in outputs(model, output)? {
+        check_output(&path, &model.paths, force)?;
+    }
+    publish(onnx::write_operators(source, (graph, changed), beside(model), output, extra_metadata, Sink::Disk)?, force)
 }
 
 /// The bytes of the files that [`save`] would write.

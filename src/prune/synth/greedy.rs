@@ -63,11 +63,23 @@ pub(super) struct Problem<'a> {
 
 /// Chooses `keep` of the units for all problems together. Of units that lower the loss alike the lowest is taken.
 pub(super) fn select(problems: &[Problem<'_>], keep: usize) -> Selection {
+    let n = problems.first().map_or(0, |problem| problem.gram.nrows().checked_div(problem.q).unwrap_or(0));
+    let all: Vec<usize> = (0..n).collect();
+    select_in_cells(problems, &[(&all, keep)])
+}
+
+/// The same where units lie in cells of which each keeps a number of its own.
+pub(super) fn select_in_cells(problems: &[Problem<'_>], cells: &[(&[usize], usize)]) -> Selection {
     let mut remainders: Vec<Remainder<'_>> = problems.iter().map(Remainder::new).collect();
     let n = problems.first().map_or(0, |problem| problem.gram.nrows().checked_div(problem.q).unwrap_or(0));
-    let mut free = vec![true; n];
+    let mut left: Vec<usize> = cells.iter().map(|(cell, keep)| (*keep).min(cell.len())).collect();
+    let keep: usize = left.iter().sum();
+    let (mut free, mut cell_of) = (vec![false; n], vec![0; n]);
+    for (number, (cell, _)) in cells.iter().enumerate().filter(|(number, _)| left[*number] > 0) {
+        cell.iter().for_each(|unit| (free[*unit], cell_of[*unit]) = (true, number));
+    }
     let mut selection = Selection { order: Vec::new(), decreases: Vec::new() };
-    for step in 0..keep.min(n) {
+    for step in 0..keep {
         let mut decreases = vec![0.0; n];
         remainders.iter().for_each(|remainder| remainder.add_decreases(&free, &mut decreases));
         // The largest decrease, the lowest unit of equal ones.
@@ -75,6 +87,11 @@ pub(super) fn select(problems: &[Problem<'_>], keep: usize) -> Selection {
         let best = candidates.reduce(|best, other| if other.1 > best.1 { other } else { best });
         let Some((unit, decrease)) = best else { break };
         free[unit] = false;
+        let cell = cell_of[unit];
+        left[cell] -= 1;
+        if left[cell] == 0 {
+            cells[cell].0.iter().for_each(|unit| free[*unit] = false);
+        }
         selection.order.push(unit);
         selection.decreases.push(*decrease);
         if selection.order.len() < keep {

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 
 /// How the next layer reads a value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Reader {
+pub(crate) enum Reader {
     /// Each column is a position of a unit: linear layers, behind a flatten or not.
     Columns,
     /// A convolution.
@@ -18,7 +18,7 @@ pub(super) enum Reader {
 ///
 /// Squares are summed about a centre, the mean of the first batch: f32 sums of `p^2` would leave of a column that hardly
 /// varies nothing but their rounding.
-pub(super) struct Sums<B: Backend> {
+pub(crate) struct Sums<B: Backend> {
     sums: Option<Parts<B>>,
     centre: Option<Centre<B>>,
     rows: usize,
@@ -52,6 +52,19 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// The same about zero in place of the means, for targets that are met without a shift.
+    pub(crate) fn raw(mut self) -> Self {
+        for (mut row, a) in self.gram.axis_iter_mut(Axis(0)).zip(&self.mean) {
+            row.iter_mut().zip(&self.mean).for_each(|(value, b)| *value += a * b);
+        }
+        for (mut row, a) in self.target.axis_iter_mut(Axis(0)).zip(&self.target_mean) {
+            row.iter_mut().zip(&self.mean).for_each(|(value, b)| *value += a * b);
+        }
+        self.variances.iter_mut().zip(&self.target_mean).for_each(|(variance, mean)| *variance += mean * mean);
+        self.mean.iter_mut().chain(&mut self.target_mean).for_each(|mean| *mean = 0.0);
+        self
+    }
+
     /// `E |z - E z|^2`.
     pub(crate) fn variance(&self) -> f64 {
         self.variances.iter().sum()
@@ -59,13 +72,13 @@ impl Moments {
 }
 
 impl<B: Backend> Sums<B> {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { sums: None, centre: None, rows: 0 }
     }
 
     /// Adds a batch: `current` and `original` are what the next layer reads in the two networks, `weights` the original
     /// `C`, and `positions` the windows of the batch to take; all if absent.
-    pub(super) fn add(
+    pub(crate) fn add(
         &mut self,
         backend: &B,
         [current, original]: [(&B::Matrix, Reader); 2],
@@ -115,7 +128,7 @@ impl<B: Backend> Sums<B> {
 
     /// The moments of all batches.
     #[expect(clippy::cast_precision_loss, reason = "numbers of rows are far below 2^53")]
-    pub(super) fn moments(self, backend: &B) -> Result<Moments> {
+    pub(crate) fn moments(self, backend: &B) -> Result<Moments> {
         let sums = self.sums.filter(|_| self.rows > 0);
         let sums = sums.ok_or_else(|| Error::Data { problem: "no inputs to refit on".to_owned() })?;
         let centre = self.centre.ok_or_else(|| Error::Internal { what: "sums without a centre".to_owned() })?;

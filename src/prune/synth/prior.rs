@@ -141,7 +141,7 @@ impl SyntheticInputs {
     }
 
     /// A number below `bound` for the row `name` of the seed's streams.
-    pub(super) fn distinct(seed: u64, name: &str, bound: usize, count: usize) -> Vec<usize> {
+    pub(crate) fn distinct(seed: u64, name: &str, bound: usize, count: usize) -> Vec<usize> {
         let random = &mut rng::stream(seed, name);
         let mut all: Vec<usize> = (0..bound).collect();
         // The first steps of a shuffle choose without repetition.

@@ -3,18 +3,18 @@
 use ndarray::{Array2, Axis};
 
 use super::cholesky::Cholesky;
-use super::greedy::{Problem, Selection, select};
+use super::greedy::{Problem, Selection, select, select_in_cells};
 use super::moments::Moments;
 
 /// New columns of the next layer, and its bias.
 #[derive(Debug)]
-pub(super) struct Refit {
+pub(crate) struct Refit {
     /// `C~`: `m x K q`, units ascending.
-    pub(super) next: Array2<f64>,
+    pub(crate) next: Array2<f64>,
     /// What is added to the bias: `E z - C~ E p_S`.
-    pub(super) shift: Vec<f64>,
+    pub(crate) shift: Vec<f64>,
     /// `E |z - z~|^2` under the moments: what is left of the target's variance.
-    pub(super) loss: f64,
+    pub(crate) loss: f64,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of columns are far below 2^53")]
@@ -25,15 +25,24 @@ fn mean_diagonal(matrix: &Array2<f64>) -> f64 {
 /// Chooses `keep` units greedily, see [`select`], for all groups of readers, each with its columns per unit and the ridge
 /// `epsilon tr(G) / (n q)`.
 pub(super) fn choose(groups: &[(&Moments, usize)], keep: usize, epsilon: f64) -> Selection {
-    let problems: Vec<Problem<'_>> = groups
-        .iter()
-        .map(|(Moments { gram, target, .. }, q)| Problem { gram, target, q: *q, ridge: epsilon * mean_diagonal(gram) })
-        .collect();
-    select(&problems, keep)
+    select(&problems(groups, epsilon), keep)
+}
+
+/// The same where units lie in cells of which each keeps a number of its own.
+pub(crate) fn choose_in_cells(groups: &[(&Moments, usize)], cells: &[(&[usize], usize)], epsilon: f64) -> Selection {
+    select_in_cells(&problems(groups, epsilon), cells)
+}
+
+fn problems<'m>(groups: &[(&'m Moments, usize)], epsilon: f64) -> Vec<Problem<'m>> {
+    let problem = |(moments, q): &(&'m Moments, usize)| {
+        let Moments { gram, target, .. } = *moments;
+        Problem { gram, target, q: *q, ridge: epsilon * mean_diagonal(gram) }
+    };
+    groups.iter().map(problem).collect()
 }
 
 /// `C~ = T_S (G_SS + epsilon tr(G_SS) / (K q) I)^-1` for the units `kept`, ascending.
-pub(super) fn refit(moments: &Moments, q: usize, kept: &[usize], epsilon: f64) -> Refit {
+pub(crate) fn refit(moments: &Moments, q: usize, kept: &[usize], epsilon: f64) -> Refit {
     let columns: Vec<usize> = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q).collect();
     let gram = moments.gram.select(Axis(0), &columns).select(Axis(1), &columns);
     let target = moments.target.select(Axis(1), &columns);

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use clap::{Args, ValueEnum};
 use tropix::backend::HalfStep;
+use tropix::prune::spaces::Importance;
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{KeptWeights, Method, Objective};
 
@@ -14,11 +15,15 @@ pub(crate) enum MethodArg {
     Elements(Method),
     /// Removes whole neurons.
     Units(UnitMethod),
+    /// Removes units of any graph by the weights around them.
+    Spaces(Importance),
 }
 
 static METHODS: LazyLock<Vec<MethodArg>> = LazyLock::new(|| {
     let elements = Method::ALL.into_iter().map(MethodArg::Elements);
-    elements.chain(UnitMethod::ALL.into_iter().map(MethodArg::Units)).collect()
+    let units = UnitMethod::ALL.into_iter().map(MethodArg::Units);
+    let spaces = Importance::ALL.into_iter().filter(|one| UnitMethod::ALL.iter().all(|unit| unit.name() != one.name()));
+    elements.chain(units).chain(spaces.map(MethodArg::Spaces)).collect()
 });
 
 impl MethodArg {
@@ -26,7 +31,15 @@ impl MethodArg {
         match self {
             Self::Elements(method) => method.name(),
             Self::Units(method) => method.name(),
+            Self::Spaces(importance) => importance.name(),
         }
+    }
+}
+
+impl MethodArg {
+    /// The importance of units in any graph that is meant.
+    pub(crate) fn importance(self) -> Option<Importance> {
+        Importance::ALL.into_iter().find(|one| one.name() == self.name())
     }
 }
 

@@ -68,6 +68,13 @@ pub(crate) struct PruneArgs {
     /// `tropnnc` and `synth-refit`
     #[arg(long, conflicts_with_all = ["rate", "lambda", "max_error"])]
     pub(crate) couple_trunk: bool,
+    /// Keep the channels of residual trunks where units of any graph go by their weights; other methods do unless
+    /// `--couple-trunk` is given
+    #[arg(long, conflicts_with_all = ["rate", "lambda", "couple_trunk"])]
+    pub(crate) no_trunk: bool,
+    /// Keep the units of this operator; may be repeated
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["rate", "lambda"])]
+    pub(crate) ignore: Vec<String>,
     /// Do not first remove what changes no output
     #[arg(long)]
     pub(crate) no_lossless: bool,

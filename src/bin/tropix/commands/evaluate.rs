@@ -3,7 +3,7 @@
 use tropix::Error;
 use tropix::backend::RowSource;
 use tropix::network::{Network, head_for};
-use tropix::prune::{Timing, check_network, evaluate_network};
+use tropix::prune::{Timing, check_network, evaluate_models};
 use tropix::report::{EvaluateReport, Files, Heading, Memory, accuracy_table};
 
 use crate::args::{EvaluateArgs, Globals, ModelArgs};
@@ -19,11 +19,13 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
         let other = ModelArgs { model: path.clone(), arch: args.model.arch.clone() };
         timing.phase("load", || input::model(globals, &other))
     });
-    let other = other.transpose()?.map(|other| other.network);
+    let other = other.transpose()?;
     if let (Some(other), Some(path)) = (&other, &args.against) {
         let width = data.inputs.shape()[1];
-        let [ours, theirs] = [ends(&model.network, width), ends(other, width)];
-        if ours != theirs {
+        let [ours, theirs] = [ends(&model.network, width), ends(&other.network, width)];
+        // Outputs of what is carried along are not known beforehand.
+        let known = ours[1] > 0 && theirs[1] > 0;
+        if ours[0] != theirs[0] || (known && ours[1] != theirs[1]) {
             let (a, b) = (args.model.model.display(), path.display());
             let problem = format!(
                 "{a} takes {} values and gives {}, {b} takes {} and gives {}",
@@ -34,18 +36,22 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
     }
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
-    let (accuracy, verification) = with_backend!(&backend, backend => {
-        let accuracy = evaluate_network(backend, &model.network, other.as_ref(), samples, timing)?;
+    let (accuracy, carried, verification) = with_backend!(&backend, backend => {
+        let (accuracy, carried) = evaluate_models(backend, &model, other.as_ref(), samples, timing)?;
         let check = || check_network(backend, &model.network, Some(samples), globals.seed);
-        (accuracy, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
+        (accuracy, carried, globals.verify.then(|| timing.phase("verify", check)).transpose()?)
     });
+    let mut warnings = input::warnings(&model, Some(&data));
+    if carried {
+        warnings.push("not all operators are computed on backends: `rten` ran the model on the CPU".to_owned());
+    }
     let report = EvaluateReport {
         heading: Heading::new("evaluate", globals.seed, backend.device()),
         model: Files { input: args.model.model.display().to_string(), output: None },
         data: data.applied.clone(),
         accuracy,
         verification,
-        warnings: input::warnings(&model, Some(&data)),
+        warnings,
         memory: Memory::now(),
         timing: timing.clone(),
     };
@@ -60,6 +66,9 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
     );
     if let Some(check) = &report.verification {
         text.push_str(&format!("\nreference: {}", output::logits(check)));
+    }
+    if carried {
+        text.extend(report.warnings.last().map(|warning| format!("\n{warning}")));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
     output::result(globals, &report, &text)?;

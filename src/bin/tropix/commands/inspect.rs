@@ -3,9 +3,11 @@
 use serde::Serialize;
 use tropix::Error;
 use tropix::backend::{Backend as _, Reference};
-use tropix::network::format::{self, check_output, write_text};
+use tropix::network::format::{self, OnnxSource, check_output, write_text};
+use tropix::network::spaces::{FrozenUnits, Role, Space};
 use tropix::network::{Block, Blocks, Head, Layout, Network, Op};
 use tropix::prune::Timing;
+use tropix::prune::spaces::find_spaces;
 use tropix::report::{Declined, Files, Heading};
 
 use crate::args::{Globals, InspectArgs};
@@ -22,7 +24,31 @@ struct Report {
     blocks: Vec<BlockReport>,
     declined: Vec<Declined>,
     extra: Vec<String>,
+    /// Units of any graph, of an ONNX model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    spaces: Vec<SpaceReport>,
+    /// Units that stay in every case, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    frozen: Vec<FrozenUnits>,
+    /// Operators that are carried along as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    carried: Vec<String>,
     warnings: Vec<String>,
+}
+
+/// Units that are of one role.
+#[derive(Serialize)]
+struct SpaceReport {
+    name: String,
+    units: usize,
+    /// Sets of units of which each keeps equally many.
+    sets: usize,
+    writers: Vec<String>,
+    readers: Vec<String>,
+    /// Operators whose parameters belong to the units one by one.
+    parameters: Vec<String>,
+    /// Whether statistics are taken over the units.
+    coupled: bool,
 }
 
 #[derive(Serialize)]
@@ -72,7 +98,14 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
     let network = &model.network;
     let head = Head::of(network);
     let found = Blocks::of(network)?;
+    let (spaces, frozen, carried) = match &model.onnx {
+        Some(source) => spaces(source)?,
+        None => Default::default(),
+    };
     let report = Report {
+        spaces,
+        frozen,
+        carried,
         heading: Heading::new("inspect", globals.seed, Reference::new().device()),
         model: Files { input: args.model.model.display().to_string(), output: None },
         origin: network.origin,
@@ -88,6 +121,28 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
         warnings: head.as_ref().err().map(ToString::to_string).into_iter().chain(model.warnings.clone()).collect(),
     };
     output::result(globals, &report, &text(&report))
+}
+
+type FoundSpaces = (Vec<SpaceReport>, Vec<FrozenUnits>, Vec<String>);
+
+fn spaces(source: &OnnxSource) -> tropix::Result<FoundSpaces> {
+    let found = find_spaces(source)?;
+    let report = |space: &Space| {
+        let names = |role: Role| {
+            let mut names: Vec<String> = Vec::new();
+            for (_, part) in space.of_role(role) {
+                let name = source.operator_name(part.operator);
+                if !names.iter().any(|known| known == name) {
+                    names.push(name.to_owned());
+                }
+            }
+            names
+        };
+        let (writers, readers, parameters) = (names(Role::Writer), names(Role::Reader), names(Role::Parameter));
+        let (units, sets) = (space.units.len(), space.cells.len());
+        SpaceReport { name: space.name.clone(), units, sets, writers, readers, parameters, coupled: space.coupled }
+    };
+    Ok((found.spaces.spaces.iter().map(report).collect(), found.spaces.frozen, found.carried))
 }
 
 fn layers(network: &Network, head: Option<&Head>, blocks: &Blocks) -> Vec<Layer> {
@@ -171,6 +226,22 @@ fn text(report: &Report) -> String {
     }
     for declined in &report.declined {
         text.push_str(&format!("\nnot prunable: `{}` ({}): {}", declined.name, declined.op, declined.reason));
+    }
+    for space in &report.spaces {
+        let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let sets = if space.sets > 1 { format!(" in {} sets", space.sets) } else { String::new() };
+        let coupled = if space.coupled { ", coupled by statistics over them" } else { "" };
+        let (writers, readers) = (list(&space.writers), list(&space.readers));
+        text.push_str(&format!(
+            "\nspace: {} units{sets}{coupled}, written by {writers}, read by {readers}",
+            space.units
+        ));
+    }
+    for frozen in &report.frozen {
+        text.push_str(&format!("\nkept: {} units of `{}`: {}", frozen.units, frozen.name, frozen.reason));
+    }
+    for carried in &report.carried {
+        text.push_str(&format!("\n{carried}"));
     }
     if !report.extra.is_empty() {
         text.push_str(&format!("\nkept verbatim: {}", report.extra.join(", ")));

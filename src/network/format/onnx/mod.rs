@@ -10,6 +10,7 @@ mod data;
 mod export;
 mod functions;
 mod import;
+mod operators;
 mod prepare;
 mod proto;
 mod read;
@@ -18,11 +19,12 @@ mod source;
 mod windows;
 mod write;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::write::{Pending, Sink};
 use crate::error::{Error, Result};
+use crate::network::spaces::OperatorGraph;
 use crate::network::{Element, Network, Op, Tensor};
 
 pub(super) use read::read;
@@ -100,6 +102,16 @@ pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>
     })
 }
 
+/// Encodes the model of `source` with a graph of operators of its own.
+pub(in crate::network) fn encode_operators(source: &Source, graph: &OperatorGraph) -> Result<Vec<u8>> {
+    let mut rewritten = operators::rewritten(source, graph)?;
+    if let Some(graph) = &mut rewritten.model.graph {
+        graph.value_info.clear();
+        graph.node.iter_mut().for_each(spelled_out);
+    }
+    write::encode(rewritten)
+}
+
 /// Gives a window the steps that operators have by default, which `rten` does not know.
 fn spelled_out(node: &mut proto::Node) {
     let steps: &[&str] = match node.op_type() {
@@ -107,9 +119,11 @@ fn spelled_out(node: &mut proto::Node) {
         "MaxPool" | "AveragePool" => &["strides"],
         _ => &[],
     };
+    // Axes of the image, where the node says how many.
+    let axes = node.attribute("kernel_shape").map_or(2, |attribute| attribute.ints.len());
     for name in steps {
         if node.attribute(name).is_none() {
-            node.attribute.push(rewrite::ints(name, &[1, 1]));
+            node.attribute.push(rewrite::ints(name, &vec![1; axes]));
         }
     }
 }
@@ -135,6 +149,29 @@ fn narrowed(network: &Network) -> Result<Network> {
     Ok(network)
 }
 
+/// Writes the model of `source` with a smaller graph; `changed` are the values that have another shape.
+pub(super) fn write_operators(
+    source: &Source,
+    (graph, changed): (&OperatorGraph, &HashSet<&str>),
+    beside: Beside,
+    output: &Path,
+    extra_metadata: &BTreeMap<String, String>,
+    sink: Sink,
+) -> Result<Vec<Pending>> {
+    let mut rewritten = operators::rewritten(source, graph)?;
+    operators::drop_shapes(&mut rewritten.model, changed);
+    note(&mut rewritten.model, extra_metadata);
+    write::write(rewritten, output, beside, sink)
+}
+
+fn note(model: &mut proto::Model, extra_metadata: &BTreeMap<String, String>) {
+    let metadata = &mut model.metadata_props;
+    for (key, value) in extra_metadata {
+        metadata.retain(|entry| entry.key() != key);
+        metadata.push(proto::Entry { key: Some(key.clone()), value: Some(value.clone()) });
+    }
+}
+
 /// Writes `network` as ONNX: into the model it came from, or as a new one.
 pub(super) fn write(
     source: Option<&Source>,
@@ -148,10 +185,6 @@ pub(super) fn write(
         Some(source) => rewrite::rewrite(source, network)?,
         None => export::export(network)?,
     };
-    let metadata = &mut rewritten.model.metadata_props;
-    for (key, value) in extra_metadata {
-        metadata.retain(|entry| entry.key() != key);
-        metadata.push(proto::Entry { key: Some(key.clone()), value: Some(value.clone()) });
-    }
+    note(&mut rewritten.model, extra_metadata);
     write::write(rewritten, output, beside, sink)
 }

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::data::{Files, is_float};
+use super::operators::captured;
 use super::proto::{self, data_type};
 use crate::error::Result;
 
@@ -11,12 +12,12 @@ use crate::error::Result;
 pub(super) fn prepare(
     graph: &mut proto::Graph,
     files: &Files,
-    input: &str,
+    inputs: &[String],
     scores: Option<&str>,
 ) -> Result<Vec<String>> {
     let mut warnings = Vec::new();
     choose_output(graph, files, scores, &mut warnings)?;
-    let order = order(graph, files, input)?;
+    let order = order(graph, files, inputs)?;
     let mut nodes: Vec<Option<proto::Node>> = std::mem::take(&mut graph.node).into_iter().map(Some).collect();
     graph.node = order.iter().filter_map(|at| nodes.get_mut(*at)?.take()).collect();
     let lost: Vec<proto::Node> = nodes.into_iter().flatten().collect();
@@ -27,11 +28,11 @@ pub(super) fn prepare(
             node.op_type()
         ));
     }
-    let read: HashSet<&str> = graph.node.iter().flat_map(|node| &node.input).map(String::as_str).collect();
-    let gone: HashSet<&str> = lost.iter().flat_map(|node| &node.input).map(String::as_str).collect();
+    let read: HashSet<String> = graph.node.iter().flat_map(reads).collect();
+    let gone: HashSet<String> = lost.iter().flat_map(reads).collect();
     let stays = |name: &str| read.contains(name) || !gone.contains(name);
     graph.initializer.retain(|tensor| stays(tensor.name()));
-    graph.input.retain(|value| value.name() == input || stays(value.name()));
+    graph.input.retain(|value| inputs.iter().any(|input| input == value.name()) || stays(value.name()));
     graph.node.iter_mut().for_each(as_tensor);
     Ok(warnings)
 }
@@ -72,6 +73,12 @@ fn choose_output(
     Ok(())
 }
 
+/// What a node reads, and what its subgraphs take from outside.
+pub(super) fn reads(node: &proto::Node) -> Vec<String> {
+    let inner = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    node.input.iter().cloned().chain(inner.flat_map(captured)).collect()
+}
+
 /// Gives a `Constant` node its value as a tensor, in whatever attribute it stands.
 fn as_tensor(node: &mut proto::Node) {
     if node.op_type() != "Constant" {
@@ -109,8 +116,8 @@ fn as_tensor(node: &mut proto::Node) {
 
 /// The nodes that lead to the output, in an order in which inputs come first. Every input has a giver, and no node waits
 /// for itself.
-fn order(graph: &proto::Graph, files: &Files, input: &str) -> Result<Vec<usize>> {
-    let mut givers: HashMap<&str, Option<usize>> = HashMap::from([(input, None)]);
+fn order(graph: &proto::Graph, files: &Files, inputs: &[String]) -> Result<Vec<usize>> {
+    let mut givers: HashMap<&str, Option<usize>> = inputs.iter().map(|input| (input.as_str(), None)).collect();
     for tensor in &graph.initializer {
         if givers.insert(tensor.name(), None).is_some() {
             return files.refused(format!("`{}` is given twice", tensor.name()));
@@ -125,8 +132,9 @@ fn order(graph: &proto::Graph, files: &Files, input: &str) -> Result<Vec<usize>>
     }
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); graph.node.len()];
     let mut waiting = vec![0_usize; graph.node.len()];
+    let reads: Vec<Vec<String>> = graph.node.iter().map(reads).collect();
     for (at, node) in graph.node.iter().enumerate() {
-        for name in node.input.iter().filter(|name| !name.is_empty()) {
+        for name in reads[at].iter().filter(|name| !name.is_empty()) {
             match givers.get(name.as_str()) {
                 Some(Some(giver)) => {
                     readers[*giver].push(at);
@@ -165,7 +173,7 @@ fn order(graph: &proto::Graph, files: &Files, input: &str) -> Result<Vec<usize>>
     let (mut leads, mut open) = (vec![false; graph.node.len()], vec![*last]);
     while let Some(at) = open.pop() {
         if !std::mem::replace(&mut leads[at], true) {
-            let inputs = graph.node[at].input.iter();
+            let inputs = reads[at].iter();
             open.extend(inputs.filter_map(|name| givers.get(name.as_str()).copied().flatten()));
         }
     }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::data::{Files, is_float};
-use super::import::Import;
+use super::import::{Import, Imported};
+use super::operators::operators;
 use super::prepare::prepare;
 use super::proto;
-use super::source::{Read, Source};
+use super::source::{Binding, Read, Source};
 use crate::error::{Error, Result};
-use crate::network::{Network, Normalize, Origin};
+use crate::network::spaces::{Analysis, Constant, GraphInput, Misfit, OperatorGraph};
+use crate::network::{Network, Node, Normalize, Op, Origin};
 
 /// IR versions that this program knows all fields of.
 const IR: std::ops::RangeInclusive<i64> = 3..=14;
@@ -30,16 +32,18 @@ pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>) -> Res
     })?;
     check_versions(&model, &files)?;
     let Some(mut graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
-    let (input, shape) = input(&graph, &files)?;
-    let mut warnings = prepare(&mut graph, &files, &input, scores)?;
-    let mut import = Import::new(&graph, &mut files, &input, shape, opset(&model));
-    (0..graph.node.len()).try_for_each(|at| import.node(at))?;
-    let mut done = import.finish()?;
-    warnings.append(&mut done.warnings);
+    let inputs = inputs(&graph, &files)?;
+    let mut warnings = prepare(&mut graph, &files, &inputs, scores)?;
+    let operators = operators(&model, &graph, &mut files)?;
     let metadata: BTreeMap<String, String> =
         model.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned())).collect();
     let normalize = metadata.get(NORMALIZE).map(|text| serde_json::from_str::<Normalize>(text)).transpose();
     let normalize = normalize.or_else(|error| files.refused(format!("`{NORMALIZE}`: {error}")))?;
+    let mut done = match imported(&graph, &mut files, &inputs, opset(&model)) {
+        Ok(done) => done,
+        Err(error) => whole(&operators.graph, &graph, error)?,
+    };
+    warnings.append(&mut done.warnings);
     let network = Network { nodes: done.nodes, input: done.input, normalize, extra: Vec::new(), origin: Origin::Onnx };
     if let Err(breaks) = network.shapes() {
         return Err(Error::Chain { file: path.to_owned(), breaks });
@@ -58,6 +62,7 @@ pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>) -> Res
         bindings: done.bindings,
         values: done.values,
         external: !beside.is_empty(),
+        operators,
         beside,
     };
     Ok(Read { source: Arc::new(source), network, paths, metadata, warnings })
@@ -87,8 +92,8 @@ fn check_versions(model: &proto::Model, files: &Files) -> Result<()> {
     Ok(())
 }
 
-/// The name of the one input that is no initialiser, and its shape without the batch.
-fn input(graph: &proto::Graph, files: &Files) -> Result<(String, Vec<usize>)> {
+/// The names of the inputs that are no initialisers.
+fn inputs(graph: &proto::Graph, files: &Files) -> Result<Vec<String>> {
     let mut initializers = HashSet::new();
     for tensor in &graph.initializer {
         if !initializers.insert(tensor.name()) {
@@ -98,15 +103,60 @@ fn input(graph: &proto::Graph, files: &Files) -> Result<(String, Vec<usize>)> {
     if !graph.sparse_initializer.is_empty() {
         return files.refused("holds sparse initialisers, which are not supported".to_owned());
     }
-    let inputs: Vec<&proto::ValueInfo> =
-        graph.input.iter().filter(|input| !initializers.contains(input.name())).collect();
-    let list = |values: &[&proto::ValueInfo]| {
-        values.iter().map(|value| format!("`{}`", value.name())).collect::<Vec<_>>().join(", ")
+    let names = graph.input.iter().map(proto::ValueInfo::name).filter(|name| !initializers.contains(name));
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The network of a graph whose operators are all computed.
+fn imported(graph: &proto::Graph, files: &mut Files, inputs: &[String], opset: i64) -> Result<Imported> {
+    let (input, shape) = input(graph, files, inputs)?;
+    let mut import = Import::new(graph, files, &input, shape, opset);
+    (0..graph.node.len()).try_for_each(|at| import.node(at))?;
+    import.finish()
+}
+
+/// A graph of which not all operators are computed, as one node that is carried along: what its operators do to units is
+/// known, or they keep them. `error` says why it is not computed; it stands where the graph does not fit together.
+fn whole(operators: &OperatorGraph, graph: &proto::Graph, error: Error) -> Result<Imported> {
+    const NAME: &str = "graph";
+    let Ok(analysis) = Analysis::run(operators, 1, false, None) else { return Err(error) };
+    let kind = |output: &proto::ValueInfo| output.kind.as_ref()?.tensor_type.as_ref()?.elem_type;
+    let scores = graph.output.first().and_then(kind).is_none_or(is_float);
+    if !scores
+        || !operators.is_connected()
+        || analysis.carried.iter().any(|carried| matches!(carried.why, Misfit::Wrong(_)))
+    {
+        return Err(error);
+    }
+    let shape = |input: &GraphInput| input.shape.iter().skip(1).copied().collect::<Option<Vec<usize>>>();
+    let input = operators.inputs.first().filter(|_| operators.inputs.len() == 1).and_then(shape).unwrap_or_default();
+    let tensors = operators.constants.values().filter_map(|constant| match constant {
+        Constant::Weights(tensor) => Some(tensor.clone()),
+        _ => None,
+    });
+    let op = Op::Carried { op: NAME.to_owned(), tensors: tensors.collect(), attributes: toml::Table::new() };
+    let inputs = vec![Network::INPUT.to_owned()];
+    let node = Node { name: NAME.to_owned(), op, inputs };
+    let output = graph.output.iter().map(|output| (output.name().to_owned(), NAME.to_owned()));
+    let first = operators.inputs.iter().map(|input| (operators.values[input.value].clone(), Network::INPUT.to_owned()));
+    Ok(Imported {
+        nodes: vec![node],
+        input,
+        bindings: HashMap::from([(NAME.to_owned(), Binding::default())]),
+        values: output.chain(first).collect(),
+        warnings: vec![format!("not all of it is computed, only its units are known: {error}")],
+    })
+}
+
+/// The name of the one input, and its shape without the batch.
+fn input(graph: &proto::Graph, files: &Files, inputs: &[String]) -> Result<(String, Vec<usize>)> {
+    let [name] = inputs else {
+        let names = inputs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        return files.refused(format!("has {} inputs ({names}), a classifier has one", inputs.len()));
     };
-    let &[input] = inputs.as_slice() else {
-        return files.refused(format!("has {} inputs ({}), a classifier has one", inputs.len(), list(&inputs)));
+    let Some(input) = graph.input.iter().find(|input| input.name() == name) else {
+        return files.refused(format!("has no input `{name}`"));
     };
-    let name = input.name();
     let kind = input.kind.as_ref().and_then(|kind| kind.tensor_type.as_ref()).and_then(|tensor| tensor.elem_type);
     if !kind.is_some_and(is_float) {
         return files.refused(format!("input `{name}` is no tensor of floats"));

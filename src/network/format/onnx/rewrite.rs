@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::data::kind;
 use super::import::turned;
+use super::prepare::reads;
 use super::proto::{self, attribute_type, data_type};
 use super::source::{Binding, Slot, Source};
 use crate::error::{Error, Result};
@@ -75,6 +76,9 @@ impl Work<'_> {
     fn node(&mut self, old: &Op, new: &Op, binding: &Binding, shape: Option<&[usize]>) -> Result<()> {
         let (before, after) = (old.tensors(), new.tensors());
         let same = before.len() == after.len() && after.iter().zip(&before).all(|(a, b)| a.is(b));
+        if same && matches!(new, Op::Carried { .. }) {
+            return Ok(());
+        }
         if let Some(flow) = binding.diagonal {
             return if same { Ok(()) } else { self.normalise(binding.node, flow, new) };
         }
@@ -250,7 +254,7 @@ pub(super) fn message(name: &str, tensor: &Tensor, old: Option<&proto::Tensor>) 
     }
 }
 
-fn set_dims(info: &mut proto::ValueInfo, dims: &[i64]) {
+pub(super) fn set_dims(info: &mut proto::ValueInfo, dims: &[i64]) {
     let shape = info.kind.as_mut().and_then(|kind| kind.tensor_type.as_mut()).and_then(|kind| kind.shape.as_mut());
     if let Some(shape) = shape {
         shape.dim.resize(dims.len(), proto::Dimension::default());
@@ -276,10 +280,10 @@ fn declare_initialisers(graph: &mut proto::Graph) {
 }
 
 /// Removes nodes and added constants that no longer lead anywhere, such as a shape that was computed.
-fn remove_dead_nodes(graph: &mut proto::Graph) {
+pub(super) fn remove_dead_nodes(graph: &mut proto::Graph) {
     loop {
-        let read: HashSet<&str> = (graph.node.iter().flat_map(|node| node.input.iter().map(String::as_str)))
-            .chain(graph.output.iter().map(proto::ValueInfo::name))
+        let read: HashSet<String> = (graph.node.iter().flat_map(reads))
+            .chain(graph.output.iter().map(|output| output.name().to_owned()))
             .collect();
         let lives = |node: &proto::Node| node.output.iter().any(|output| read.contains(output.as_str()));
         let alive: Vec<bool> = graph.node.iter().map(lives).collect();

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::operators::Placed;
 use super::proto;
 use crate::network::Network;
+use crate::network::spaces::OperatorGraph;
 
 /// Where a tensor of the network comes from.
 #[derive(Debug, Clone)]
@@ -49,6 +51,8 @@ pub struct Source {
     pub(super) values: HashMap<String, String>,
     /// Whether some data lie in files beside the model.
     pub(super) external: bool,
+    /// The operators of its graph.
+    pub(super) operators: Placed,
     /// The data of every initialiser that lies beside the model, by index.
     pub(super) beside: HashMap<usize, crate::network::Tensor>,
 }
@@ -57,6 +61,17 @@ impl Source {
     /// Whether some data lie in files beside the model.
     pub(in crate::network::format) fn is_external(&self) -> bool {
         self.external
+    }
+
+    /// The name of an operator of its graph, by the place that units name.
+    #[must_use]
+    pub fn operator_name(&self, operator: usize) -> &str {
+        self.operators.graph.operators.get(operator).map_or("", |operator| &operator.name)
+    }
+
+    /// The operators of its graph.
+    pub(crate) fn operators(&self) -> &OperatorGraph {
+        &self.operators.graph
     }
 }
 

@@ -3,6 +3,7 @@
 mod elements;
 mod finetune;
 mod limits;
+mod spaces;
 mod units;
 
 pub(crate) use units::note;
@@ -93,6 +94,11 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     }
     let mut model = timing.phase("load", || input::model(globals, &args.model))?;
     model.single_file = args.single_file;
+    if matches!(family, Family::Units(_))
+        && let Some(importance) = spaces::asked(args, &model)?
+    {
+        return spaces::run(globals, args, &model, importance, timing);
+    }
     let declined = match family {
         Family::Elements(..) => input::declined(&model.network, &Head::of(&model.network)?),
         Family::Units(_) => {
@@ -151,6 +157,8 @@ impl Family {
             (Some(_), Some(method)) => wrong(method, "neurons", "`--keep` or `--layer`"),
             (None, None) => Ok(Self::Units(None)),
             (None, Some(MethodArg::Units(method))) => Ok(Self::Units(Some(method))),
+            // Where it does not fit, `spaces` says so.
+            (None, Some(MethodArg::Spaces(_))) => Ok(Self::Units(None)),
             (None, Some(method)) => wrong(method, "weights", "`--rate`"),
         }
     }

@@ -56,7 +56,7 @@ fn elements(
     } else {
         let elements = args.methods.iter().map(|method| match method {
             MethodArg::Elements(method) => Ok(*method),
-            MethodArg::Units(method) => {
+            method => {
                 let problem = format!("`{}` removes neurons; rates are of weights", method.name());
                 Err(Error::Argument { argument: "methods", problem })
             }

@@ -160,6 +160,10 @@ fn axes(
     } else {
         let methods = args.methods.iter().map(|method| match method {
             MethodArg::Units(method) => Ok(*method),
+            MethodArg::Spaces(importance) => {
+                let problem = format!("`{}` is no method of sweeps", importance.name());
+                Err(Error::Argument { argument: "methods", problem })
+            }
             MethodArg::Elements(method) => {
                 let problem = format!("`{}` removes weights; give `--rates`", method.name());
                 Err(Error::Argument { argument: "methods", problem })

@@ -1,0 +1,176 @@
+"""Small graphs of operators with units of every kind, for tests of the label analysis.
+
+Needs numpy, onnx and onnxruntime from PyPI. Writes `spaces/NAME.onnx` beside this script: weights are random with seed 0. Each
+graph is checked by onnx and run by onnxruntime at two batch sizes before it is written.
+
+    python assets/golden/onnx/spaces.py
+"""
+
+import pathlib
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+FOLDER = pathlib.Path(__file__).parent / "spaces"
+
+
+class Graph:
+    """A graph under construction, each value a name."""
+
+    def __init__(self, shape, opset=17):
+        self.random = np.random.default_rng(0)
+        self.shape, self.opset, self.nodes, self.constants = shape, opset, [], []
+
+    def __call__(self, kind, *inputs, outputs=1, **attributes):
+        at = len(self.nodes)
+        names = [f"v{at}" if outputs == 1 else f"v{at}_{i}" for i in range(outputs)]
+        self.nodes.append(helper.make_node(kind, inputs, names, name=f"{kind.lower()}{at}", **attributes))
+        return names[0] if outputs == 1 else names
+
+    def weights(self, *shape, scale=None):
+        fan = int(np.prod(shape[1:])) or 1
+        values = self.random.normal(size=shape) * (scale or fan**-0.5)
+        return self.constant(values.astype(np.float32))
+
+    def constant(self, values):
+        name = f"c{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.asarray(values), name))
+        return name
+
+    def ints(self, *values):
+        return self.constant(np.array(values, np.int64))
+
+    def conv(self, x, channels, outputs, size=1, bias=True, **attributes):
+        groups = attributes.get("group", 1)
+        pads = [size // 2] * 4
+        inputs = [x, self.weights(outputs, channels // groups, size, size)]
+        if bias:
+            inputs.append(self.weights(outputs, scale=0.3))
+        return self("Conv", *inputs, kernel_shape=[size, size], pads=pads, **attributes)
+
+    def linear(self, x, width, outputs):
+        return self("Add", self("MatMul", x, self.weights(width, outputs, scale=width**-0.5)), self.weights(outputs, scale=0.3))
+
+    def classify(self, x, channels):
+        pooled = self("Flatten", self("GlobalAveragePool", x))
+        return self("Gemm", pooled, self.weights(5, channels), self.weights(5, scale=0.3), transB=1)
+
+    def write(self, name, output):
+        self.nodes[-1].output[0] = "logits"
+        assert output == f"v{len(self.nodes) - 1}", "the last node gives the output"
+        value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
+        graph = helper.make_graph(self.nodes, name, [value("input", self.shape)], [value("logits", [5])], self.constants)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
+        onnx.checker.check_model(model, full_check=True)
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        for batch in (1, 3):
+            inputs = self.random.normal(size=(batch, *self.shape)).astype(np.float32)
+            logits = session.run(None, {"input": inputs})[0]
+            assert logits.shape == (batch, 5) and np.isfinite(logits).all(), name
+        onnx.save(model, FOLDER / f"{name}.onnx")
+
+
+def gated():
+    """Inverted residuals with depthwise convolutions and squeeze-and-excitation."""
+    g = Graph([3, 8, 8])
+    x = g("HardSwish", g.conv("input", 3, 8, 3))
+    h = g("Clip", g.conv(x, 8, 12), g.constant(np.float32(0)), g.constant(np.float32(6)))
+    h = g("HardSwish", g.conv(h, 12, 12, 3, group=12))
+    gate = g("Relu", g.conv(g("GlobalAveragePool", h), 12, 6))
+    h = g("Mul", h, g("HardSigmoid", g.conv(gate, 6, 12)))
+    x = g("Add", x, g.conv(h, 12, 8))
+    g.write("gated", g.classify(x, 8))
+
+
+def shuffled():
+    """Split, two branches, concatenation and a shuffle of channels; then groups."""
+    g = Graph([3, 8, 8])
+    x = g("Relu", g.conv("input", 3, 16, 3))
+    for _ in range(2):
+        a, b = g("Split", x, g.ints(8, 8), outputs=2, axis=1)
+        b = g("Relu", g.conv(b, 8, 8))
+        x = g("Concat", a, b, axis=1)
+        x = g("Reshape", x, g.ints(0, 2, 8, 8, 8))
+        x = g("Reshape", g("Transpose", x, perm=[0, 2, 1, 3, 4]), g.ints(0, 16, 8, 8))
+    x = g("Sigmoid", g.conv(x, 16, 16, 3, group=4))
+    g.write("shuffled", g.classify(x, 16))
+
+
+def padded():
+    """A residual network with shortcuts of option A: every other place, channels padded with zeros."""
+    g = Graph([3, 8, 8])
+    x = g("Relu", g.conv("input", 3, 4, 3))
+    h = g("Relu", g.conv(x, 4, 8, 3, strides=[2, 2]))
+    h = g.conv(h, 8, 8, 3)
+    short = g("Slice", x, g.ints(0, 0), g.ints(2**31, 2**31), g.ints(2, 3), g.ints(2, 2))
+    short = g("Pad", short, g.ints(0, 2, 0, 0, 0, 2, 0, 0))
+    x = g("Relu", g("Add", h, short))
+    g.write("padded", g.classify(x, 8))
+
+
+def attention():
+    """A transformer block whose queries, keys and values come from one layer, sizes computed from shapes."""
+    g = Graph([6, 10])
+    x = g("Add", g.linear("input", 10, 12), g.weights(1, 6, 12, scale=0.3))
+    n = g("LayerNormalization", x, g.weights(12, scale=1.0), g.weights(12, scale=0.3), axis=-1)
+    qkv = g.linear(n, 12, 36)
+    batch = g("Gather", g("Shape", qkv), g.ints(0), axis=0)
+    qkv = g("Reshape", qkv, g("Concat", batch, g.ints(6), g.ints(3), g.ints(2), g.ints(6), axis=0))
+    qkv = g("Transpose", qkv, perm=[2, 0, 3, 1, 4])
+    q, k, v = (g("Gather", qkv, g.constant(np.int64(i)), axis=0) for i in range(3))
+    weights = g("Softmax", g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    o = g("Transpose", g("MatMul", weights, v), perm=[0, 2, 1, 3])
+    o = g("Reshape", o, g("Concat", batch, g.ints(6), g.ints(12), axis=0))
+    x = g("Add", x, g.linear(o, 12, 12))
+    h = g.linear(x, 12, 16)
+    half = g.constant(np.float32(0.5))
+    gelu = g("Mul", g("Mul", h, half), g("Add", g("Erf", g("Mul", h, g.constant(np.float32(0.5**0.5)))), g.constant(np.float32(1))))
+    x = g("Add", x, g.linear(gelu, 16, 12))
+    x = g("ReduceMean", x, axes=[1], keepdims=0)
+    g.write("attention", g("Gemm", x, g.weights(5, 12), transB=1))
+
+
+def mixer():
+    """Hidden units of tokens and of channels, each of which leaves the other axis alone."""
+    g = Graph([6, 8])
+    x = g.linear("input", 8, 10)
+    t = g("Transpose", x, perm=[0, 2, 1])
+    t = g.linear(g("Tanh", g.linear(t, 6, 14)), 14, 6)
+    x = g("Add", x, g("Transpose", t, perm=[0, 2, 1]))
+    x = g("Add", x, g.linear(g("Softplus", g.linear(x, 10, 18)), 18, 10))
+    g.write("mixer", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 10), transB=1))
+
+
+def dense():
+    """Concatenations that grow, an activation with a slope for each channel, a flatten."""
+    g = Graph([2, 6, 6])
+    x = g.conv("input", 2, 6, 3)
+    for _ in range(2):
+        channels = 6 if x == "v0" else 10
+        h = g("PRelu", x, g.weights(channels, 1, 1, scale=0.3))
+        x = g("Concat", x, g.conv(h, channels, 4, 3), axis=1)
+    x = g("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+    h = g("Elu", g("Gemm", g("Flatten", x), g.weights(12, 14 * 9), g.weights(12), transB=1))
+    g.write("dense", g("Gemm", h, g.weights(5, 12), g.weights(5), transB=1))
+
+
+def sequence():
+    """Convolutions of one axis, with norms written out and as nodes."""
+    g = Graph([3, 20])
+    conv = lambda x, c, o, s: g("Conv", x, g.weights(o, c, s), g.weights(o, scale=0.3), kernel_shape=[s], pads=[s // 2] * 2)
+    x = conv("input", 3, 8, 5)
+    norm = [g.constant(v.astype(np.float32)) for v in (g.random.uniform(0.5, 1.5, 8), *g.random.normal(size=(2, 8)), np.ones(8))]
+    x = g("Relu", g("BatchNormalization", x, *norm))
+    h = g("Mul", conv(x, 8, 12, 3), g("Sigmoid", conv(x, 8, 12, 1)))
+    x = g("Sub", x, conv(h, 12, 8, 1))
+    pooled = g("ReduceMax", x, axes=[2], keepdims=0)
+    g.write("sequence", g("Gemm", pooled, g.weights(5, 8), g.weights(5), transB=1))
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for make in (gated, shuffled, padded, attention, mixer, dense, sequence):
+        make()
+        print(make.__name__)

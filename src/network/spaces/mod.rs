@@ -1,0 +1,32 @@
+//! Units of any network, found by labels that run through its operators.
+//!
+//! Every value has labels that say to which unit an element belongs. Operators that move elements are run on the labels, those
+//! that compute element by element tie the labels that meet, sums over units end labels and begin new ones. What is tied is a
+//! *class*: the rows, columns and per-channel parameters that go together or stay together, whatever lies between them:
+//! depthwise convolutions, gates, concatenations, shuffles, residual sums, attention. Classes of one role form a *space*. As
+//! dependency groups do (Fang et al., *`DepGraph`*, arXiv 2301.12900; Chen et al., *SPA*, arXiv 2403.18955), with one rule for an
+//! operator in place of one for each pattern.
+//!
+//! ```text
+//! OperatorGraph - Analysis (rules by operator) -> classes - spaces -> Space - a method chooses -> cut -> Edits, checked
+//! ```
+
+mod apply;
+mod classes;
+mod contraction;
+mod cut;
+mod elementwise;
+mod facet;
+mod graph;
+mod grid;
+mod moves;
+mod numbers;
+mod reduction;
+mod space;
+mod walk;
+
+pub(crate) use cut::{Edits, check, cut, repair};
+pub(crate) use graph::{Attribute, Constant, GraphInput, Operator, OperatorGraph, ValueId};
+pub(crate) use numbers::Numbers;
+pub use space::{FrozenUnits, Role, Space, Spaces, Unit, UnitPart};
+pub(crate) use walk::{Analysis, Carried, Misfit};

@@ -1,0 +1,424 @@
+//! Refits what reads the units of a space, on synthetic inputs or samples, for every activation and whatever lies between.
+//!
+//! Inputs pass the original graph and the one that shrinks. For each sum that reads the units, `p` is what it reads of them in
+//! the network that shrinks and `z = C h` what it made of them in the original one. Units are chosen, and `C~` fitted, by the
+//! least squares of [`crate::prune::synth`] over all readers together. A fit that does worse than none on inputs that it has
+//! not seen is dropped.
+
+use std::collections::HashSet;
+
+use ndarray::Array2;
+
+use super::reader::Reads;
+use crate::backend::{Backend, RowSource};
+use crate::error::{Error, Result};
+use crate::network::Tensor;
+use crate::network::format::OnnxSource;
+use crate::network::spaces::{Analysis, Edits, OperatorGraph, Role, Space, ValueId, cut, repair};
+use crate::network::streams::Streams;
+use crate::prune::synth::{ReadBy, ReadMoments as Moments, Sums, SyntheticInputs, choose_in_cells, refit_moments};
+
+/// Rows that moments are taken over at most, unless a layer has more columns than half of that.
+const ROWS: usize = 20_000;
+
+/// Columns of a reader whose covariance is taken at most.
+const COLUMNS: usize = 6_144;
+
+/// The share of rows that a fit does not see: one in so many.
+const UNSEEN: usize = 5;
+
+/// Values of inputs and of what is read of them that are there at a time.
+const VALUES: usize = 1 << 26;
+
+/// Two graphs side by side.
+pub(super) struct Refitter<'a, B: Backend> {
+    backend: &'a B,
+    source: &'a OnnxSource,
+    /// The original graph, each sum with a bias to shift.
+    base: &'a OperatorGraph,
+    analysis: &'a Analysis<'a>,
+    inputs: &'a dyn RowSource,
+    original: Streams,
+    /// The original graph with refitted weights, in the original shapes.
+    pub(super) work: OperatorGraph,
+    /// Classes that are gone.
+    pub(super) gone: HashSet<u32>,
+    ridge: f64,
+    seed: u64,
+}
+
+/// What became of the fit of a space.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct SpaceRefit {
+    /// Readers that were refitted.
+    pub readers: usize,
+    /// Readers whose weights stayed, because a fit of them did no better on inputs that it had not seen, or they are read in a
+    /// way that is not computed.
+    pub left: usize,
+    /// `E ||z - z~||^2 / E ||z - E z||^2` on inputs that the fit has not seen, over all readers.
+    pub loss: f64,
+}
+
+/// A sum that reads units of a space.
+struct ReaderOf<'s> {
+    operator: usize,
+    /// The part of the space.
+    part: usize,
+    reads: Reads,
+    /// The value that it reads.
+    value: String,
+    /// For each unit the entries of the summed axis.
+    places: Vec<&'s [usize]>,
+    /// Rows of the weights that are still there.
+    rows: Vec<usize>,
+    /// Axis of the outputs, and the one that is summed over.
+    given: usize,
+    summed: usize,
+}
+
+/// `base` with a bias of zeros for every convolution and `Gemm` with constant weights that has none.
+pub(super) fn with_biases(graph: &OperatorGraph) -> Result<OperatorGraph> {
+    let mut graph = graph.clone();
+    for at in 0..graph.operators.len() {
+        let operator = &graph.operators[at];
+        let Some(weights) = operator.input(1).and_then(|value| graph.weights(value)) else { continue };
+        if operator.input(2).is_some() || !matches!(operator.kind.as_str(), "Conv" | "Gemm") {
+            continue;
+        }
+        let axis = usize::from(operator.kind == "Gemm" && operator.int("transB", 0) == 0);
+        let outputs = weights.dimensions().get(axis).copied().unwrap_or(0);
+        let name = format!("{}.bias", operator.name);
+        let bias = Tensor::owned(&name, weights.element(), vec![outputs], vec![0.0; outputs])?;
+        graph.replace(at, 2, bias);
+    }
+    Ok(graph)
+}
+
+/// `graph` without the biases of zeros that [`with_biases`] has added to `before`.
+pub(super) fn without_zeros(mut graph: OperatorGraph, before: &OperatorGraph) -> OperatorGraph {
+    for (at, old) in before.operators.iter().enumerate() {
+        let bias = graph.operators[at].input(2).and_then(|value| graph.weights(value));
+        let zero = bias.is_some_and(|bias| bias.to_vec().iter().all(|value| *value == 0.0));
+        if zero && old.input(2).is_none() {
+            graph.operators[at].inputs.truncate(2);
+        }
+    }
+    graph
+}
+
+impl<'a, B: Backend> Refitter<'a, B> {
+    pub(super) fn new(
+        backend: &'a B,
+        source: &'a OnnxSource,
+        (base, analysis): (&'a OperatorGraph, &'a Analysis<'a>),
+        inputs: &'a dyn RowSource,
+        (ridge, seed): (f64, u64),
+    ) -> Result<Self> {
+        let original = Streams::new(source, base)?;
+        let (work, gone) = (base.clone(), HashSet::new());
+        Ok(Self { backend, source, base, analysis, inputs, original, work, gone, ridge, seed })
+    }
+
+    /// The network as it is now.
+    fn current(&self) -> Result<Streams> {
+        Streams::new(self.source, &self.smaller()?.0)
+    }
+
+    /// The graph of what is left, and what was cut.
+    pub(super) fn smaller(&self) -> Result<(OperatorGraph, Edits)> {
+        let edits = cut(self.base, self.analysis, &self.gone)?;
+        let mut graph = self.work.edited(&edits)?;
+        repair(self.base, &mut graph, &edits)?;
+        Ok((graph, edits))
+    }
+
+    /// Chooses the units of a space that stay, so many of each cell, and refits what reads them. Without a reader that a fit
+    /// can be made for, nothing is chosen.
+    pub(super) fn space(&mut self, space: &Space, keeps: &[usize]) -> Result<Option<(Vec<usize>, SpaceRefit)>> {
+        let found = self.readers(space);
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let streams = self.current()?;
+        let (mut readers, mut fits) = (Vec::new(), Vec::new());
+        for reader in found {
+            if let Some(moments) = self.moments(&reader, &streams)? {
+                fits.push(moments);
+                readers.push(reader);
+            }
+        }
+        if readers.is_empty() {
+            return Ok(None);
+        }
+        let problems: Vec<(&Moments, usize)> =
+            fits.iter().zip(&readers).map(|([seen, _], reader)| (seen, reader.block())).collect();
+        let cells: Vec<(&[usize], usize)> =
+            space.cells.iter().zip(keeps).map(|(cell, keep)| (cell.as_slice(), *keep)).collect();
+        let mut kept = choose_in_cells(&problems, &cells, self.ridge).order;
+        kept.sort_unstable();
+        let all = readers.len() + self.unread(space, &readers);
+        let mut outcome = SpaceRefit { readers: 0, left: all - readers.len(), loss: 0.0 };
+        let (mut lost, mut variance) = (0.0, 0.0);
+        for ([seen, unseen], reader) in fits.iter().zip(&readers) {
+            let fitted = refit_moments(seen, reader.block(), &kept, self.ridge);
+            let plain = self.columns(reader, &kept);
+            let [with, without] = [&fitted.next, &plain].map(|next| loss(unseen, reader.block(), &kept, next));
+            variance += unseen.variance();
+            if with <= without {
+                lost += with;
+                outcome.readers += 1;
+                self.write(reader, &kept, &fitted.next, &fitted.shift)?;
+            } else {
+                lost += without;
+                outcome.left += 1;
+                // The mean of what went can be made good for all the same.
+                let shift = mean_shift(seen, reader.block(), &kept, &plain);
+                self.write(reader, &kept, &plain, &shift)?;
+            }
+        }
+        outcome.loss = if variance > 0.0 { lost / variance } else { 0.0 };
+        let gone = (0..space.units.len()).filter(|unit| kept.binary_search(unit).is_err());
+        self.gone.extend(gone.map(|unit| space.units[unit].class));
+        Ok(Some((kept, outcome)))
+    }
+
+    /// Readers of a space that no fit is made for.
+    fn unread(&self, space: &Space, readers: &[ReaderOf<'_>]) -> usize {
+        space.of_role(Role::Reader).filter(|(at, _)| readers.iter().all(|reader| reader.part != *at)).count()
+    }
+
+    fn readers<'s>(&self, space: &'s Space) -> Vec<ReaderOf<'s>> {
+        let of = |(at, part): (usize, &crate::network::spaces::UnitPart)| {
+            let operator = &self.base.operators[part.operator];
+            let sum = self
+                .analysis
+                .contractions
+                .iter()
+                .find(|sum| (sum.operator, sum.weight) == (part.operator, part.input))?;
+            let weights = self.base.weights(part.constant)?;
+            let places: Vec<&[usize]> = space.units.iter().map(|unit| unit.places[at].as_slice()).collect();
+            let even = places.windows(2).all(|pair| pair[0].len() == pair[1].len()) && !places.first()?.is_empty();
+            let reads = Reads::of(operator, weights.dimensions()).filter(|_| even && part.groups == 1)?;
+            let columns = places.len() * places.first()?.len() * reads.entries();
+            let rows = weights.dimensions()[sum.given];
+            let labels = self
+                .analysis
+                .owners
+                .iter()
+                .find(|owner| (owner.operator, owner.input, owner.axis) == (part.operator, part.input, sum.given));
+            let stays =
+                |row: &usize| labels.is_none_or(|owner| !self.gone.contains(&self.analysis.class(owner.labels[*row])));
+            (columns <= COLUMNS).then(|| ReaderOf {
+                operator: part.operator,
+                part: at,
+                reads,
+                value: operator.input(sum.flow).map(|value| self.base.values[value].clone()).unwrap_or_default(),
+                places,
+                rows: (0..rows).filter(stays).collect(),
+                given: sum.given,
+                summed: sum.summed,
+            })
+        };
+        space.of_role(Role::Reader).filter_map(of).collect()
+    }
+
+    /// Moments of rows that a fit sees, and of those that it does not; none where the two networks have other places.
+    fn moments(&self, reader: &ReaderOf<'_>, streams: &Streams) -> Result<Option<[Moments; 2]>> {
+        let (units, block) = (reader.places.len(), reader.block());
+        let columns = units * block;
+        let channels: Vec<usize> = reader.places.iter().flat_map(|places| places.iter().copied()).collect();
+        let left = self.ranks(reader);
+        let now: Vec<usize> = channels.iter().map(|channel| left[*channel]).collect();
+        let weights = self.columns_of(self.base, reader, &(0..units).collect::<Vec<_>>());
+        let weights = self.backend.upload(&weights.mapv(narrow).view())?;
+        let [count, width] = self.inputs.shape();
+        let wanted = ROWS.max(2 * columns);
+        let each = wanted.div_ceil(count.max(1)).max(1);
+        let mut sums: [Sums<B>; 2] = [Sums::new(), Sums::new()];
+        let step = self.original.step((VALUES / width.max(1) / 64).clamp(1, 64));
+        for first in (0..count).step_by(step) {
+            let rows = step.min(count - first);
+            let mut inputs = vec![0.0; rows * width];
+            self.inputs.read_rows(first, &mut inputs)?;
+            let old = self.original.value(&inputs, rows, &reader.value)?;
+            let new = streams.value(&inputs, rows, &reader.value)?;
+            if old.shape.len() != new.shape.len() || reader.reads.apart(&old.shape, &new.shape) {
+                return Ok(None);
+            }
+            // Axes of the batch and others may be one: places are counted over what one sample has of them.
+            let samples = old.shape.first().copied().unwrap_or(0).min(new.shape.first().copied().unwrap_or(0));
+            let samples = if samples == 0 { continue } else { samples * rows / self.held(rows) };
+            let places = reader.reads.places(&old.shape);
+            let share = (each * rows).div_ceil(samples.max(1)).min(places);
+            let mut parts: [Vec<(usize, usize)>; 2] = [Vec::new(), Vec::new()];
+            for sample in 0..samples {
+                let chosen = if share >= places {
+                    (0..places).collect()
+                } else {
+                    let name = format!("places/{}/{}/{sample}", reader.value, first);
+                    SyntheticInputs::distinct(self.seed, &name, places, share)
+                };
+                let part = usize::from((first + sample) % UNSEEN == UNSEEN - 1);
+                parts[part].extend(chosen.into_iter().map(|place| (sample, place)));
+            }
+            for (part, sums) in parts.iter().zip(&mut sums) {
+                if part.is_empty() {
+                    continue;
+                }
+                let mut read = [Array2::<f32>::zeros((part.len(), columns)), Array2::zeros((part.len(), columns))];
+                for ((matrix, batch), own) in read.iter_mut().zip([&new, &old]).zip([&now, &channels]) {
+                    for (mut row, at) in matrix.rows_mut().into_iter().zip(part) {
+                        let row =
+                            row.as_slice_mut().ok_or_else(|| Error::Internal { what: "a row apart".to_owned() })?;
+                        reader.reads.row((&batch.shape, &batch.values), *at, own, row)?;
+                    }
+                }
+                let [new, old] = read;
+                let (new, old) = (self.backend.upload(&new.view())?, self.backend.upload(&old.view())?);
+                sums.add(self.backend, [(&new, ReadBy::Columns), (&old, ReadBy::Columns)], &weights, None)?;
+            }
+        }
+        let centred = self.bias(reader).is_some();
+        let [seen, unseen] = sums;
+        let moments =
+            |sums: Sums<B>| sums.moments(self.backend).map(|moments| if centred { moments } else { moments.raw() });
+        let seen = moments(seen)?;
+        Ok(Some([seen, moments(unseen)?]))
+    }
+
+    /// Samples that a run of so many inputs computes.
+    fn held(&self, rows: usize) -> usize {
+        self.base.inputs.first().and_then(|input| input.shape.first().copied().flatten()).unwrap_or(rows).max(rows)
+    }
+
+    /// For each entry of the summed axis its place among those that are left.
+    fn ranks(&self, reader: &ReaderOf<'_>) -> Vec<usize> {
+        let owner = self
+            .analysis
+            .owners
+            .iter()
+            .find(|owner| (owner.operator, owner.axis) == (reader.operator, reader.summed) && owner.input == 1);
+        let mut rank = 0;
+        let labels = owner.map(|owner| owner.labels.as_slice()).unwrap_or_default();
+        let mut ranks = Vec::with_capacity(labels.len());
+        for label in labels {
+            ranks.push(rank);
+            rank += usize::from(!self.gone.contains(&self.analysis.class(*label)));
+        }
+        ranks
+    }
+
+    /// The columns of some units in the weights of a reader as they are now: `rows x (units q)`.
+    fn columns(&self, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
+        self.columns_of(&self.work, reader, units)
+    }
+
+    fn columns_of(&self, graph: &OperatorGraph, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
+        let Some(tensor) = graph.operators[reader.operator].input(1).and_then(|value| graph.weights(value)) else {
+            return Array2::zeros((reader.rows.len(), 0));
+        };
+        let (values, shape) = (tensor.to_vec(), tensor.dimensions());
+        let at = reader.index(shape);
+        let columns: Vec<(usize, usize)> = reader.entries_of(units).collect();
+        Array2::from_shape_fn((reader.rows.len(), columns.len()), |(row, column)| {
+            f64::from(values[at(reader.rows[row], columns[column])])
+        })
+    }
+
+    /// Writes new columns of the units that stay, and shifts the bias.
+    fn write(&mut self, reader: &ReaderOf<'_>, kept: &[usize], next: &Array2<f64>, shift: &[f64]) -> Result<()> {
+        let lost = || Error::Internal { what: "a reader without weights".to_owned() };
+        let operator = &self.work.operators[reader.operator];
+        let tensor = operator.input(1).and_then(|value| self.work.weights(value)).ok_or_else(lost)?;
+        let (mut values, shape) = (tensor.to_vec(), tensor.dimensions().to_vec());
+        let at = reader.index(&shape);
+        let columns: Vec<(usize, usize)> = reader.entries_of(kept).collect();
+        for ((row, column), value) in next.indexed_iter() {
+            values[at(reader.rows[row], columns[column])] = narrow(*value);
+        }
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(Error::Overflow { what: "a refitted weight", layer: operator.name.clone() });
+        }
+        let weights = Tensor::owned(tensor.name(), tensor.element(), shape.clone(), values)?;
+        self.work.replace(reader.operator, 1, weights);
+        if let Some((operator, input)) = self.bias(reader) {
+            let bias = self.work.operators[operator].input(input).and_then(|value| self.work.weights(value));
+            let bias = bias.ok_or_else(lost)?;
+            let mut values = bias.to_vec();
+            for (row, shift) in reader.rows.iter().zip(shift) {
+                values[*row] = narrow(f64::from(values[*row]) + shift);
+            }
+            let bias = Tensor::owned(bias.name(), bias.element(), bias.dimensions().to_vec(), values)?;
+            self.work.replace(operator, input, bias);
+        }
+        Ok(())
+    }
+
+    /// The operator and input that hold the bias of a reader: its own, or what is added right behind a `MatMul`.
+    fn bias(&self, reader: &ReaderOf<'_>) -> Option<(usize, usize)> {
+        let operator = &self.base.operators[reader.operator];
+        let outputs = self.base.weights(operator.input(1)?)?.dimensions()[reader.given];
+        let fits = |value: ValueId| {
+            self.base
+                .weights(value)
+                .is_some_and(|bias| bias.len() == outputs && bias.dimensions().last() == Some(&outputs))
+        };
+        if matches!(operator.kind.as_str(), "Conv" | "Gemm") {
+            return operator.input(2).filter(|value| fits(*value)).map(|_| (reader.operator, 2));
+        }
+        let output = operator.outputs.first().copied().flatten()?;
+        let reads = |next: &&crate::network::spaces::Operator| next.inputs.contains(&Some(output));
+        let mut next = self.base.operators.iter().filter(reads);
+        let (first, None) = (next.next()?, next.next()) else { return None };
+        let at = self.base.operators.iter().position(|operator| std::ptr::eq(operator, first))?;
+        let input = (0..2).find(|input| first.input(*input).is_some_and(fits))?;
+        (first.kind == "Add").then_some((at, input))
+    }
+}
+
+impl ReaderOf<'_> {
+    /// Columns per unit.
+    fn block(&self) -> usize {
+        self.places.first().map_or(0, |places| places.len()) * self.reads.entries()
+    }
+
+    /// The entry of the summed axis and the one of the kernel of each column of some units.
+    fn entries_of(&self, units: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+        let entries = self.reads.entries();
+        let channels = units.iter().flat_map(|unit| self.places[*unit].iter().copied());
+        channels.flat_map(move |channel| (0..entries).map(move |entry| (channel, entry)))
+    }
+
+    /// The place of a weight by its row and its entry, in weights of a shape.
+    fn index(&self, shape: &[usize]) -> impl Fn(usize, (usize, usize)) -> usize + use<> {
+        let entries: usize = shape[2..].iter().product();
+        let (given, width) = (self.given, shape[1]);
+        move |row, (channel, entry)| {
+            let (first, second) = if given == 0 { (row, channel) } else { (channel, row) };
+            (first * width + second) * entries + entry
+        }
+    }
+}
+
+/// `E |z - C~ p_S|^2` after the best shift.
+fn loss(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> f64 {
+    let columns: Vec<usize> = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q).collect();
+    let gram = moments.gram.select(ndarray::Axis(0), &columns).select(ndarray::Axis(1), &columns);
+    let target = moments.target.select(ndarray::Axis(1), &columns);
+    moments.variance() - 2.0 * (next * &target).sum() + (&next.dot(&gram) * next).sum()
+}
+
+/// What the mean of the outputs lacks.
+fn mean_shift(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> Vec<f64> {
+    let columns = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q);
+    let means: Vec<f64> = columns.map(|column| moments.mean[column]).collect();
+    let lacks = |(row, wanted): (ndarray::ArrayView1<'_, f64>, &f64)| {
+        wanted - row.iter().zip(&means).map(|(value, mean)| value * mean).sum::<f64>()
+    };
+    next.rows().into_iter().zip(&moments.target_mean).map(lacks).collect()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "weights are f32; what overflows is found where they are written")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}

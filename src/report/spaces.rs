@@ -1,0 +1,85 @@
+//! The report of a run on the graph of operators.
+
+use serde::Serialize;
+
+use super::table::{bytes, grouped, percent, rows_table};
+use super::{Change, Files, Heading, Memory};
+use crate::network::spaces::FrozenUnits;
+use crate::prune::spaces::{SpaceOutcome, SpaceRun};
+use crate::prune::{Accuracy, Timing};
+
+/// The report of `prune` where units of any graph go.
+#[derive(Debug, Clone, Serialize)]
+pub struct SpaceReport {
+    /// What every report begins with.
+    #[serde(flatten)]
+    pub heading: Heading,
+    /// Name of the method.
+    pub method: &'static str,
+    /// The share of units that was to stay.
+    pub keep: f64,
+    /// The files.
+    pub model: Files,
+    /// Every file that was written.
+    pub files: Vec<String>,
+    /// Elements of all weights before and after.
+    pub parameters: Change,
+    /// Units before and after.
+    pub neurons: Change,
+    /// Bytes of the model's files before and after.
+    pub file_bytes: Change,
+    /// Accuracy, if data were given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<Accuracy>,
+    /// The spaces.
+    pub spaces: Vec<SpaceOutcome>,
+    /// Units that stay, and why.
+    pub frozen: Vec<FrozenUnits>,
+    /// Operators that are carried along as they are.
+    pub carried: Vec<String>,
+    /// What the user should know.
+    pub warnings: Vec<String>,
+    /// Memory.
+    pub memory: Memory,
+    /// Seconds by phase.
+    pub timing: Timing,
+}
+
+impl SpaceReport {
+    /// Parameters and units of a run.
+    #[must_use]
+    pub fn changes(run: &SpaceRun) -> [Change; 2] {
+        let [before, after] = run.parameters;
+        let sum = |of: fn(&SpaceOutcome) -> usize| run.spaces.iter().map(|space| of(space) as u64).sum();
+        [Change { before, after }, Change { before: sum(|space| space.before), after: sum(|space| space.after) }]
+    }
+}
+
+/// The spaces as a table, and what went in all.
+#[must_use]
+pub fn spaces_table(report: &SpaceReport) -> String {
+    let row = |space: &SpaceOutcome| {
+        let units = if space.cells > 1 {
+            format!("{} in {} sets", space.before, space.cells)
+        } else {
+            space.before.to_string()
+        };
+        let more = |names: &[String]| match names {
+            [] => String::new(),
+            [one] => one.clone(),
+            [one, rest @ ..] => format!("{one} and {} more", rest.len()),
+        };
+        vec![space.name.clone(), more(&space.tied), units, space.after.to_string(), more(&space.readers)]
+    };
+    let rows = report.spaces.iter().map(row);
+    let mut text = rows_table(&["units of", "tied to", "before", "after", "read by"], rows);
+    let line = |name: &str, change: &Change, write: fn(u64) -> String| {
+        #[expect(clippy::cast_precision_loss, reason = "a share to show")]
+        let gone = 1.0 - change.after as f64 / change.before.max(1) as f64;
+        format!("\n{name}: {} -> {} ({} less)", write(change.before), write(change.after), percent(gone))
+    };
+    text.push_str(&line("units", &report.neurons, grouped));
+    text.push_str(&line("parameters", &report.parameters, grouped));
+    text.push_str(&line("file", &report.file_bytes, bytes));
+    text
+}
