@@ -1,4 +1,6 @@
 """The table of results, in Markdown."""
+from export import EXPORTERS
+from networks import NETWORKS
 from programs import PROGRAMS
 
 
@@ -8,11 +10,12 @@ def table(rows: dict[tuple[str, str, str], dict]) -> str:
     A cell is the share of the parameters and of the multiply-adds that went, and the seconds. Torch-Pruning works on the module, so that
     its shares of parameters are the module's, and its cell of the second exporter is that of the first.
     """
-    exports = {key[1:]: row for key, row in rows.items() if key[0] == "export"}
+    keys = [(network, exporter) for network in NETWORKS for exporter in EXPORTERS if ("export", network, exporter) in rows]
     lines = ["| network | exporter | batch | parameters, M | multiply-adds, M | " + " | ".join(PROGRAMS) + " |",
              "|---|---|---|--:|--:|" + "---|" * len(PROGRAMS)]
     faults = []
-    for (network, exporter), exported in exports.items():
+    for network, exporter in keys:
+        exported = rows["export", network, exporter]
         if "fault" in exported:
             faults.append(f"- {network}, {exporter}, export: {exported['fault']}")
             continue

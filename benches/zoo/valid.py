@@ -140,6 +140,6 @@ COUNTS = {"Conv": convolution, "ConvTranspose": transposed, "MatMul": product, "
           "LSTM": recurrent, "GRU": recurrent, "RNN": recurrent}
 
 
-def first_line(error: BaseException | str, width: int = 160) -> str:
+def first_line(error: BaseException | str, width: int = 240) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:width]

@@ -61,10 +61,16 @@ class Results:
             file.write(json.dumps(row) + "\n")
         print(json.dumps(row), flush=True)
 
+    def compact(self) -> None:
+        """Rewrites the file with one line for each key."""
+        beside = self.path.with_suffix(".tmp")
+        beside.write_text("".join(json.dumps(self.rows[key]) + "\n" for key in sorted(self.rows)))
+        beside.replace(self.path)
+
 
 def run_export(options, results: Results) -> None:
-    for name in options.networks:
-        for exporter in export.EXPORTERS:
+    for exporter in export.EXPORTERS:
+        for name in options.networks:
             path = options.folder / f"{name}.{exporter}.onnx"
             done = results.rows.get(("export", name, exporter))
             if done and (path.exists() or "fault" in done) and not options.again:
@@ -127,6 +133,7 @@ def main() -> None:
         print(table.table(results.rows))
     else:
         {"export": run_export, "prune": run_prune, "check": run_check}[options.command](options, results)
+        results.compact()
 
 
 if __name__ == "__main__":
