@@ -27,9 +27,27 @@ def table(rows: dict[tuple[str, str, str], dict]) -> str:
                 continue
             cells.append("" if row is None else cell(row, exported))
             faults += [f"- {network}, {exporter}, {program}: {why}" for why in complaints(row or {})]
-        counts = f"{exported['parameters'] / 1e6:.2f} | {exported['multiply_adds'] / 1e6:.0f}"
+        counts = f"{exported['parameters'] / 1e6:.2f} | {exported['multiply_adds'] / 1e6:.1f}"
         lines.append(f"| {network} | {exporter} | {exported['batch']} | {counts} | " + " | ".join(cells) + " |")
-    return "\n".join([*lines, "", *faults])
+    return "\n".join([*lines, "", *summary(rows, keys), "", *faults])
+
+
+def summary(rows: dict[tuple[str, str, str], dict], keys: list[tuple[str, str]]) -> list[str]:
+    """How many results of each program are valid, and where tropix takes fewer parameters than Torch-Pruning."""
+    lines = []
+    for program in PROGRAMS:
+        found = [rows[program, *key] for key in keys if (program, *key) in rows]
+        if found:
+            lines.append(f"- {program}: {sum(not complaints(row) for row in found)} of {len(found)} valid")
+    fewer = []
+    for network, exporter in keys:
+        ours = rows.get(("tropix", network, exporter), {})
+        peer = rows.get(("torch-pruning", network, "ts"), {})
+        if "multiply_adds" in ours and "multiply_adds" in peer:
+            exported = rows["export", network, exporter]
+            gap = gone(peer, exported) - gone(ours, exported)
+            fewer += [f"{network} {exporter} {gap:.3f}"] if gap > 0 else []
+    return [*lines, f"- tropix takes fewer parameters than torch-pruning, by: {', '.join(fewer)}"] if fewer else lines
 
 
 def complaints(row: dict) -> list[str]:
@@ -42,11 +60,17 @@ def complaints(row: dict) -> list[str]:
 def cell(row: dict, exported: dict) -> str:
     if "fault" in row:
         return "does not run" if "parameters" in row else "error"
-    before, after = row.get("of_module", (exported["parameters"], row["parameters"]))
-    shares = f"{share(before, after)} {share(exported['multiply_adds'], row['multiply_adds'])} {row['seconds']:.1f} s"
+    multiply_adds = 1 - row["multiply_adds"] / exported["multiply_adds"]
+    shares = f"{hundredths(gone(row, exported))} {hundredths(multiply_adds)} {row['seconds']:.1f} s"
     return f"{shares}, not valid" if "checker" in row else shares
 
 
-def share(before: int, after: int) -> str:
-    """The share that went, as .74."""
-    return f"{1 - after / before:.2f}".removeprefix("0")
+def gone(row: dict, exported: dict) -> float:
+    """The share of the parameters that went."""
+    before, after = row.get("of_module", (exported["parameters"], row["parameters"]))
+    return 1 - after / before
+
+
+def hundredths(share: float) -> str:
+    """0.742 as .74."""
+    return f"{share:.2f}".removeprefix("0")

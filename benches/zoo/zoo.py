@@ -92,7 +92,7 @@ def run_check(options, results: Results) -> None:
         for case in cases(program, options, results):
             row = results.rows.get((program, case.network, case.exporter))
             if row and case.target.exists():
-                kept = {key: row[key] for key in ("version", "seconds", "megabytes", "of_module") if key in row}
+                kept = {key: row[key] for key in ("version", "seconds", "of_module") if key in row}
                 results.add(program, case.network, case.exporter, kept | judge(program, case, options))
 
 
