@@ -146,6 +146,6 @@ fn axes(matrix: &Entry, beside: &[Entry], place: &Place<'_>) -> Result<Vec<Axis>
             kind => return refused(format!("`{key}` of a matrix is {}, expected a list", kind.name())),
         }
     }
-    axes.sort_by(|a, b| option(&a.key).cmp(&option(&b.key)));
+    axes.sort_by_key(|axis| option(&axis.key));
     Ok(axes)
 }

@@ -36,8 +36,8 @@ enum Json {
     Word(String),
     Flag(bool),
     Null,
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl Json {

@@ -150,7 +150,7 @@ fn a_job_that_takes_too_long_fails_and_the_others_go_on() {
     let folder = tempfile::tempdir().unwrap();
     // One that looks whether it is to stop, and one that does not: its vertices are enumerated in one go.
     let generators: Vec<String> =
-        (0..300).map(|i| format!("{},{},{},{}\n", i % 17, i % 13 - 6, i % 7, i * i % 23)).collect();
+        (0..200).map(|i| format!("{},{},{},{}\n", i % 17, i % 13 - 6, i % 7, i * i % 23)).collect();
     fs::write(folder.path().join("generators.csv"), generators.concat()).unwrap();
     let text = long_job(folder.path())
         + "[[job]]\ncommand = \"zonotope\"\nsource = \"generators.csv\"\ndevice = \"cpu\"\nmax-memory = 20000\n\
@@ -189,4 +189,28 @@ fn a_journal_that_was_cut_and_a_report_that_cannot_be_written_are_survived() {
     let changed = asset("models/mlp-digits.safetensors");
     fs::copy(changed, folder.path().join("net.safetensors")).unwrap();
     tropix(folder.path(), "batch run jobs.toml -o out --shard 0/2 --resume").expect(73, &["plan.jsonl", "changed"]);
+}
+
+#[test]
+fn a_disk_without_room_fails_jobs_with_74_and_leaves_no_half_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("jobs.toml"), WRITING).unwrap();
+    // Files of at most 300 blocks, where each job writes a megabyte.
+    let limited = format!(
+        "trap '' XFSZ; ulimit -f 300; exec '{}' batch run jobs.toml -o out --keep-going --json",
+        env!("CARGO_BIN_EXE_tropix")
+    );
+    let output = Command::new("sh").args(["-c", &limited]).current_dir(folder.path()).env("TROPIX_CACHE", "").output();
+    let output = output.unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let failed = report["failed"].as_array().unwrap();
+    assert!(failed.len() == 24 && failed.iter().all(|failed| failed["code"] == 74), "{report}");
+    for (id, _) in plan(folder.path(), "jobs.toml") {
+        assert_eq!(files(&folder.path().join("out").join(id)), ["error.json"]);
+    }
+    tropix(folder.path(), "batch run jobs.toml -o out --resume").expect(0, &[]);
+    tropix(folder.path(), "batch run jobs.toml -o whole").expect(0, &[]);
+    assert_eq!(results(&folder.path().join("out")), results(&folder.path().join("whole")));
+    tropix(folder.path(), "batch run jobs.toml -o /proc/out").expect(74, &["/proc/out"]);
 }

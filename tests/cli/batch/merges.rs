@@ -35,7 +35,7 @@ fn tables_hold_the_options_that_differ_and_results_with_all_digits() {
     let lines: Vec<&str> = csv.lines().collect();
     assert_eq!((lines.len(), &lines[0][..20]), (13, "job,keep,method,seed"));
     assert!(lines[0].contains(",accuracy.n,") && lines[0].ends_with("timing.load"), "{}", lines[0]);
-    assert!(lines[1].starts_with(&format!("{},0.25,l1,1,20,", ids[0].0)), "{}", lines[1]);
+    assert!(lines[1].starts_with(&format!("{},0.25,l1,1,", ids[0].0)) && lines[1].contains(",20,"), "{}", lines[1]);
     for (name, parts) in [
         ("table.md", ["| job | keep | method | seed |", "a\\|<b>"]),
         ("table.html", ["<th>job</th><th>keep</th>", "a|&lt;b&gt;,&quot;c"]),
@@ -73,6 +73,6 @@ fn every_job_has_to_be_there_exactly_once() {
     tropix(folder.path(), "batch merge out0 out1 out2").expect(65, &[twice, "out0"]);
     fs::write(folder.path().join("jobs.toml"), SWEEP.replace("0.25, ", "")).unwrap();
     tropix(folder.path(), "batch run jobs.toml -o other").expect(0, &[]);
-    tropix(folder.path(), "batch merge out0 other").expect(65, &["other plan"]).stdout.is_empty();
+    tropix(folder.path(), "batch merge out0 other").expect(65, &["another plan"]);
     tropix(folder.path(), "batch merge none").expect(66, &["none"]);
 }

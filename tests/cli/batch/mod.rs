@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use crate::program::{tropix, write_model};
 
@@ -57,7 +58,7 @@ pub(crate) fn plan(folder: &Path, manifest: &str) -> Vec<(String, Value)> {
 pub(crate) fn result(path: &Path) -> Value {
     let mut report: Value = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     let map = report.as_object_mut().unwrap();
-    for part in ["timing", "memory", "run", "files"] {
+    for part in ["timing", "memory", "run", "files", "output"] {
         map.remove(part);
     }
     if let Some(model) = map.get_mut("model").and_then(Value::as_object_mut) {
@@ -66,7 +67,11 @@ pub(crate) fn result(path: &Path) -> Value {
     report
 }
 
-/// Everything that jobs have left, by path: reports without what changes, files as they are.
+fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Everything that jobs have left, by path: reports without what changes, the hashes of files.
 pub(crate) fn results(folder: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for job in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
@@ -74,7 +79,7 @@ pub(crate) fn results(folder: &Path) -> BTreeMap<String, String> {
             let name = file.strip_prefix(folder).unwrap().display().to_string();
             let content = match file.file_name().unwrap().to_str().unwrap() {
                 "report.json" => result(&file).to_string(),
-                _ => format!("{:?}", fs::read(&file).unwrap()),
+                _ => sha256(&fs::read(&file).unwrap()),
             };
             found.insert(name, content);
         }

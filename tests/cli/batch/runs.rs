@@ -47,7 +47,7 @@ source = \"[[1,0],[1,1]]\"
 support = [\"1,0\", \"-1,2\"]
 [[job]]
 command = \"hausdorff\"
-a = \"points:points.csv\"
+a = \"zonotope:points.csv\"
 b = \"[[1,0],[0.5,2]]\"
 [[job]]
 command = \"compare\"
@@ -80,7 +80,7 @@ svg = \"boundary.svg\"
 command = \"doctor\"
 [[job]]
 command = \"bench\"
-workload = \"linear\"
+workload = \"W1a\"
 quick = true
 runs = 1
 ";
@@ -244,8 +244,8 @@ fn a_failed_job_ends_the_run_unless_it_keeps_going() {
     let folder = tempfile::tempdir().unwrap();
     inputs(folder.path());
     fs::write(folder.path().join("bad.safetensors"), "no model").unwrap();
-    let text = "[defaults]\ncommand = false\n[[job]]\ncommand = \"inspect\"\nmatrix.model = [\"net.safetensors\", \"bad.safetensors\", \"other.safetensors\"]\n";
-    fs::write(folder.path().join("jobs.toml"), text.replace("[defaults]\ncommand = false\n", "")).unwrap();
+    let text = "[[job]]\ncommand = \"inspect\"\nmatrix.model = [\"net.safetensors\", \"bad.safetensors\", \"other.safetensors\"]\n";
+    fs::write(folder.path().join("jobs.toml"), text).unwrap();
     let run = |options: &str| tropix(folder.path(), &format!("batch run jobs.toml -j 1 --json -o {options}"));
     let report = run("first").expect(1, &["1 jobs failed", "bad.safetensors"]);
     let report: Value = serde_json::from_str(&report.stdout).unwrap();
@@ -259,7 +259,9 @@ fn a_failed_job_ends_the_run_unless_it_keeps_going() {
 
     // A failed job is tried again, and its error goes.
     fs::copy(folder.path().join("other.safetensors"), folder.path().join("bad.safetensors")).unwrap();
-    run("going --resume --keep-going").expect(78, &["the same"]);
+    let again = run("going --resume --keep-going").expect(0, &[]).json();
+    assert_eq!((&again["done"], &again["kept"]), (&1.into(), &2.into()));
+    assert_eq!(files(&folder.path().join("going").join(&plan(folder.path(), "jobs.toml")[1].0)), ["report.json"]);
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use tropix::backend::adapters;
 use tropix::batch::{Commands, Cost, Execute, Failure, Hashes, Job, Manifest, PlannedJob, Stop};
 use tropix::network::dataset::DataOptions;
 use tropix::{Error, Result};
@@ -21,6 +22,9 @@ const BASE_BYTES: u64 = 32 << 20;
 /// Bytes of memory for each byte that a job reads: the values in f32 from a narrower type, a copy, what is computed.
 const BYTES_PER_BYTE: u64 = 4;
 
+/// A value of an option, and the architecture that it is read with.
+type Named = (Role, String, Option<PathBuf>);
+
 /// The program with what its jobs share.
 pub(super) struct Program {
     parser: Mutex<JobParser>,
@@ -29,8 +33,10 @@ pub(super) struct Program {
     /// For jobs that name none.
     device: DeviceChoice,
     shared: Arc<Shared>,
+    /// Whether there is an adapter in hardware.
+    hardware: OnceLock<bool>,
     /// What values of options lead to, with the architecture: found once for all jobs.
-    files: Mutex<HashMap<(Role, String, Option<PathBuf>), Vec<PathBuf>>>,
+    files: Mutex<HashMap<Named, Vec<PathBuf>>>,
 }
 
 impl Program {
@@ -42,6 +48,7 @@ impl Program {
             allow_outside,
             device: globals.device.clone(),
             shared: Arc::new(Shared::new(memory)),
+            hardware: OnceLock::new(),
             files: Mutex::default(),
         }
     }
@@ -158,7 +165,9 @@ impl Execute for Program {
             "bench" | "compare" => true,
             _ => planned.job.settings.contains_key("latency"),
         };
-        Cost { bytes: BASE_BYTES.saturating_add(planned.bytes().saturating_mul(BYTES_PER_BYTE)), alone: measures }
+        let bytes = BASE_BYTES.saturating_add(planned.bytes().saturating_mul(BYTES_PER_BYTE));
+        // An adapter serves one job at a time.
+        Cost { bytes, alone: measures || self.takes_adapter(&planned.job) }
     }
 
     fn execute(&self, planned: &PlannedJob, folder: &Path, stop: &Stop) -> std::result::Result<String, Failure> {
@@ -184,6 +193,19 @@ impl Execute for Program {
 }
 
 impl Program {
+    /// Whether a job computes on an adapter, as far as that is known before.
+    fn takes_adapter(&self, job: &Job) -> bool {
+        if ["inspect", "convert", "random-model", "compare"].contains(&job.command.as_str()) {
+            return false;
+        }
+        let given = job.settings.get("device").and_then(|setting| setting.words.first());
+        match given.and_then(|device| device.parse().ok()).unwrap_or_else(|| self.device.clone()) {
+            DeviceChoice::Cpu | DeviceChoice::Reference => false,
+            DeviceChoice::Gpu(_) => true,
+            DeviceChoice::Auto => *self.hardware.get_or_init(|| adapters().iter().any(|adapter| !adapter.software)),
+        }
+    }
+
     /// Fails if a file is not any more what it was when the plan was made: the report would be that of another job.
     fn check_inputs(&self, planned: &PlannedJob, globals: &Globals) -> Result<()> {
         for (file, hash) in &planned.inputs {
