@@ -179,6 +179,28 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A batch manifest cannot be read, or a job of it cannot be run.
+    #[error("{}:{line}: {problem}", file.display())]
+    Manifest {
+        /// The manifest.
+        file: PathBuf,
+        /// Line in the file, from 1 on.
+        line: usize,
+        /// What is wrong, naming the key and its value.
+        problem: String,
+    },
+    /// Another run holds the output folder.
+    #[error("{}: another run works in this folder; try again when it has ended", file.display())]
+    Locked {
+        /// The lock file.
+        file: PathBuf,
+    },
+    /// Somebody asked for the work to stop before it was done.
+    #[error("stopped: {reason}")]
+    Stopped {
+        /// Who, or what limit.
+        reason: String,
+    },
     /// A requested check found a deviation.
     #[error("{problem}")]
     CheckFailed {

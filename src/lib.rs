@@ -17,6 +17,8 @@
 //! network::Blocks -> pairs of a layer and its reader -> prune::structured (clusters, selection, refit), prune::synth
 //!   -> units to keep or merge, new weights -> smaller Network -> certify: bounds of the change, proved -> report
 //!
+//! job file - batch -> plan of jobs with ids -> run: many of the above, resumable, in shards -> merge: one table
+//!
 //! head, restricted to a plane (network::slice)
 //!   -> one hidden layer: BoundaryMap -> patterns (geometry) -> BoundaryPolytope (tropical::DualSubdivision) -> report::svg
 //!   -> deeper: decision_regions, cell by cell
@@ -41,6 +43,7 @@
 //!   arXiv 2409.03945.
 
 pub mod backend;
+pub mod batch;
 pub mod bench;
 pub mod certify;
 pub mod error;

@@ -37,10 +37,10 @@ pub fn compare(
     let mut memory = Array2::zeros((0, 0));
     let mut reports = Vec::with_capacity(workloads.len());
     for (done, workload) in workloads.iter().enumerate() {
-        observer.step(done, workloads.len(), workload.id);
+        observer.step(done, workloads.len(), workload.id)?;
         reports.push(one(cpu, gpu, workload, options, &mut memory, timing)?);
     }
-    observer.step(workloads.len(), workloads.len(), "done");
+    observer.step(workloads.len(), workloads.len(), "done")?;
     Ok(reports)
 }
 

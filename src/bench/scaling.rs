@@ -94,7 +94,7 @@ pub fn scaling<B: Backend>(
     for (operation, work, names, mut shape) in CASES {
         shape[0] = (shape[0] / options.divisor.max(1)).max(1);
         for (at, dimension) in names.into_iter().enumerate() {
-            observer.step(grown.len(), CASES.len() * names.len(), operation);
+            observer.step(grown.len(), CASES.len() * names.len(), operation)?;
             let point = |doubling: u32| {
                 let mut shape = shape;
                 shape[at] <<= doubling;
@@ -118,7 +118,7 @@ pub fn scaling<B: Backend>(
             });
         }
     }
-    observer.step(grown.len(), grown.len(), "done");
+    observer.step(grown.len(), grown.len(), "done")?;
     Ok(grown)
 }
 

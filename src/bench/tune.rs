@@ -50,7 +50,7 @@ pub fn tune(options: &GpuOptions, runs: usize, observer: &dyn Observer) -> Resul
     for cases in [MANY, FEW] {
         let mut fastest: Option<(f64, Variant)> = None;
         for variant in VARIANTS {
-            observer.step(tried.len() / cases.len(), total, &format!("{variant:?}").to_lowercase());
+            observer.step(tried.len() / cases.len(), total, &format!("{variant:?}").to_lowercase())?;
             let medians = medians(options, variant, cases, runs)?;
             let score: Option<f64> = medians.iter().map(|median| median.map(f64::ln)).sum();
             if let Some(score) = score
@@ -65,7 +65,7 @@ pub fn tune(options: &GpuOptions, runs: usize, observer: &dyn Observer) -> Resul
         let none = || Error::Unsupported { problem: "the adapter runs no variant of the contraction".to_owned() };
         best.push(fastest.ok_or_else(none)?.1);
     }
-    observer.step(total, total, "done");
+    observer.step(total, total, "done")?;
     Ok(TuneReport { tried, tuning: Tuning { many_rows: best[0], few_rows: best[1] } })
 }
 

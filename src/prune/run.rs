@@ -13,14 +13,20 @@ use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::{Answers, Applied, Classifier, DeviceClassifier, DeviceHead, Head, Network, Samples, apply};
 
-/// Told how far a long run is.
+/// Told how far a long run is, and may end it.
 pub trait Observer {
     /// `done` of `total` steps are finished; `next` is about to begin.
-    fn step(&self, done: usize, total: usize, next: &str);
+    ///
+    /// # Errors
+    ///
+    /// Whatever is to end the run here, such as [`Error::Stopped`].
+    fn step(&self, done: usize, total: usize, next: &str) -> Result<()>;
 }
 
 impl Observer for () {
-    fn step(&self, _: usize, _: usize, _: &str) {}
+    fn step(&self, _: usize, _: usize, _: &str) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// Accuracy of a network, beside another one or alone.
@@ -159,12 +165,12 @@ pub fn sweep<B: Backend>(
         })
         .collect();
     let curves = runs.iter().enumerate().map(|(done, (method, seed))| {
-        observer.step(done, runs.len(), method.name());
+        observer.step(done, runs.len(), method.name())?;
         let ranking = timing.phase("score", || Ranking::new(backend, head, &device, *method, *seed, alternating));
         timing.phase("curve", || curve(backend, &mut ranking?, &samples, &whole, rates))
     });
     let curves = curves.collect();
-    observer.step(runs.len(), runs.len(), "done");
+    observer.step(runs.len(), runs.len(), "done")?;
     curves
 }
 

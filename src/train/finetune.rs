@@ -104,7 +104,7 @@ pub fn finetune<B: Backend>(
     let mut stream = rng::stream(options.seed, "finetune");
     let (mut epochs, mut step) = (Vec::with_capacity(options.epochs), 0_u32);
     for epoch in 1..=options.epochs {
-        observer.step(epoch - 1, options.epochs, "fine-tuning");
+        observer.step(epoch - 1, options.epochs, "fine-tuning")?;
         shuffle(&mut order, &mut stream);
         let first_rate = rate(options.rate, step, steps);
         let mut total = backend.upload(&Array2::<f32>::zeros((1, 1)))?;
@@ -138,7 +138,7 @@ pub fn finetune<B: Backend>(
         let held_out = timing.phase("evaluate", || accuracy(&trained))?;
         epochs.push(Epoch { epoch, rate: first_rate, loss, held_out });
     }
-    observer.step(options.epochs, options.epochs, "done");
+    observer.step(options.epochs, options.epochs, "done")?;
     let report = TuningReport {
         scope: options.scope,
         optimiser: options.optimiser,

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use tropix::backend::RowSource as _;
 use tropix::geometry::compare::Bodies;
 use tropix::geometry::text::{Shape, parse_json, parse_rows, points_of, zonotope_of};
-use tropix::network::dataset::{self, DataOptions};
+use tropix::network::dataset::DataOptions;
 use tropix::network::{ClassWeights, Head, class_zonotopes};
 use tropix::{Error, Result};
 
@@ -61,7 +61,7 @@ pub(crate) fn read(
             Ok((Bodies::Zonotopes(zonotopes), model.paths.clone()))
         }
         _ => {
-            let data = dataset::load(name, &DataOptions::default())?;
+            let data = input::dataset(globals, name, &DataOptions::default())?;
             globals.run.note(&data.paths);
             let [count, dimension] = data.inputs.shape();
             let mut points = Array2::<f32>::zeros((count, dimension));

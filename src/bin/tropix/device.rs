@@ -1,15 +1,19 @@
 //! Chooses a backend. A hardware adapter is taken by default, a software adapter only when it is named.
 
+use std::sync::Arc;
+
 use tropix::Result;
 use tropix::backend::{Backend, Cpu, Device, Gpu, GpuOptions, Reference, cache_folder};
 
 use crate::args::{DeviceChoice, Globals};
 use crate::output;
 
+/// A backend that jobs may share.
+#[derive(Clone)]
 pub(crate) enum AnyBackend {
-    Reference(Reference),
-    Cpu(Cpu),
-    Gpu(Box<Gpu>),
+    Reference(Arc<Reference>),
+    Cpu(Arc<Cpu>),
+    Gpu(Arc<Gpu>),
 }
 
 impl AnyBackend {
@@ -22,8 +26,14 @@ impl AnyBackend {
 macro_rules! with_backend {
     ($any:expr, $backend:ident => $body:expr) => {
         match $any {
-            $crate::device::AnyBackend::Reference($backend) => $body,
-            $crate::device::AnyBackend::Cpu($backend) => $body,
+            $crate::device::AnyBackend::Reference(reference) => {
+                let $backend = &**reference;
+                $body
+            }
+            $crate::device::AnyBackend::Cpu(cpu) => {
+                let $backend = &**cpu;
+                $body
+            }
             $crate::device::AnyBackend::Gpu(gpu) => {
                 let $backend = &**gpu;
                 $body
@@ -39,6 +49,17 @@ pub(crate) fn choose(globals: &Globals) -> Result<AnyBackend> {
 
 /// The same with contractions that store their operands in f16, on an adapter.
 pub(crate) fn choose_storing(globals: &Globals, half: bool) -> Result<AnyBackend> {
+    globals.session.check()?;
+    match &globals.session.shared {
+        // A trace is one of a device of its own.
+        Some(shared) if globals.device_trace().is_none() => {
+            shared.device(format!("{:?} {half}", globals.device), || start(globals, half))
+        }
+        _ => start(globals, half),
+    }
+}
+
+fn start(globals: &Globals, half: bool) -> Result<AnyBackend> {
     let gpu = |adapter: Option<&String>| {
         let options = GpuOptions {
             adapter: adapter.cloned(),
@@ -47,15 +68,15 @@ pub(crate) fn choose_storing(globals: &Globals, half: bool) -> Result<AnyBackend
             trace: globals.device_trace(),
             ..GpuOptions::default()
         };
-        Gpu::new(&options).map(|gpu| AnyBackend::Gpu(Box::new(gpu)))
+        Gpu::new(&options).map(|gpu| AnyBackend::Gpu(Arc::new(gpu)))
     };
     let backend = match &globals.device {
-        DeviceChoice::Reference => AnyBackend::Reference(Reference::new()),
-        DeviceChoice::Cpu => AnyBackend::Cpu(Cpu::new()),
+        DeviceChoice::Reference => AnyBackend::Reference(Arc::new(Reference::new())),
+        DeviceChoice::Cpu => AnyBackend::Cpu(Arc::new(Cpu::new())),
         DeviceChoice::Gpu(name) => gpu(name.as_ref())?,
         DeviceChoice::Auto => gpu(None).or_else(|error| -> Result<AnyBackend> {
             output::note(globals, &format!("no hardware GPU, computing on the CPU ({error})"));
-            Ok(AnyBackend::Cpu(Cpu::new()))
+            Ok(AnyBackend::Cpu(Arc::new(Cpu::new())))
         })?,
     };
     let device = backend.device();

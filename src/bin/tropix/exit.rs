@@ -23,7 +23,8 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
         Error::NoAdapter { .. } | Error::TooLarge { .. } => 69,
         Error::OutputRefused { .. } => 73,
         Error::Io { .. } => 74,
-        Error::DeviceLost { .. } | Error::OutOfMemory { .. } => 75,
+        Error::DeviceLost { .. } | Error::OutOfMemory { .. } | Error::Locked { .. } | Error::Stopped { .. } => 75,
+        Error::Manifest { .. } => 78,
         _ => 70,
     }
 }
@@ -53,6 +54,9 @@ pub(crate) fn kind(error: &anyhow::Error) -> &'static str {
         Error::OutputRefused { .. } => "output_refused",
         Error::Io { .. } => "io",
         Error::CheckFailed { .. } => "check_failed",
+        Error::Manifest { .. } => "manifest",
+        Error::Locked { .. } => "locked",
+        Error::Stopped { .. } => "stopped",
         _ => "internal",
     }
 }
@@ -66,6 +70,8 @@ pub(crate) fn path(error: &anyhow::Error) -> Option<&Path> {
         | Error::Chain { file, .. }
         | Error::InputMissing { file }
         | Error::OutputRefused { file, .. }
+        | Error::Manifest { file, .. }
+        | Error::Locked { file }
         | Error::Io { file, .. } => Some(file),
         _ => None,
     }

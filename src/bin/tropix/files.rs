@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 
 use tropix::{Error, Result};
 
-use crate::args::{Command, DataArgs, Globals, ModelArgs};
+use crate::args::{BatchCommand, Command, DataArgs, Globals, ModelArgs};
 
 /// Endings of models that are written.
 const MODELS: &[&str] = &[".onnx", ".safetensors", ".safetensors.index.json"];
+
+/// Endings of tables of reports.
+const TABLES: &[&str] = &[".csv", ".json", ".md", ".html"];
 
 /// A file that an option asks for.
 struct Output<'a> {
@@ -39,6 +42,27 @@ impl Output<'_> {
     }
 }
 
+impl BatchCommand {
+    /// Files that the step reads or writes, as far as arguments name them.
+    fn files(&self) -> Vec<Option<PathBuf>> {
+        match self {
+            Self::Plan(args) => vec![Some(args.manifest.manifest.clone())],
+            Self::Run(args) => vec![Some(args.manifest.manifest.clone())],
+            Self::Slurm(args) => vec![Some(args.manifest.manifest.clone())],
+            Self::Status(_) => Vec::new(),
+            Self::Merge(args) => vec![args.output.clone()],
+        }
+    }
+
+    /// Where a table goes.
+    fn table(&self) -> &Option<PathBuf> {
+        match self {
+            Self::Merge(args) => &args.output,
+            _ => &None,
+        }
+    }
+}
+
 impl Command {
     /// The name on the command line.
     pub(crate) fn name(&self) -> &'static str {
@@ -57,6 +81,7 @@ impl Command {
             Self::Polynomial(_) => "polynomial",
             Self::Boundary(_) => "boundary",
             Self::Bench(_) => "bench",
+            Self::Batch(_) => "batch",
         }
     }
 
@@ -66,6 +91,7 @@ impl Command {
         let of_data = |data: &DataArgs| data.data.as_ref().map(PathBuf::from);
         let files: Vec<Option<PathBuf>> = match self {
             Self::Doctor(_) | Self::Bench(_) => Vec::new(),
+            Self::Batch(args) => args.step.files(),
             Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
             Self::Prune(args) => {
                 let training = args.tuning.train.as_ref().map(PathBuf::from);
@@ -108,6 +134,7 @@ impl Command {
         let model = |path: &'a PathBuf| Some(Output { option: "output", path: path.as_path(), endings: MODELS });
         let own = match self {
             Self::Doctor(_) | Self::Bench(_) | Self::Evaluate(_) | Self::Compare(_) | Self::Certify(_) => Vec::new(),
+            Self::Batch(args) => vec![one("output", args.step.table(), TABLES)],
             Self::Inspect(args) => vec![one("emit-arch", &args.emit_arch, &[".toml"])],
             Self::Prune(args) => vec![one("output", &args.output, MODELS)],
             Self::Sweep(args) => vec![one("csv", &args.csv, &[".csv", ".txt"]), svg(&args.svg)],

@@ -15,7 +15,11 @@ use crate::args::{DataArgs, Globals, ModelArgs};
 use crate::output;
 
 pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
-    let model = format::load(&args.model, args.arch.as_deref())?;
+    globals.session.check()?;
+    let model = match &globals.session.shared {
+        Some(shared) => shared.model(&args.model, args.arch.as_deref())?,
+        None => format::load(&args.model, args.arch.as_deref())?,
+    };
     globals.run.note(&model.paths);
     if !model.chain.is_empty() {
         output::note(globals, &format!("layers guessed from names and shapes:\n  {}", model.chain.join("\n  ")));
@@ -47,9 +51,18 @@ pub(crate) fn paths(model: &ModelFile, data: Option<&Dataset>) -> Vec<PathBuf> {
 pub(crate) fn read(globals: &Globals, args: &DataArgs, network: Option<Normalize>) -> Result<Option<Dataset>> {
     let Some(spec) = &args.data else { return Ok(None) };
     let options = DataOptions { scale: args.scale, mean: args.mean.clone(), std: args.std.clone(), network };
-    let data = dataset::load(spec, &options)?;
+    let data = dataset(globals, spec, &options)?;
     globals.run.note(&data.paths);
     Ok(Some(data))
+}
+
+/// Reads a data set, once for all jobs of a batch.
+pub(crate) fn dataset(globals: &Globals, spec: &str, options: &DataOptions) -> Result<Dataset> {
+    globals.session.check()?;
+    match &globals.session.shared {
+        Some(shared) => shared.data(spec, options),
+        None => dataset::load(spec, options),
+    }
 }
 
 /// Says what is odd about the data that a command works on.

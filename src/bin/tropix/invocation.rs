@@ -2,17 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
 use serde::Serialize;
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
-use tropix::{Error, Result};
+use tropix::Result;
+use tropix::batch::{FileHash, Hashes};
 
 /// The options of a run, and the files that it has read so far.
 #[derive(Debug, Default)]
@@ -40,8 +38,8 @@ pub(crate) struct Record<'a> {
 #[derive(Debug, Serialize)]
 struct Input {
     path: String,
-    bytes: u64,
-    sha256: String,
+    #[serde(flatten)]
+    hash: FileHash,
 }
 
 impl Invocation {
@@ -51,10 +49,12 @@ impl Invocation {
             ..Self::default()
         };
         found.add(command, matches);
-        if let Some((name, matches)) = matches.subcommand()
-            && let Some(command) = command.find_subcommand(name)
+        let (mut command, mut matches) = (command, matches);
+        while let Some((name, inner)) = matches.subcommand()
+            && let Some(named) = command.find_subcommand(name)
         {
-            found.add(command, matches);
+            found.add(named, inner);
+            (command, matches) = (named, inner);
         }
         found
     }
@@ -92,30 +92,20 @@ impl Invocation {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).extend(paths.into_iter().cloned());
     }
 
-    /// All of it, with the hashes of the files.
-    pub(crate) fn record(&self) -> Result<Record<'_>> {
+    /// The files that were read.
+    pub(crate) fn inputs(&self) -> Vec<PathBuf> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// All of it, with the hashes of the files, taken from those that are known already.
+    pub(crate) fn record(&self, hashes: &Hashes) -> Result<Record<'_>> {
+        let hashed = |path: &PathBuf| Ok(Input { path: path.display().to_string(), hash: hashes.of(path)? });
         let paths = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(Record {
             command_line: &self.command_line,
             options: &self.options,
             environment: &self.environment,
-            inputs: paths.iter().map(|path| hashed(path)).collect::<Result<_>>()?,
+            inputs: paths.iter().map(hashed).collect::<Result<_>>()?,
         })
     }
-}
-
-fn hashed(path: &Path) -> Result<Input> {
-    let failed = |source| Error::Io { file: path.to_owned(), source };
-    let mut file = File::open(path).map_err(failed)?;
-    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; 1 << 20]);
-    loop {
-        let count = file.read(&mut buffer).map_err(failed)?;
-        if count == 0 {
-            break;
-        }
-        bytes += count as u64;
-        hash.update(buffer.get(..count).unwrap_or_default());
-    }
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(Input { path: path.display().to_string(), bytes, sha256 })
 }

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tropix::Error;
+use tropix::batch::{Hashes, Stop};
 use tropix::prune::{LogitCheck, Observer, Timing, Verification};
 use tropix::report::SCHEMA;
 
@@ -29,8 +30,9 @@ fn coloured(globals: &Globals) -> bool {
 pub(crate) fn start_logging(globals: &Globals) {
     let level = match (globals.quiet, globals.verbose) {
         (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "tropix=info,warn",
+        // What a batch tells of its jobs is no detail.
+        (_, 0) => "warn,batch=info",
+        (_, 1) => "tropix=info,batch=info,warn",
         _ => "tropix=debug,info",
     };
     let builder = tracing_subscriber::fmt()
@@ -43,9 +45,11 @@ pub(crate) fn start_logging(globals: &Globals) {
     }
 }
 
-/// A line on standard error that `--quiet` silences.
+/// A line on standard error that `--quiet` silences; of a job one of the log.
 pub(crate) fn note(globals: &Globals, text: &str) {
-    if !globals.quiet {
+    if globals.session.is_job() {
+        tracing::info!("{text}");
+    } else if !globals.quiet {
         line(std::io::stderr(), text);
     }
 }
@@ -89,7 +93,7 @@ fn error_object(kind: &'static str, message: &str, path: Option<&Path>) {
 }
 
 /// The error and its causes, each said once: many messages hold that of their cause already.
-fn message(error: &anyhow::Error) -> String {
+pub(crate) fn message(error: &anyhow::Error) -> String {
     error.chain().skip(1).fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }
@@ -111,19 +115,22 @@ struct Recorded<'a, R> {
 
 /// Prints a result: one JSON object with `--json`, otherwise the text.
 pub(crate) fn result(globals: &Globals, report: &impl Serialize, text: &str) -> anyhow::Result<()> {
-    if !globals.json {
+    if !globals.json && !globals.session.is_job() {
         return print(text);
     }
-    value(&Recorded { report, run: globals.run.record()? })
+    let known = Hashes::default();
+    let hashes = globals.session.shared.as_ref().map_or(&known, |shared| &shared.hashes);
+    value(globals, &Recorded { report, run: globals.run.record(hashes)? })
 }
 
-/// Prints a value as JSON.
-pub(crate) fn value(value: &impl Serialize) -> anyhow::Result<()> {
+/// Prints a value as JSON, or gives it to the batch that the command is a job of.
+pub(crate) fn value(globals: &Globals, value: &impl Serialize) -> anyhow::Result<()> {
+    let Some(text) = globals.session.keep(serde_json::to_string_pretty(value)?) else { return Ok(()) };
     PRINTED.store(true, Ordering::Relaxed);
-    print(&serde_json::to_string_pretty(value)?)
+    print(&text)
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
         Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
@@ -171,28 +178,29 @@ pub(crate) fn verification(found: &Verification) -> String {
     text
 }
 
-/// Progress on a terminal.
-pub(crate) struct Progress(ProgressBar);
+/// Progress on a terminal; ends a job that is to stop.
+pub(crate) struct Progress(ProgressBar, Stop);
 
 impl Progress {
     pub(crate) fn new(globals: &Globals) -> Self {
-        let draw = !globals.quiet && !globals.json && std::io::stderr().is_terminal();
+        let draw = !globals.quiet && !globals.json && !globals.session.is_job() && std::io::stderr().is_terminal();
         let target = if draw { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(0), target);
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
             bar.set_style(style);
         }
-        Self(bar)
+        Self(bar, globals.session.stop())
     }
 }
 
 impl Observer for Progress {
-    fn step(&self, done: usize, total: usize, next: &str) {
+    fn step(&self, done: usize, total: usize, next: &str) -> tropix::Result<()> {
         self.0.set_length(total as u64);
         self.0.set_position(done as u64);
         self.0.set_message(next.to_owned());
         if done == total {
             self.0.finish_and_clear();
         }
+        self.1.check()
     }
 }

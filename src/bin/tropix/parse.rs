@@ -21,6 +21,39 @@ pub(crate) fn parse(line: &[OsString]) -> Result<Arguments, clap::Error> {
     Ok(arguments)
 }
 
+/// Reads command lines of jobs, which the environment does not change.
+pub(crate) struct JobParser(Command);
+
+impl JobParser {
+    pub(crate) fn new() -> Self {
+        let command = with_negative_numbers(Arguments::command()).mut_args(|arg| arg.env(None::<&str>));
+        Self(command.color(clap::ColorChoice::Never))
+    }
+
+    /// Reads one line.
+    pub(crate) fn parse(&mut self, line: &[OsString]) -> Result<Arguments, clap::Error> {
+        let matches: ArgMatches = self.0.try_get_matches_from_mut(line)?;
+        let mut arguments = Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut self.0))?;
+        arguments.globals.run = Invocation::of(line, &self.0, &matches);
+        Ok(arguments)
+    }
+
+    /// The parser of one command; its global options are those of [`JobParser::globals`].
+    pub(crate) fn command(&self, name: &str) -> Option<&Command> {
+        self.0.find_subcommand(name)
+    }
+
+    /// The names of all commands.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        self.0.get_subcommands().map(Command::get_name).collect()
+    }
+
+    /// Options of every command.
+    pub(crate) fn globals(&self) -> &Command {
+        &self.0
+    }
+}
+
 /// Whether a line that cannot be read asks for JSON.
 pub(crate) fn asks_for_json(line: &[OsString]) -> bool {
     let options = line.iter().take_while(|argument| *argument != "--");

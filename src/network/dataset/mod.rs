@@ -42,8 +42,8 @@ pub struct DataOptions {
     pub network: Option<Normalize>,
 }
 
-/// Samples, with labels if the file has them.
-#[derive(Debug)]
+/// Samples, with labels if the file has them. A clone shares the raw values.
+#[derive(Debug, Clone)]
 pub struct Dataset {
     /// `n x d`: one row per sample, scaled as it is read.
     pub inputs: Inputs,

@@ -91,8 +91,8 @@ pub(super) struct Raw {
     pub(super) bytes: Bytes,
 }
 
-/// Samples as a matrix, one row each; they are scaled as they are read.
-#[derive(Debug)]
+/// Samples as a matrix, one row each; they are scaled as they are read. A clone shares the raw values.
+#[derive(Debug, Clone)]
 pub struct Inputs {
     raw: Arc<Raw>,
     /// Which of the raw samples are rows, in order; all of them if absent.

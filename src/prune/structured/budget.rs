@@ -176,7 +176,7 @@ impl<B: Backend> Budget<'_, B> {
             if high - low <= 1 {
                 break;
             }
-            self.observer.step(step.min(steps), steps, "budget");
+            self.observer.step(step.min(steps), steps, "budget")?;
             let middle = low + (high - low) / 2;
             if meets(middle)? {
                 high = middle;
@@ -184,7 +184,7 @@ impl<B: Backend> Budget<'_, B> {
                 low = middle;
             }
         }
-        self.observer.step(steps, steps, "done");
+        self.observer.step(steps, steps, "done")?;
         Ok(high)
     }
 

@@ -113,7 +113,7 @@ pub fn sweep_units<B: Backend>(
     }
     let mut runs = Vec::with_capacity(planned.len());
     for (done, (method, refit, keep, seed)) in planned.iter().copied().enumerate() {
-        observer.step(done, planned.len(), &format!("{} {keep}", method.name()));
+        observer.step(done, planned.len(), &format!("{} {keep}", method.name()))?;
         let options = UnitOptions { method, refit, keep: Keep::Share(keep), seed, ..base.clone() };
         let walked = timing.phase("reduce", || reduce_units(backend, network, calibration, &options, &()))?;
         let answers = timing.phase("evaluate", || answers(&walked.network))?;
@@ -130,7 +130,7 @@ pub fn sweep_units<B: Backend>(
             agreement: answers.agreement(&whole),
         });
     }
-    observer.step(planned.len(), planned.len(), "done");
+    observer.step(planned.len(), planned.len(), "done")?;
     Ok(runs)
 }
 

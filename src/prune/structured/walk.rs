@@ -123,14 +123,14 @@ pub fn reduce_units<B: Backend>(
         walked: Walked { plan: UnitPlan::default(), network: network.clone(), layers: Vec::new(), refused, notes },
     };
     for (done, (site, keep)) in sites.iter().zip(keeps).enumerate() {
-        observer.step(done, sites.len(), &site.layer);
+        observer.step(done, sites.len(), &site.layer)?;
         let before = done.checked_sub(1).and_then(|last| sites.get(last));
         walk.layer(site, before, keep)?;
     }
     if let Some(judging) = walk.judging.filter(|_| walk.walked.layers.iter().any(|layer| layer.held_out.is_some())) {
         judging.check_outputs(network, &mut walk.walked)?;
     }
-    observer.step(sites.len(), sites.len(), "done");
+    observer.step(sites.len(), sites.len(), "done")?;
     Ok(walk.walked)
 }
 

@@ -1,5 +1,6 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod batch;
 mod boundary;
 mod certify;
 mod compare;
@@ -20,7 +21,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use tropix::backend::DeviceTrace;
 
 use crate::invocation::Invocation;
+use crate::session::Session;
 
+pub(crate) use batch::{
+    BatchArgs, BatchCommand, BatchMergeArgs, BatchPlanArgs, BatchRunArgs, BatchSlurmArgs, BatchStatusArgs,
+    ManifestArgs, ShardArgs,
+};
 pub(crate) use boundary::BoundaryArgs;
 pub(crate) use certify::{BoundArg, CertifyArgs};
 pub(crate) use compare::CompareArgs;
@@ -86,6 +92,9 @@ pub(crate) struct Globals {
     /// What was given, and the files that were read.
     #[arg(skip)]
     pub(crate) run: Invocation,
+    /// Alone, or a job of a batch.
+    #[arg(skip)]
+    pub(crate) session: Session,
 }
 
 /// A flag as the environment gives it.
@@ -173,6 +182,8 @@ pub(crate) enum Command {
     Polynomial(PolynomialArgs),
     /// Decision regions and boundary of a network: whole for two inputs, on a slice for more
     Boundary(BoundaryArgs),
+    /// Many runs from one file: planned, resumed, in shards, merged into one table
+    Batch(BatchArgs),
     /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
     Bench(BenchArgs),
 }

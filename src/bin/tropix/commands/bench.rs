@@ -1,6 +1,7 @@
 //! `tropix bench`.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use serde::Serialize;
 use tropix::Error;
@@ -26,13 +27,13 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         let sizes = sizes.iter().map(|size| size.parse()).collect::<Result<Vec<usize>, _>>()?;
         let shape: [usize; 3] = sizes.try_into().unwrap_or_default();
         let bytes = memory_of(&cpu, operation, shape)?;
-        return output::value(&bytes);
+        return output::value(globals, &bytes);
     }
     if args.tune {
         return tune_adapter(globals, usize::from(args.runs));
     }
-    let gpu: Option<Gpu> = match timing.phase("start device", || choose_storing(globals, args.f16))? {
-        AnyBackend::Gpu(gpu) => Some(*gpu),
+    let gpu: Option<Arc<Gpu>> = match timing.phase("start device", || choose_storing(globals, args.f16))? {
+        AnyBackend::Gpu(gpu) => Some(gpu),
         AnyBackend::Cpu(_) => None,
         AnyBackend::Reference(_) => {
             let problem = "the reference is not made to be fast; choose auto, cpu or gpu:NAME".to_owned();
@@ -66,15 +67,15 @@ pub(crate) fn run(globals: &Globals, args: &BenchArgs, timing: &mut Timing) -> a
         growth = scaling(&cpu, settings, memory, timing, &progress)?;
         if let Some(gpu) = &gpu {
             // The memory of an adapter is not that of this process.
-            growth.extend(scaling(gpu, settings, |_: &str, _| None, timing, &progress)?);
+            growth.extend(scaling(&**gpu, settings, |_: &str, _| None, timing, &progress)?);
         }
     } else {
-        workloads = compare(&cpu, gpu.as_ref(), &chosen, options, timing, &progress)?;
+        workloads = compare(&cpu, gpu.as_deref(), &chosen, options, timing, &progress)?;
     }
     let report = BenchReport {
         heading: Heading::new("bench", globals.seed, device.as_ref().unwrap_or(cpu.device())),
         cpu: cpu.device().clone(),
-        start_up: gpu.as_ref().map(Gpu::start_up),
+        start_up: gpu.as_ref().map(|gpu| gpu.start_up()),
         gpu: device,
         threads: threads(globals),
         options,
