@@ -11,6 +11,7 @@ mod path;
 mod ranking;
 mod run;
 mod select;
+pub mod sparse;
 pub mod structured;
 pub mod synth;
 mod timing;
@@ -45,13 +46,15 @@ pub enum Method {
     ClassDistribution,
     /// Layer-adaptive magnitudes, one order over all layers.
     Lamp,
+    /// The scores of [`Method::TropicalPath`], layer-adaptive as those of [`Method::Lamp`].
+    TropicalLamp,
     /// A random order, the same rate in every layer.
     Random,
 }
 
 impl Method {
     /// All methods, in the order of tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TropicalPath,
         Self::Tropical,
         Self::ClassBlind,
@@ -59,6 +62,7 @@ impl Method {
         Self::ClassUniform,
         Self::ClassDistribution,
         Self::Lamp,
+        Self::TropicalLamp,
         Self::Random,
     ];
 
@@ -73,6 +77,7 @@ impl Method {
             Self::ClassUniform => "class-uniform",
             Self::ClassDistribution => "class-distribution",
             Self::Lamp => "lamp",
+            Self::TropicalLamp => "tropical-lamp",
             Self::Random => "random",
         }
     }

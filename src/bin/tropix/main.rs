@@ -8,6 +8,7 @@ mod device;
 mod effect;
 mod exit;
 mod files;
+mod fitting;
 mod input;
 mod invocation;
 mod output;

@@ -46,6 +46,7 @@ pub use kmeans::{Clustering, KMeansOptions, kmeans};
 pub use lossless::Lossless;
 pub use merge::{Gauge, Representative};
 pub use moments::Moments;
+pub(in crate::prune) use moments::product;
 pub use options::{Refit, UnitOptions};
 pub use outcome::OutcomeCheck;
 pub use prior::{Covariance, InputMoments, Prior};
