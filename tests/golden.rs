@@ -12,7 +12,7 @@ use tropix::network::dataset::{self, DataOptions};
 use tropix::network::{
     Classifier, DeviceHead, DeviceNetwork, Element, Head, Network, Node, Op, Origin, Tensor, Window, format,
 };
-use tropix::prune::structured::{UnitMethod, UnitOptions, reduce_units};
+use tropix::prune::structured::{Prior, UnitMethod, UnitOptions, reduce_units};
 use tropix::prune::{AlternatingOptions, Method, Ranking, Target};
 
 fn asset(path: &str) -> PathBuf {
@@ -372,7 +372,7 @@ fn files_with_fewer_neurons_have_the_logits_that_numpy_finds() {
 
     let folder = tempfile::tempdir().unwrap();
     let written = folder.path().join("quarter.safetensors");
-    let options = UnitOptions::new(UnitMethod::GreedyGaussian, 0.25);
+    let options = UnitOptions { prior: Prior::Iso, ..UnitOptions::new(UnitMethod::GreedyGaussian, 0.25) };
     let walked = reduce_units(&Cpu::new(), &original.network, None, &options, &()).unwrap();
     format::save(&original, &walked.network, &written, false, &BTreeMap::new()).unwrap();
 

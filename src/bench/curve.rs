@@ -47,7 +47,7 @@ pub(super) fn prepare<'a, B: Backend>(backend: &'a B, shape: &[usize], seed: u64
         let whole = data.classify(backend, &device)?.download(backend)?;
         let mut ranking =
             Ranking::new(backend, &head, &device, Method::ClassBlind, seed, AlternatingOptions::default())?;
-        let curve = curve(backend, &mut ranking, &data, &whole, &rates)?;
+        let curve = curve(backend, &mut ranking, &data, &whole, &rates, None)?;
         let agreement: Vec<f64> = curve.points.iter().map(|point| point.agreement).collect();
         Ok(Box::new(move || Ok(Results::of(Array2::from_shape_fn((1, agreement.len()), |(_, i)| agreement[i])))))
     };

@@ -76,6 +76,7 @@ impl RewrittenRows {
             match rewrite {
                 Rewrite::Replace(values) => out.copy_from_slice(&values[i * out.len()..(i + 1) * out.len()]),
                 Rewrite::ScaleRows(factors) => out.iter_mut().for_each(|value| *value *= factors[i]),
+                Rewrite::ReplaceBias(_) => {}
             }
         }
         self.plan.keep.apply_to_row(i, out);
@@ -107,8 +108,10 @@ impl DerivedRows for RewrittenRows {
 fn rewritten_bias(bias: Option<&Tensor>, plan: &LayerPlan) -> Vec<f32> {
     let mut values = bias.map_or_else(|| vec![0.0; plan.keep.shape()[0]], Tensor::to_vec);
     for rewrite in &plan.rewrites {
-        if let Rewrite::ScaleRows(factors) = rewrite {
-            values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor);
+        match rewrite {
+            Rewrite::ScaleRows(factors) => values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor),
+            Rewrite::ReplaceBias(new) => values.copy_from_slice(new),
+            Rewrite::Replace(_) => {}
         }
     }
     for row in &plan.removed_rows {

@@ -9,6 +9,8 @@ pub enum Rewrite {
     ScaleRows(Vec<f32>),
     /// Row-major values that replace the weights, outputs x inputs.
     Replace(Vec<f32>),
+    /// Values that replace the bias of a layer that has one; neurons that are removed lose theirs.
+    ReplaceBias(Vec<f32>),
 }
 
 /// The plan for one layer of a head.

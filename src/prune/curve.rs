@@ -4,10 +4,12 @@ use serde::Serialize;
 
 use super::Method;
 use super::options::Target;
-use super::ranking::Ranking;
+use super::ranking::{Planned, Ranking};
+use super::sparse::{Fitting, refit_sparse};
+use super::structured::Refit;
 use crate::backend::Backend;
 use crate::error::Result;
-use crate::network::{Answers, PendingAnswers, Samples};
+use crate::network::{Answers, DeviceHead, PendingAnswers, Samples, rewritten_head};
 
 /// One rate of a curve.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +27,8 @@ pub struct Point {
 pub struct Curve {
     /// The method.
     pub method: Method,
+    /// What the weights that stay were refitted on.
+    pub refit: Refit,
     /// The seed.
     pub seed: u64,
     /// Points in the order of the rates asked for.
@@ -60,7 +64,8 @@ pub fn area_under_curve(points: &[(f64, f64)], [from, to]: [f64; 2]) -> Option<f
 }
 
 /// The curve of a method over `rates`. Weights, scores and samples stay on the device; answers come back after the last
-/// rate. `whole` holds the answers of the network before pruning.
+/// rate. `whole` holds the answers of the network before pruning. With `fitting` the weights that stay are refitted at each
+/// rate.
 ///
 /// # Errors
 ///
@@ -71,14 +76,24 @@ pub fn curve<B: Backend>(
     samples: &Samples<B>,
     whole: &Answers,
     rates: &[f64],
+    fitting: Option<Fitting<'_>>,
 ) -> Result<Curve> {
-    ranking.make_resident()?;
+    if fitting.is_none() {
+        ranking.make_resident()?;
+    }
     let mut pending: Vec<(f64, PendingAnswers<B>)> = Vec::with_capacity(rates.len());
     let targets: Vec<Target> = rates.iter().map(|rate| Target::Rate(*rate)).collect();
     for some in targets.chunks(ranking.rates_at_a_time()) {
         let planned = ranking.plan_all(some)?;
         let realised = planned.iter().map(|planned| ranking.rate(planned));
-        pending.extend(realised.zip(ranking.classify_all(samples, &planned)?));
+        match fitting {
+            None => pending.extend(realised.zip(ranking.classify_all(samples, &planned)?)),
+            Some(fitting) => {
+                for (rate, planned) in realised.zip(&planned) {
+                    pending.push((rate, refitted(backend, ranking, samples, planned.clone(), fitting)?));
+                }
+            }
+        }
     }
     let points = pending.into_iter().map(|(rate, answers)| {
         let answers = answers.download(backend)?;
@@ -89,7 +104,21 @@ pub fn curve<B: Backend>(
     let accuracy: Option<Vec<(f64, f64)>> = points.iter().map(|point| Some((point.rate, point.top1?))).collect();
     let ends = [rates.first().copied().unwrap_or(0.0), rates.last().copied().unwrap_or(0.0)];
     let auc = accuracy.and_then(|accuracy| area_under_curve(&accuracy, ends));
-    Ok(Curve { method: ranking.method(), seed: ranking.seed(), points, auc })
+    let refit = fitting.map_or(Refit::None, |fitting| fitting.refit);
+    Ok(Curve { method: ranking.method(), refit, seed: ranking.seed(), points, auc })
+}
+
+/// What a head says of samples whose weights that stay are refitted.
+fn refitted<B: Backend>(
+    backend: &B,
+    ranking: &Ranking<'_, B>,
+    samples: &Samples<B>,
+    planned: Planned,
+    fitting: Fitting<'_>,
+) -> Result<PendingAnswers<B>> {
+    let (plan, _) = ranking.plan(planned)?;
+    let (plan, _) = refit_sparse(backend, ranking.head(), plan, fitting)?;
+    samples.classify(backend, &DeviceHead::upload(backend, &rewritten_head(ranking.head(), &plan)?)?)
 }
 
 #[cfg(test)]

@@ -99,10 +99,9 @@ impl RowSource for UniformScores {
 }
 
 /// `score_u = w_u^2 / sum of w_v^2 over |w_v| >= |w_u|` in the same layer (Lee et al., *Layer-adaptive sparsity for the
-/// magnitude-based pruning*, 2021).
-#[derive(Debug)]
+/// magnitude-based pruning*, 2021); `w` may be other sizes of elements than the weights themselves.
 pub(crate) struct LampScores {
-    weight: Tensor,
+    sizes: Box<dyn RowSource + Send>,
     /// Magnitudes, ascending.
     sorted: Vec<f32>,
     /// `tails[b]`: the sum of squares of `sorted[b * LampScores::STRIDE..]`.
@@ -113,15 +112,19 @@ impl LampScores {
     /// Tail sums are stored once per this many weights, so that a large layer costs one f32 a weight.
     const STRIDE: usize = 64;
 
-    pub(crate) fn new(weight: Tensor) -> Self {
-        let mut sorted = weight.to_vec();
+    /// # Errors
+    ///
+    /// What reading `sizes` returns.
+    pub(crate) fn new(sizes: Box<dyn RowSource + Send>) -> Result<Self> {
+        let mut sorted = vec![0.0; sizes.shape().iter().product()];
+        sizes.read_rows(0, &mut sorted)?;
         sorted.iter_mut().for_each(|w| *w = w.abs());
         rayon::slice::ParallelSliceMut::par_sort_unstable_by(sorted.as_mut_slice(), f32::total_cmp);
         let mut tails: Vec<f64> = sorted.chunks(Self::STRIDE).map(|chunk| chunk.iter().map(square).sum()).collect();
         for block in (1..tails.len()).rev() {
             tails[block - 1] += tails[block];
         }
-        Self { weight, sorted, tails }
+        Ok(Self { sizes, sorted, tails })
     }
 
     /// The sum of squares of all weights of at least this magnitude.
@@ -139,12 +142,12 @@ fn square(w: &f32) -> f64 {
 
 impl RowSource for LampScores {
     fn shape(&self) -> [usize; 2] {
-        self.weight.matrix_shape()
+        self.sizes.shape()
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "a score lies between 0 and 1")]
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
-        self.weight.read_rows(first, out)?;
+        self.sizes.read_rows(first, out)?;
         for value in out.iter_mut() {
             let tail = self.tail(value.abs());
             *value = if tail > 0.0 { (square(value) / tail) as f32 } else { 0.0 };
@@ -200,7 +203,7 @@ mod tests {
 
     #[test]
     fn lamp_divides_by_the_squares_that_are_at_least_as_large() -> Result<()> {
-        let scores = all(&LampScores::new(tensor(2, 2, &[-1.0, 2.0, 2.0, 0.0])?))?;
+        let scores = all(&LampScores::new(Box::new(tensor(2, 2, &[-1.0, 2.0, 2.0, 0.0])?))?)?;
         assert_eq!(scores, [1.0 / 9.0, 0.5, 0.5, 0.0]);
         Ok(())
     }
@@ -208,7 +211,7 @@ mod tests {
     #[test]
     fn lamp_tail_sums_agree_with_plain_sums_beyond_one_stride() -> Result<()> {
         let values: Vec<f32> = (0..500).map(|i| ((i * 37) % 101) as f32 - 50.0).collect();
-        let lamp = LampScores::new(tensor(5, 100, &values)?);
+        let lamp = LampScores::new(Box::new(tensor(5, 100, &values)?))?;
         for w in &values {
             let plain: f64 = values.iter().filter(|v| v.abs() >= w.abs()).map(square).sum();
             assert_eq!(lamp.tail(w.abs()), plain);

@@ -13,6 +13,7 @@ mod ranking;
 mod run;
 mod select;
 pub mod spaces;
+pub mod sparse;
 pub mod structured;
 pub mod synth;
 mod timing;
@@ -48,13 +49,15 @@ pub enum Method {
     ClassDistribution,
     /// Layer-adaptive magnitudes, one order over all layers.
     Lamp,
+    /// The scores of [`Method::TropicalPath`], layer-adaptive as those of [`Method::Lamp`].
+    TropicalLamp,
     /// A random order, the same rate in every layer.
     Random,
 }
 
 impl Method {
     /// All methods, in the order of tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::TropicalPath,
         Self::Tropical,
         Self::ClassBlind,
@@ -62,6 +65,7 @@ impl Method {
         Self::ClassUniform,
         Self::ClassDistribution,
         Self::Lamp,
+        Self::TropicalLamp,
         Self::Random,
     ];
 
@@ -76,6 +80,7 @@ impl Method {
             Self::ClassUniform => "class-uniform",
             Self::ClassDistribution => "class-distribution",
             Self::Lamp => "lamp",
+            Self::TropicalLamp => "tropical-lamp",
             Self::Random => "random",
         }
     }

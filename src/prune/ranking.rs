@@ -74,7 +74,15 @@ impl<'a, B: Backend> Ranking<'a, B> {
                 Order::PerLayer(boxed(weights().map(ProductScores::distribution).collect::<Result<_>>()?))
             }
             Method::ClassUniform => Order::PerRow(weights().map(|w| Box::new(UniformScores(w)) as Scores).collect()),
-            Method::Lamp => Order::Global(weights().map(|w| Box::new(LampScores::new(w)) as Scores).collect()),
+            Method::Lamp => {
+                let lamp = weights().map(|w| Ok(Box::new(LampScores::new(Box::new(w))?) as Scores));
+                Order::Global(lamp.collect::<Result<_>>()?)
+            }
+            Method::TropicalLamp => {
+                let scores = path::scores(backend, head, device)?.into_iter();
+                let lamp = scores.map(|s| Ok(Box::new(LampScores::new(Box::new(s))?) as Scores));
+                Order::Global(lamp.collect::<Result<_>>()?)
+            }
             Method::Random => Order::PerLayer(
                 weights()
                     .enumerate()
@@ -103,6 +111,12 @@ impl<'a, B: Backend> Ranking<'a, B> {
     #[must_use]
     pub fn method(&self) -> Method {
         self.method
+    }
+
+    /// The head.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        self.head
     }
 
     /// The seed.

@@ -7,6 +7,7 @@ use super::alternating::BlockTrace;
 use super::curve::{Curve, curve};
 use super::options::{AlternatingOptions, Data, PruneOptions, Target};
 use super::ranking::Ranking;
+use super::sparse::{Fitting, SparseRefit, refit_sparse};
 use super::timing::Timing;
 use super::verify::{self, Verification};
 use crate::backend::Backend;
@@ -60,6 +61,8 @@ pub struct Outcome {
     pub kept: Vec<u64>,
     /// The share of weights that the plan removes.
     pub rate: f64,
+    /// What a refit of the weights that stay did, layer by layer; empty without one.
+    pub refits: Vec<SparseRefit>,
     /// The alternation, for the row protocol.
     pub alternation: Vec<BlockTrace>,
     /// Accuracy before and after, if data were given.
@@ -83,7 +86,7 @@ fn rate_in_range(rate: f64) -> Result<()> {
     Err(Error::Argument { argument: "rate", problem: format!("{rate} does not lie between 0 and 1") })
 }
 
-/// Prunes the head of a network.
+/// Prunes the head of a network, and refits the weights that stay where there is something to fit them on.
 ///
 /// # Errors
 ///
@@ -94,6 +97,7 @@ pub fn prune<B: Backend>(
     network: &Network,
     data: Option<Data<'_>>,
     options: &PruneOptions,
+    fitting: Option<Fitting<'_>>,
     timing: &mut Timing,
 ) -> Result<Outcome> {
     if let Target::Rate(rate) = options.target {
@@ -116,6 +120,10 @@ pub fn prune<B: Backend>(
     drop(ranking);
     // The device's copy is not needed any more: the file is written from the mapped one.
     drop(device);
+    let (plan, refits) = match fitting {
+        Some(fitting) => timing.phase("refit", || refit_sparse(backend, &head, plan, fitting))?,
+        None => (plan, Vec::new()),
+    };
     let applied = timing.phase("apply", || apply(network, &head, &plan, options.apply))?;
     let after = samples
         .as_ref()
@@ -133,10 +141,20 @@ pub fn prune<B: Backend>(
         .then(|| timing.phase("verify", || verify::verify(backend, &head, &plan, &applied.network, data, options)))
         .transpose()?;
     let kept = plan.layers.iter().map(|layer| layer.keep.kept()).collect();
-    Ok(Outcome { applied, weights: plan.weights(), kept, rate: plan.rate(), alternation, accuracy, verification })
+    Ok(Outcome {
+        applied,
+        weights: plan.weights(),
+        kept,
+        rate: plan.rate(),
+        refits,
+        alternation,
+        accuracy,
+        verification,
+    })
 }
 
-/// Draws the curves of `methods` over `rates`; methods with a random order are repeated for every seed.
+/// Draws the curves of `methods` over `rates`, each with every one of `fittings`, [`None`] for no refit; methods with a random
+/// order are repeated for every seed.
 ///
 /// # Errors
 ///
@@ -150,6 +168,7 @@ pub fn sweep<B: Backend>(
     rates: &[f64],
     seeds: &[u64],
     alternating: AlternatingOptions,
+    fittings: &[Option<Fitting<'_>>],
     timing: &mut Timing,
     observer: &dyn Observer,
 ) -> Result<Vec<Curve>> {
@@ -164,14 +183,19 @@ pub fn sweep<B: Backend>(
             seeds.iter().map(move |seed| (*method, *seed))
         })
         .collect();
-    let curves = runs.iter().enumerate().map(|(done, (method, seed))| {
-        observer.step(done, runs.len(), method.name())?;
-        let ranking = timing.phase("score", || Ranking::new(backend, head, &device, *method, *seed, alternating));
-        timing.phase("curve", || curve(backend, &mut ranking?, &samples, &whole, rates))
-    });
-    let curves = curves.collect();
-    observer.step(runs.len(), runs.len(), "done")?;
-    curves
+    let (mut curves, total) = (Vec::new(), runs.len() * fittings.len());
+    for (method, seed) in &runs {
+        observer.step(curves.len(), total, method.name())?;
+        let score = || Ranking::new(backend, head, &device, *method, *seed, alternating);
+        let mut ranking = timing.phase("score", score)?;
+        for fitting in fittings {
+            observer.step(curves.len(), total, method.name())?;
+            let draw = || curve(backend, &mut ranking, &samples, &whole, rates, *fitting);
+            curves.push(timing.phase("curve", draw)?);
+        }
+    }
+    observer.step(total, total, "done")?;
+    Ok(curves)
 }
 
 /// Classifies data with a head, and with a second one to compare with.

@@ -21,6 +21,8 @@ use serde::Serialize;
 use crate::backend::Device;
 use crate::certify::PruneCertificate;
 use crate::network::{Applied, Network, Op, Refused};
+use crate::prune::sparse::SparseRefit;
+use crate::prune::structured::Refit;
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 use crate::train::TuningReport;
 
@@ -36,7 +38,7 @@ pub use polynomial::{
 };
 pub use spaces::{SpaceReport, spaces_table};
 pub use svg::{curves_svg, units_svg};
-pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table};
+pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table, sparse_refits_table};
 pub use trace::trace_json;
 pub use tuning::tuning_table;
 pub use units::{UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table};
@@ -200,6 +202,14 @@ pub struct PruneReport {
     pub finetune: Option<TuningReport>,
     /// Layers of the head.
     pub layers: Vec<LayerReport>,
+    /// What followed the cut.
+    pub refit: Refit,
+    /// The distribution of inputs that a refit assumed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<&'static str>,
+    /// What a refit did, layer by layer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub refits: Vec<SparseRefit>,
     /// What was not pruned, and why.
     pub declined: Vec<Declined>,
     /// The alternation on each block, for the row protocol.
@@ -254,8 +264,11 @@ pub struct SweepReport {
     pub data: String,
     /// Accuracy of the network as it is.
     pub accuracy: Accuracy,
-    /// One curve per method and seed.
+    /// One curve per method, refit and seed.
     pub curves: Vec<Curve>,
+    /// The distribution of inputs that refits assumed, if they did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<&'static str>,
     /// Things the user should know.
     pub warnings: Vec<String>,
     /// Peak memory of the process.

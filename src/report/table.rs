@@ -3,6 +3,8 @@
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 
 use super::{Change, LayerReport, PruneReport};
+use crate::prune::sparse::SparseRefit;
+use crate::prune::structured::Refit;
 use crate::prune::{Accuracy, Curve};
 
 /// A rule under the header and nothing else.
@@ -87,6 +89,17 @@ pub fn prune_table(report: &PruneReport) -> String {
     table.to_string()
 }
 
+/// What refits of sparse layers leave unexplained of their targets.
+#[must_use]
+pub fn sparse_refits_table(refits: &[SparseRefit]) -> String {
+    let mut table = table(&["layer", "inputs unseen", "unexplained", "without refit"]);
+    for layer in refits {
+        let inputs = layer.inputs.to_string();
+        table.add_row([layer.name.clone(), inputs, percent(layer.loss), percent(layer.without_refit)]);
+    }
+    table.to_string()
+}
+
 /// The layers of a run.
 #[must_use]
 pub fn layers_table(layers: &[LayerReport]) -> String {
@@ -133,12 +146,17 @@ pub fn curves_table(curves: &[Curve]) -> String {
         .iter()
         .filter_map(|wanted| rates.iter().position(|rate| (rate - wanted).abs() < 0.006))
         .collect();
-    let mut header = vec!["method".to_owned(), "seed".to_owned(), "AUC".to_owned()];
+    let refits = curves.iter().any(|curve| curve.refit != Refit::None);
+    let mut header = vec!["method".to_owned()];
+    header.extend(refits.then(|| "refit".to_owned()));
+    header.extend(["seed".to_owned(), "AUC".to_owned()]);
     header.extend(shown.iter().map(|at| format!("at {:.0} %", rates[*at] * 100.0)));
     let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
     for curve in curves {
         let auc = curve.auc.map_or_else(|| "-".to_owned(), |auc| format!("{:.2}", auc * 100.0));
-        let mut row = vec![curve.method.name().to_owned(), curve.seed.to_string(), auc];
+        let mut row = vec![curve.method.name().to_owned()];
+        row.extend(refits.then(|| curve.refit.name().to_owned()));
+        row.extend([curve.seed.to_string(), auc]);
         for at in &shown {
             let point = curve.points.get(*at);
             row.push(

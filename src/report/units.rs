@@ -7,7 +7,7 @@ use super::{Change, Declined, Files, Heading, Memory};
 use crate::certify::PruneCertificate;
 use crate::network::Network;
 use crate::prune::structured::{
-    OutcomeCheck, PriorName, Refit, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries,
+    OutcomeCheck, Refit, Rivals, UnitCost, UnitLayer, UnitRun, UnitSummary, Walked, summaries,
 };
 use crate::prune::{Accuracy, LogitCheck, Timing};
 use crate::train::TuningReport;
@@ -30,8 +30,9 @@ pub struct UnitReport {
     /// The certified error that was allowed, if one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_error: Option<f64>,
-    /// The assumed distribution of inputs.
-    pub prior: PriorName,
+    /// The distribution of inputs that was assumed, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<&'static str>,
     /// The files.
     pub model: Files,
     /// Every file that was written: data beside the model, and shards, come before it.
@@ -67,6 +68,9 @@ pub struct UnitReport {
     /// The network beside that of a run with the reference, if asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<OutcomeCheck>,
+    /// The network beside those of simpler methods, where refits rest on a prior.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rivals: Option<Rivals>,
     /// Things the user should know.
     pub warnings: Vec<String>,
     /// Peak memory of the process in bytes, where the system tells it.
@@ -150,8 +154,6 @@ pub struct UnitSweepReport {
     /// Its size.
     #[serde(flatten)]
     pub cost: UnitCost,
-    /// The assumed distribution of inputs.
-    pub prior: PriorName,
     /// Mean and spread over seeds.
     pub summaries: Vec<UnitSummary>,
     /// Every run.

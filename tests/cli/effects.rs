@@ -25,9 +25,9 @@ fn an_option_without_effect_exits_2_and_is_named_with_what_takes_it() {
             cases.push((format!("{run} {option}"), option, "`--finetune`"));
         }
     }
-    for option in ["--refit none", "--moments m", "--prior iso", "--inputs 2000", "--ridge 0.1", "--no-lossless"] {
+    for option in ["--moments m", "--prior iso", "--inputs 2000", "--ridge 0.1", "--no-lossless"] {
         cases.push((format!("{rate} {option}"), option, "`--keep`"));
-        if option != "--no-lossless" && option != "--refit none" {
+        if option != "--no-lossless" {
             cases.push((format!("sweep {digits} --methods lamp {option}"), option, "`--keep`"));
         }
     }

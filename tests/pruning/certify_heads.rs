@@ -30,7 +30,7 @@ fn masked(network: &Network, rate: f64) -> Network {
         apply: tropix::network::ApplyOptions { compact: false, min_keep: 1 },
         verify: false,
     };
-    prune(&Cpu::new(), network, None, &options, &mut Timing::default()).unwrap().applied.network
+    prune(&Cpu::new(), network, None, &options, None, &mut Timing::default()).unwrap().applied.network
 }
 
 fn smaller(network: &Network, method: UnitMethod, keep: f64) -> Network {

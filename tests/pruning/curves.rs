@@ -23,7 +23,7 @@ const RATES: [f64; 5] = [0.0, 0.3, 0.6, 0.9, 1.0];
 fn curves<B: Backend>(backend: &B, net: &Network, data: Data<'_>) -> Vec<Curve> {
     let head = Head::of(net).unwrap();
     let options = AlternatingOptions::default();
-    sweep(backend, &head, data, &Method::ALL, &RATES, &[0, 1], options, &mut Timing::default(), &()).unwrap()
+    sweep(backend, &head, data, &Method::ALL, &RATES, &[0, 1], options, &[None], &mut Timing::default(), &()).unwrap()
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn a_point_of_a_curve_is_what_pruning_at_its_rate_gives() {
                 apply: ApplyOptions::default(),
                 verify: false,
             };
-            let pruned = prune(&cpu, &net, Some(data), &options, &mut Timing::default()).unwrap();
+            let pruned = prune(&cpu, &net, Some(data), &options, None, &mut Timing::default()).unwrap();
             let accuracy = pruned.accuracy.unwrap();
             assert_eq!(pruned.rate, point.rate);
             // Compaction folds constants in another order of sums: a sample on the boundary may change sides.

@@ -10,4 +10,5 @@ mod finetune;
 mod networks;
 mod rates;
 mod rewrites;
+mod sparse;
 mod structured;

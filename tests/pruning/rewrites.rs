@@ -84,7 +84,7 @@ fn compaction_changes_no_logit_at_any_rate_of_any_method() {
                         apply: ApplyOptions { compact, min_keep: 1 },
                         verify: false,
                     };
-                    prune(&Cpu::new(), &net, None, &options, &mut Timing::default()).unwrap()
+                    prune(&Cpu::new(), &net, None, &options, None, &mut Timing::default()).unwrap()
                 };
                 let (masked, small) = (run(false), run(true));
                 let (a, b) = (logits(&masked.applied.network, &x), logits(&small.applied.network, &x));
@@ -108,7 +108,7 @@ fn values_that_stay_are_the_old_values() {
         apply: ApplyOptions { compact: false, min_keep: 1 },
         verify: false,
     };
-    let pruned = prune(&Cpu::new(), &net, None, &options, &mut Timing::default()).unwrap();
+    let pruned = prune(&Cpu::new(), &net, None, &options, None, &mut Timing::default()).unwrap();
     let mut zeros = 0;
     for layer in 0..2 {
         let (old, new): (Array2<f32>, Array2<f32>) =

@@ -3,6 +3,7 @@
 use tropix::network::Network;
 use tropix::network::dataset::{self, Dataset, First};
 use tropix::prune::structured::{InputMoments, Prior, Refit, UnitMethod};
+use tropix::prune::synth;
 use tropix::{Error, Result};
 
 use crate::args::{DataArgs, Globals, MomentArgs, PriorArg, SynthArgs};
@@ -22,7 +23,7 @@ impl Calibration {
     pub(crate) fn read(
         globals: &Globals,
         args: &MomentArgs,
-        synth: &SynthArgs,
+        drawn: &SynthArgs,
         data: &DataArgs,
         network: &Network,
     ) -> anyhow::Result<Self> {
@@ -30,9 +31,10 @@ impl Calibration {
         let samples = input::data_for(globals, &spec, network)?;
         let count = usize::try_from(args.calib_samples)?;
         let mut warnings = Vec::new();
-        let prior = match (synth.prior, &args.moments, &samples) {
-            (None, None, _) => Prior::Iso,
-            (Some(prior), ..) if prior == PriorArg::Iso || prior.sampled().is_some() => Prior::Iso,
+        let prior = match (drawn.prior, &args.moments, &samples) {
+            (None, None, _) => Prior::default(),
+            (Some(PriorArg::Iso), ..) => Prior::Iso,
+            (Some(prior), ..) if prior.sampled().is_some() => Prior::default(),
             (Some(PriorArg::Image), ..) => Prior::Image,
             (_, Some(file), _) => {
                 let (mean, covariance) = dataset::load_moments(file)?;
@@ -58,7 +60,12 @@ impl Calibration {
         for warning in &warnings {
             output::note(globals, &format!("warning: {warning}"));
         }
-        Ok(Self { samples, count, prior, given: synth.prior, warnings })
+        Ok(Self { samples, count, prior, given: drawn.prior, warnings })
+    }
+
+    /// The prior of samples that was asked for, if it has no closed form.
+    pub(crate) fn sampled(&self) -> Option<synth::Prior> {
+        self.given.filter(|prior| !prior.is_closed()).and_then(PriorArg::sampled)
     }
 
     /// The samples as rows, no more than were asked for.
@@ -77,7 +84,7 @@ impl Calibration {
     /// The method and refit where none is asked for, and why.
     pub(crate) fn default_method(&self, network: &Network) -> (UnitMethod, Refit, &'static str) {
         let greedy = UnitMethod::GreedyGaussian;
-        let samples = self.given.is_some_and(|prior| prior.sampled().is_some());
+        let samples = self.sampled().is_some();
         match (UnitMethod::of(network), &self.samples, &self.prior) {
             (UnitMethod::SynthRefit, Some(_), _) => (
                 UnitMethod::SynthRefit,
@@ -90,13 +97,18 @@ impl Calibration {
                 "convolutions or activations other than ReLU, and no data: greedy least squares on synthetic inputs",
             ),
             _ if samples => (UnitMethod::SynthRefit, Refit::None, "a prior of samples: greedy least squares on them"),
-            (_, Some(_), Prior::Iso) => {
+            (_, Some(_), Prior::Arrangement | Prior::Iso) => {
                 (greedy, Refit::Data, "linear layers: greedy least squares on the calibration samples")
             }
             (_, _, Prior::Moments(_)) => (greedy, Refit::Gaussian, "linear layers: closed form with the given moments"),
             (_, _, Prior::Image) => {
                 (greedy, Refit::Gaussian, "linear layers and no data: closed form with the covariance of images")
             }
+            (_, None, Prior::Arrangement) => (
+                greedy,
+                Refit::Gaussian,
+                "linear layers and no data: closed form over inputs where the hyperplanes of the first layer lie",
+            ),
             (_, None, Prior::Iso) => (greedy, Refit::Gaussian, "linear layers and no data: closed form over N(0, I)"),
         }
     }
@@ -104,9 +116,11 @@ impl Calibration {
 
 /// Fails for a prior that a method does not look at.
 pub(crate) fn check_prior(method: UnitMethod, calibration: &Calibration) -> Result<()> {
-    if let Some(prior) = calibration.given
-        && prior.sampled().is_some() != (method == UnitMethod::SynthRefit)
-    {
+    let is_of = |prior: PriorArg| match method {
+        UnitMethod::SynthRefit => prior.sampled().is_some(),
+        _ => prior.is_closed(),
+    };
+    if calibration.given.is_some_and(|prior| !is_of(prior)) {
         let problem = format!("the prior of {} is not one of this kind", method.name());
         return Err(Error::Argument { argument: "prior", problem });
     }
@@ -140,7 +154,9 @@ pub(crate) fn check_effects(
     let on_synthetic = any(|method, refit| method == UnitMethod::SynthRefit && refit != Refit::Data);
     let solves = on_samples || in_closed_form || any(|method, _| method == UnitMethod::SynthRefit);
     let moments = in_closed_form && matches!(calibration.prior, Prior::Moments(_));
-    let prior = calibration.given.and_then(PriorArg::sampled).map_or(in_closed_form, |_| on_synthetic);
+    let prior = calibration
+        .given
+        .is_none_or(|prior| in_closed_form && prior.is_closed() || on_synthetic && prior.sampled().is_some());
     // Samples are normalised as they are read, images that are made up like those that the network is for.
     let images = network.normalize.is_none()
         && network.input.len() == 3

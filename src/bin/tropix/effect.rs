@@ -3,6 +3,7 @@
 
 use tropix::prune::Method;
 use tropix::prune::spaces::Importance;
+use tropix::prune::structured::Refit;
 use tropix::{Error, Result};
 
 use crate::args::{Arguments, BodyArgs, Command, DataArgs, DeviceChoice, Globals, MethodArg, PruneArgs, SweepArgs};
@@ -14,17 +15,9 @@ type Rule = (&'static [&'static str], &'static [&'static str], fn(&Arguments) ->
 const PROTOCOL: &[&str] = &["--objective", "--order", "--no-bias-in-generator", "--kept-weights", "--half-steps"];
 const NORMALISE: &[&str] = &["--scale", "--mean", "--std"];
 /// What structured methods are told.
-const UNITS: &[&str] = &[
-    "--refit",
-    "--moments",
-    "--calib",
-    "--calib-samples",
-    "--prior",
-    "--inputs",
-    "--ridge",
-    "--no-lossless",
-    "--round-to",
-];
+const UNITS: &[&str] = &["--no-lossless", "--round-to"];
+/// What refits are told.
+const REFITS: &[&str] = &["--moments", "--calib", "--calib-samples", "--prior", "--inputs", "--ridge"];
 const TRAINING: &[&str] = &["--train", "--epochs", "--optimizer", "--learning-rate", "--batch-size", "--holdout"];
 const OF_MODELS: &[&str] = &["--class", "--layer", "--minimal", "--arch"];
 
@@ -32,6 +25,7 @@ const OF_MODELS: &[&str] = &["--class", "--layer", "--minimal", "--arch"];
 const RULES: &[Rule] = &[
     (&["prune", "sweep"], PROTOCOL, without_tropical),
     (&["prune", "sweep"], UNITS, without_units),
+    (&["prune", "sweep"], REFITS, without_refit),
     (&["prune"], &["--no-compact"], |all| prune(all)?.removes_units().then_some("without `--rate` or `--lambda`")),
     (&["prune"], TRAINING, |all| prune(all)?.tuning.is_off().then_some("without `--finetune`")),
     (&["prune"], &["--holdout"], |all| prune(all)?.tuning.train.as_ref().map(|_| "with `--train`")),
@@ -99,6 +93,16 @@ fn without_units(all: &Arguments) -> Option<&'static str> {
         _ => true,
     };
     (!units).then_some("where weights go: it is for neurons, without `--rate` and with `--keep`")
+}
+
+fn without_refit(all: &Arguments) -> Option<&'static str> {
+    let refits = match &all.command {
+        Command::Prune(args) => args.refit.is_some_and(|refit| refit.0 != Refit::None),
+        Command::Sweep(args) => args.refits.iter().any(|refit| refit.0 != Refit::None),
+        _ => true,
+    };
+    let refits = refits || without_units(all).is_none();
+    (!refits).then_some("where weights go without a refit: it is for those, and for neurons (`--keep`)")
 }
 
 fn without_calib(all: &Arguments) -> Option<&'static str> {

@@ -9,6 +9,7 @@ mod dispatch;
 mod effect;
 mod exit;
 mod files;
+mod fitting;
 mod input;
 mod invocation;
 mod output;

@@ -208,7 +208,7 @@ pub fn prune_spaces<B: Backend>(
     };
     let (mut gone, mut outcomes) = (HashSet::new(), Vec::new());
     for (at, space) in found.spaces.iter().enumerate() {
-        observer.step(at, found.spaces.len(), &space.name);
+        observer.step(at, found.spaces.len(), &space.name)?;
         let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
         let left = ignored || (options.leave_trunks && space.is_trunk());
         let keeps = choose::keeps(space, if left { 1.0 } else { options.keep }, options);
@@ -236,7 +236,7 @@ pub fn prune_spaces<B: Backend>(
         };
         outcomes.push(outcome(graph, space, after, refit));
     }
-    observer.step(found.spaces.len(), found.spaces.len(), "");
+    observer.step(found.spaces.len(), found.spaces.len(), "")?;
     let (smaller, edits) = match refitter {
         Some(refitter) => refitter.smaller()?,
         None => {

@@ -40,7 +40,7 @@ pub(super) fn losses<B: Backend>(
         let follows = at.checked_sub(1).and_then(|at| sites.get(at)).is_some_and(|before| before.feeds(&site.layer));
         let entering = match signal.take().filter(|_| follows) {
             Some(signal) => signal,
-            None => samples_or_prior(backend, network, calibration.filter(|_| at == 0), options, pair.rows.ncols())?,
+            None => samples_or_prior(backend, network, calibration.filter(|_| at == 0), options, &site.layer)?,
         };
         let moments = entering.moments(backend, &pair, &pair, None)?;
         curves.push(shares(moments.target_variance, select_greedily(&moments, pair.units()).loss));

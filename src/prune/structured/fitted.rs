@@ -134,7 +134,7 @@ impl<B: Backend> Walk<'_, B> {
 
     /// Neurons chosen and refitted over `N(0, I)` on the inputs of their layer.
     fn closed_form(&self, pair: &Pair, keep: usize) -> Result<(Reduced, UnitRefit, Moments)> {
-        let inputs = Prior::Iso.moments(self.original, pair.rows.ncols())?;
+        let inputs = Prior::Iso.moments(self.original, &pair.site.layer, pair.rows.ncols())?;
         let moments = Signal::normal(self.backend, &inputs)?.moments(self.backend, pair, pair, None)?;
         let chosen = greedy::select_for(&moments, &moments.sketched(SKETCH, self.options.seed), keep);
         let mut kept = chosen.order;

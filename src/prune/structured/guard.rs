@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::walk::Walked;
 use crate::backend::{Backend, RowSource};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::network::{Head, Network, Pair, Reduced, StepKind, UnitPlan, UnitStep, apply_step};
 use crate::prune::synth::Judge;
 
@@ -35,6 +35,10 @@ pub struct HeldOut {
     pub loss: f64,
     /// The same for these units without a refit.
     pub without_refit: f64,
+    /// The same two on inputs of a second prior, for refits without data: there a refit may be worse than none only where it is
+    /// better than a constant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_prior: Option<[f64; 2]>,
     /// The ridge of the refit that was written; none if the units stay without one.
     pub ridge: Option<f64>,
     /// Whether it is not the refit that was asked for.
@@ -52,6 +56,12 @@ impl HeldOut {
             Some(ridge) => {
                 format!("refitted with ridge {ridge:e}, the smallest that holds on {} inputs unseen", self.inputs)
             }
+            None if self.second_prior.is_some() => {
+                format!(
+                    "not refitted: on {} inputs unseen, or on those of a second prior, a refit is no use",
+                    self.inputs
+                )
+            }
             None => format!("not refitted: on {} inputs unseen a refit does no better than none", self.inputs),
         })
     }
@@ -66,6 +76,8 @@ pub(super) struct Fit {
 /// What judges refits: unseen inputs of a network, or of its head.
 pub(super) struct Judging<'a, B: Backend> {
     judge: Judge<'a, B>,
+    /// What judges on inputs of a second prior.
+    second: Option<Judge<'a, B>>,
     of_head: bool,
 }
 
@@ -85,29 +97,38 @@ impl<'a, B: Backend> Judging<'a, B> {
     pub(super) fn new(
         backend: &'a B,
         (network, of_head): &'a (Network, bool),
-        inputs: &dyn RowSource,
+        [inputs, second]: [Option<&dyn RowSource>; 2],
         seed: u64,
     ) -> Result<Self> {
-        Ok(Self { judge: Judge::new(backend, network, inputs, seed)?, of_head: *of_head })
+        let judge = |inputs: &dyn RowSource| Judge::new(backend, network, inputs, seed);
+        let none = || Error::Internal { what: "a judge without inputs".to_owned() };
+        let second = second.map(judge).transpose()?;
+        Ok(Self { judge: judge(inputs.ok_or_else(none)?)?, second, of_head: *of_head })
     }
 
     pub(super) fn note(&mut self, step: &UnitStep) {
         self.judge.note(step);
+        if let Some(second) = &mut self.second {
+            second.note(step);
+        }
     }
 
     fn of(&self, network: Network) -> Result<Network> {
         if self.of_head { Head::of(&network)?.alone(&network) } else { Ok(network) }
     }
 
-    /// The mean squared error of what reads a pair of `network` after it is reduced.
-    fn error(&mut self, network: &Network, pair: &Pair, reduced: &Reduced) -> Result<f64> {
+    /// The mean squared error of what reads a pair of `network` after it is reduced, on inputs unseen and on those of a second
+    /// prior, 0 without one.
+    fn errors(&mut self, network: &Network, pair: &Pair, reduced: &Reduced) -> Result<[f64; 2]> {
         let step = UnitStep { site: pair.site.clone(), kind: StepKind::Approximate, reduced: reduced.clone() };
         let mut written = network.clone();
         apply_step(&mut written, &step)?;
         let written = self.of(written)?;
         let pair = Pair::read(&written, &pair.site.with_units(reduced.units()))?;
-        let error = self.judge.error(&written, &pair)?;
-        Ok(if error.is_nan() { f64::INFINITY } else { error })
+        let number = |error: f64| if error.is_nan() { f64::INFINITY } else { error };
+        let first = number(self.judge.error(&written, &pair)?);
+        let second = self.second.as_mut().map(|second| second.error(&written, &pair)).transpose()?;
+        Ok([first, second.map_or(0.0, number)])
     }
 
     /// `fit`, or what does better on unseen inputs: a refit with more ridge, which `again` makes, or `plain`, the same
@@ -120,38 +141,44 @@ impl<'a, B: Backend> Judging<'a, B> {
         (ridge, variance): (f64, f64),
         again: &mut dyn FnMut(f64) -> Result<Reduced>,
     ) -> Result<(Reduced, HeldOut)> {
-        let without = self.error(network, pair, &plain)?;
-        let mut best = (self.error(network, pair, &fit.reduced)?, ridge, fit.reduced);
-        let helps = |error: f64| error <= GAIN * without || error <= NOTHING * variance;
+        let without = self.errors(network, pair, &plain)?;
+        let mut best = (self.errors(network, pair, &fit.reduced)?, ridge, fit.reduced);
+        let no_error = NOTHING * variance;
+        let helps = |[error, second]: [f64; 2]| {
+            (error <= GAIN * without[0] || error <= no_error) && second <= without[1].max(variance)
+        };
         let is_far = |error: f64| fit.promised.is_some_and(|promised| error > FAR.0 * promised + FAR.1 * variance);
-        if !helps(best.0) || is_far(best.0) {
+        if !helps(best.0) || is_far(best.0[0]) {
             // A ridge of nothing has no multiples.
             let first = ridge.max(1e-6);
             for step in 1..=TRIES {
                 let ridge = first * 10_f64.powi(step);
                 let reduced = again(ridge)?;
-                let error = self.error(network, pair, &reduced)?;
-                if error < best.0 {
-                    best = (error, ridge, reduced);
+                let errors = self.errors(network, pair, &reduced)?;
+                let gains = match (helps(errors), helps(best.0)) {
+                    (now, before) if now == before => errors[0] < best.0[0],
+                    (now, _) => now,
+                };
+                if gains {
+                    best = (errors, ridge, reduced);
                 } else if helps(best.0) {
                     break;
                 }
             }
         }
         let share = |error: f64| if variance > 0.0 { error / variance } else { 0.0 };
-        let (error, written, reduced) = best;
-        let mut held = HeldOut {
+        let (errors, written, reduced) = best;
+        let helped = helps(errors);
+        let of_written = if helped { errors } else { without };
+        let held = HeldOut {
             inputs: self.judge.inputs(),
-            loss: share(error),
-            without_refit: share(without),
-            ridge: Some(written),
-            fell_back: written > ridge,
+            loss: share(of_written[0]),
+            without_refit: share(without[0]),
+            second_prior: self.second.as_ref().map(|_| [share(of_written[1]), share(without[1])]),
+            ridge: helped.then_some(written),
+            fell_back: !helped || written > ridge,
         };
-        if helps(error) {
-            return Ok((reduced, held));
-        }
-        (held.loss, held.ridge, held.fell_back) = (held.without_refit, None, true);
-        Ok((plain, held))
+        Ok((if helped { reduced } else { plain }, held))
     }
 
     /// Puts the units that were chosen, as they are, in place of a refitted network whose outputs are further from those of

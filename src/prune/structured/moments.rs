@@ -126,7 +126,7 @@ pub(super) fn factorised(covariance: &Array2<f64>, ridge: f64, scale: f64) -> Re
 const ROWS: usize = 256;
 
 /// `A B`, blocks of rows side by side.
-pub(super) fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
+pub(in crate::prune) fn product(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
     let mut product = Array2::zeros((a.nrows(), b.ncols()));
     let blocks: Vec<_> = product.axis_chunks_iter_mut(Axis(0), ROWS).zip(a.axis_chunks_iter(Axis(0), ROWS)).collect();
     blocks.into_par_iter().for_each(|(mut out, rows)| general_mat_mul(1.0, &rows, b, 0.0, &mut out));

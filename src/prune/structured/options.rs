@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::UnitMethod;
 use super::allocate::{Keep, LayerKeep};
 use super::prior::Prior;
-use crate::prune::synth::SynthOptions;
+use crate::network::Network;
+use crate::prune::synth::{self, SynthOptions};
 
 /// What is done to the weights that read the units that stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -76,7 +77,7 @@ impl UnitOptions {
         Self {
             method,
             refit: method.usual_refit(),
-            prior: Prior::Iso,
+            prior: Prior::default(),
             ridge: 1e-3,
             lossless: true,
             radius: None,
@@ -88,6 +89,19 @@ impl UnitOptions {
             synth: SynthOptions::default(),
             couple_trunk: false,
             head_only: false,
+        }
+    }
+
+    /// The name of the distribution that a run with these options assumes of the inputs of `network`; none where it works on
+    /// samples, or on weights alone.
+    #[must_use]
+    pub fn assumed(&self, network: &Network) -> Option<&'static str> {
+        match self.refit {
+            Refit::Gaussian => Some(self.prior.name()),
+            Refit::None if self.method == UnitMethod::SynthRefit => {
+                Some(self.synth.prior.unwrap_or_else(|| synth::Prior::of(network)).name())
+            }
+            Refit::None | Refit::Data => None,
         }
     }
 }

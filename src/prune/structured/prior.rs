@@ -1,19 +1,21 @@
 //! What is assumed of the inputs of a network where no data are given.
 
 use ndarray::{Array1, Array2};
-use serde::Serialize;
 
 use super::moments::{factorised, number};
 use super::signal::narrow;
 use crate::error::{Error, Result};
 use crate::network::Network;
-use crate::prune::synth::{DRAWN, normal};
+use crate::prune::synth::{Arrangement, normal};
 
 /// The distribution that a network's inputs are assumed to have.
 #[derive(Debug, Clone, Default)]
 pub enum Prior {
-    /// `N(0, I)` on normalised inputs.
+    /// Independent normal inputs where the hyperplanes of the layers that read them lie, see [`Arrangement`]; [`Prior::Iso`]
+    /// for inputs that no linear layer reads as they are.
     #[default]
+    Arrangement,
+    /// `N(0, I)` on normalised inputs.
     Iso,
     /// Zero mean and the covariance of generic images, `exp(-distance / (side / 5))`, times 0.9 between channels.
     Image,
@@ -21,16 +23,15 @@ pub enum Prior {
     Moments(InputMoments),
 }
 
-/// The name of a prior, for reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum PriorName {
-    /// [`Prior::Iso`].
-    Iso,
-    /// [`Prior::Image`].
-    Image,
-    /// [`Prior::Moments`].
-    Moments,
+/// How the inputs of a network vary together.
+#[derive(Debug, Clone)]
+pub enum Covariance {
+    /// The identity.
+    Identity,
+    /// Independent inputs with these standard deviations: `d`.
+    Independent(Array1<f64>),
+    /// Any: `d x d`.
+    Full(Array2<f64>),
 }
 
 /// Mean and covariance of the inputs of a network.
@@ -38,37 +39,42 @@ pub enum PriorName {
 pub struct InputMoments {
     /// `d`.
     pub mean: Array1<f64>,
-    /// `d x d`; absent for the identity.
-    pub covariance: Option<Array2<f64>>,
+    /// The covariance.
+    pub covariance: Covariance,
     /// The smallest eigenvalue of a covariance that was given and was not positive semi-definite: it was projected.
     pub projected: Option<f64>,
 }
 
 impl Prior {
-    /// The name.
+    /// The name on the command line and in reports.
     #[must_use]
-    pub fn name(&self) -> PriorName {
+    pub fn name(&self) -> &'static str {
         match self {
-            Self::Iso => PriorName::Iso,
-            Self::Image => PriorName::Image,
-            Self::Moments(_) => PriorName::Moments,
+            Self::Arrangement => "arrangement",
+            Self::Iso => "iso",
+            Self::Image => "image",
+            Self::Moments(_) => "moments",
         }
     }
 
-    /// The moments of `width` inputs.
+    /// The moments of the `width` values that the node `value` of a network gives, or the input.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] for an image prior on inputs that are not square images, [`Error::Data`] for moments of
     /// another width.
-    pub(super) fn moments(&self, network: &Network, width: usize) -> Result<InputMoments> {
+    pub(in crate::prune) fn moments(&self, network: &Network, value: &str, width: usize) -> Result<InputMoments> {
         let zero = || Array1::zeros(width);
+        let given = |mean, covariance| Ok(InputMoments { mean, covariance, projected: None });
         match self {
-            Self::Iso => Ok(InputMoments { mean: zero(), covariance: None, projected: None }),
-            Self::Image => {
-                let covariance = image_covariance(image_shape(network, width)?);
-                Ok(InputMoments { mean: zero(), covariance: Some(covariance), projected: None })
+            Self::Arrangement => {
+                match Arrangement::read_by(network, value)?.filter(|found| found.mean.len() == width) {
+                    Some(found) => given(found.mean, Covariance::Independent(found.deviation)),
+                    None => given(zero(), Covariance::Identity),
+                }
             }
+            Self::Iso => given(zero(), Covariance::Identity),
+            Self::Image => given(zero(), Covariance::Full(image_covariance(image_shape(network, width)?))),
             Self::Moments(given) if given.mean.len() == width => Ok(given.clone()),
             Self::Moments(given) => {
                 let problem = format!("moments of {} values for inputs of {width}", given.mean.len());
@@ -134,7 +140,7 @@ impl InputMoments {
         let matrix = nalgebra::DMatrix::from_fn(d, d, |i, j| 0.5 * (covariance[[i, j]] + covariance[[j, i]]));
         let shifted = &matrix + nalgebra::DMatrix::identity(d, d) * (1e-6 * size);
         if nalgebra::Cholesky::new(shifted).is_some() {
-            return Ok(Self { mean, covariance: Some(covariance), projected: None });
+            return Ok(Self { mean, covariance: Covariance::Full(covariance), projected: None });
         }
         let eigen = nalgebra::SymmetricEigen::new(matrix);
         let smallest = eigen.eigenvalues.min();
@@ -142,25 +148,39 @@ impl InputMoments {
         let projected =
             &eigen.eigenvectors * nalgebra::DMatrix::from_diagonal(&positive) * eigen.eigenvectors.transpose();
         let covariance = Array2::from_shape_fn((d, d), |(i, j)| projected[(i, j)]);
-        Ok(Self { mean, covariance: Some(covariance), projected: Some(smallest) })
+        Ok(Self { mean, covariance: Covariance::Full(covariance), projected: Some(smallest) })
     }
 
-    /// Normal inputs with these moments, one row each.
+    /// `count` normal inputs with these moments, one row each, from the stream `name` of a seed.
     ///
     /// # Errors
     ///
     /// [`Error::Data`] for a covariance that is not positive semi-definite.
-    pub(super) fn draws(&self, seed: u64) -> Result<Array2<f32>> {
-        let (d, random) = (self.mean.len(), &mut crate::rng::stream(seed, "unseen"));
-        let mut draws = Array2::from_shape_simple_fn((DRAWN, d), || normal(random));
-        if let Some(covariance) = &self.covariance {
-            let scale = covariance.diag().sum() / number(d.max(1));
-            let lower = factorised(covariance, 0.0, scale)?.l();
-            let lower = Array2::from_shape_fn((d, d), |(i, j)| lower[(i, j)]);
-            draws = narrow(&draws.mapv(f64::from).dot(&lower.t()));
+    pub(in crate::prune) fn draws(&self, count: usize, seed: u64, name: &str) -> Result<Array2<f32>> {
+        let (d, random) = (self.mean.len(), &mut crate::rng::stream(seed, name));
+        let mut draws = Array2::from_shape_simple_fn((count, d), || normal(random));
+        match &self.covariance {
+            Covariance::Identity => {}
+            Covariance::Independent(deviations) => draws = narrow(&(draws.mapv(f64::from) * deviations)),
+            Covariance::Full(covariance) => {
+                let scale = covariance.diag().sum() / number(d.max(1));
+                let lower = factorised(covariance, 0.0, scale)?.l();
+                let lower = Array2::from_shape_fn((d, d), |(i, j)| lower[(i, j)]);
+                draws = narrow(&draws.mapv(f64::from).dot(&lower.t()));
+            }
         }
         let mean = narrow(&self.mean.view().insert_axis(ndarray::Axis(0)).to_owned());
         Ok(draws + mean)
+    }
+
+    /// The same means with half the deviations.
+    pub(super) fn halved(self) -> Self {
+        let covariance = match self.covariance {
+            Covariance::Identity => Covariance::Independent(Array1::from_elem(self.mean.len(), 0.5)),
+            Covariance::Independent(deviations) => Covariance::Independent(0.5 * deviations),
+            Covariance::Full(covariance) => Covariance::Full(0.25 * covariance),
+        };
+        Self { covariance, ..self }
     }
 
     /// Mean and covariance of samples, the rows of `inputs`.
@@ -181,6 +201,6 @@ impl InputMoments {
         let mean = values.mean_axis(ndarray::Axis(0)).unwrap_or_else(|| Array1::zeros(d));
         let centred = values - &mean;
         let covariance = centred.t().dot(&centred) / number(n);
-        Ok(Self { mean, covariance: Some(covariance), projected: None })
+        Ok(Self { mean, covariance: Covariance::Full(covariance), projected: None })
     }
 }

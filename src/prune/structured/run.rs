@@ -3,6 +3,7 @@
 use super::UnitOptions;
 use super::budget::{Allocation, UnitTarget, reduce_to};
 use super::outcome::{OutcomeCheck, check_outcome};
+use super::rivals::{Rivals, against_rivals};
 use super::walk::Walked;
 use crate::backend::{Backend, RowSource};
 use crate::error::Result;
@@ -21,9 +22,14 @@ pub struct UnitOutcome {
     /// The network beside that of a run with the reference, if asked for, where something is refitted and the reference can
     /// do it within about a minute.
     pub outcome: Option<OutcomeCheck>,
+    /// The network beside those of simpler methods, where refits rest on a prior.
+    pub rivals: Option<Rivals>,
 }
 
 /// Reduces the layers of a network to what a target asks for and measures it on data.
+///
+/// Without data the network of a simpler method takes its place if that is ahead on inputs unseen, see [`Rivals`]; not where a
+/// bound of the error is asked for, which is one of this network.
 ///
 /// # Errors
 ///
@@ -46,12 +52,15 @@ pub fn prune_units<B: Backend>(
     let options = UnitOptions { head_only: options.head_only || features, ..options.clone() };
     let reduce = || reduce_to(backend, network, calibration, &options, target, allocation, observer);
     let mut walked = timing.phase("reduce", reduce)?;
+    let compare = || against_rivals(backend, network, &mut walked, &options);
+    let rivals = if let UnitTarget::Error { .. } = target { None } else { timing.phase("compare", compare)? };
+    let replaced = rivals.as_ref().is_some_and(|rivals| rivals.written.is_some());
     let accuracy =
         data.map(|data| evaluate_network(backend, &walked.network, Some(network), data, timing)).transpose()?;
     let check = |network: &Network| check_network(backend, network, data, options.seed);
     let both = || Ok::<_, crate::Error>([check(network)?, check(&walked.network)?]);
     let verification = verify.then(|| timing.phase("verify", both)).transpose()?;
     let again = || check_outcome(network, &mut walked, data, calibration, &options);
-    let outcome = if verify { timing.phase("verify", again)? } else { None };
-    Ok(UnitOutcome { walked, accuracy, verification, outcome })
+    let outcome = if verify && !replaced { timing.phase("verify", again)? } else { None };
+    Ok(UnitOutcome { walked, accuracy, verification, outcome, rivals })
 }

@@ -3,17 +3,25 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 
 use super::moments::{Moments, number, product};
-use super::prior::InputMoments;
+use super::prior::{Covariance, InputMoments};
 use crate::backend::{Activation, Backend, RowSource, Transpose};
 use crate::error::{Error, Result};
 use crate::network::{Element, Pair, Reduced, Tensor};
 
 /// The input of a layer.
 pub(super) enum Signal<B: Backend> {
-    /// `N(mean, covariance)`; the identity where the covariance is absent.
-    Normal { mean: Array1<f64>, covariance: Option<B::Matrix> },
+    /// `N(mean, covariance)`.
+    Normal { mean: Array1<f64>, covariance: Spread<B> },
     /// The same samples in the original network and in the current one.
     Samples { original: B::Matrix, current: B::Matrix },
+}
+
+/// A covariance on the device.
+pub(super) enum Spread<B: Backend> {
+    Identity,
+    /// Standard deviations of independent values.
+    Independent(Array1<f64>),
+    Full(B::Matrix),
 }
 
 /// Units of a layer that is not in the network: rows and biases.
@@ -36,8 +44,11 @@ pub(super) fn units<B: Backend>(backend: &B, x: &B::Matrix, (rows, bias): Units<
 impl<B: Backend> Signal<B> {
     /// A normal distribution.
     pub(super) fn normal(backend: &B, moments: &InputMoments) -> Result<Self> {
-        let covariance =
-            moments.covariance.as_ref().map(|covariance| backend.upload(&narrow(covariance))).transpose()?;
+        let covariance = match &moments.covariance {
+            Covariance::Identity => Spread::Identity,
+            Covariance::Independent(deviations) => Spread::Independent(deviations.clone()),
+            Covariance::Full(covariance) => Spread::Full(backend.upload(&narrow(covariance))?),
+        };
         Ok(Self::Normal { mean: moments.mean.clone(), covariance })
     }
 
@@ -66,12 +77,22 @@ impl<B: Backend> Signal<B> {
         }
         match self {
             Self::Normal { mean, covariance } => {
-                // A tensor can be read where it lies.
-                let tensor = Tensor::sharing(&pair.site.layer, Element::F32, rows.shape().to_vec(), &rows)?;
-                let device_rows = backend.upload(&tensor)?;
+                let device_rows = match covariance {
+                    // (A D)(A D)^T, whose factors hold values of the size of pre-activations, whatever the units of inputs are.
+                    Spread::Independent(deviations) => backend.upload(&narrow(&(rows.mapv(f64::from) * deviations)))?,
+                    // A tensor can be read where it lies.
+                    _ => backend.upload(&Tensor::sharing(
+                        &pair.site.layer,
+                        Element::F32,
+                        rows.shape().to_vec(),
+                        &rows,
+                    )?)?,
+                };
                 let through = match covariance {
-                    Some(covariance) => Some(backend.matmul(&device_rows, Transpose::No, covariance, Transpose::No)?),
-                    None => None,
+                    Spread::Full(covariance) => {
+                        Some(backend.matmul(&device_rows, Transpose::No, covariance, Transpose::No)?)
+                    }
+                    Spread::Identity | Spread::Independent(_) => None,
                 };
                 let product = through.as_ref().unwrap_or(&device_rows);
                 let spread = backend.matmul(product, Transpose::No, &device_rows, Transpose::Yes)?;
@@ -111,7 +132,7 @@ impl<B: Backend> Signal<B> {
     pub(super) fn advance(self, backend: &B, original: &Pair, reduced: Units<'_>, moments: &Moments) -> Result<Self> {
         match self {
             Self::Normal { .. } => {
-                let covariance = Some(backend.upload(&narrow(&moments.covariance))?);
+                let covariance = Spread::Full(backend.upload(&narrow(&moments.covariance))?);
                 Ok(Self::Normal { mean: moments.mean.clone(), covariance })
             }
             Self::Samples { original: x, current } => Ok(Self::Samples {

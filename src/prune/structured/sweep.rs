@@ -44,6 +44,9 @@ pub struct UnitRun {
     pub method: UnitMethod,
     /// The refit.
     pub refit: Refit,
+    /// The distribution of inputs that was assumed, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prior: Option<&'static str>,
     /// The seed.
     pub seed: u64,
     /// The share of the units that was asked for.
@@ -121,6 +124,7 @@ pub fn sweep_units<B: Backend>(
         runs.push(UnitRun {
             method,
             refit,
+            prior: options.assumed(network),
             seed,
             keep,
             units: walked.layers.iter().map(|layer| layer.after).sum(),

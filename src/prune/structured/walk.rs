@@ -104,10 +104,12 @@ pub fn reduce_units<B: Backend>(
     let mut notes = Vec::new();
     let seen = refitter.as_ref().map(Refitter::inputs);
     let unseen = noted(Unseen::of(network, parted.as_ref(), seen, options), &mut notes)?.flatten();
+    let second = noted(Unseen::second(network, options), &mut notes)?.flatten();
     let of_judge = unseen.as_ref().map(|unseen| judged(network, unseen.rows().shape()[1])).transpose()?;
     let judging = match (&unseen, &of_judge) {
         (Some(unseen), Some(network)) => {
-            noted(Judging::new(backend, network, unseen.rows(), options.seed), &mut notes)?
+            let inputs = [Some(unseen.rows()), second.as_ref().map(Unseen::rows)];
+            noted(Judging::new(backend, network, inputs, options.seed), &mut notes)?
         }
         _ => None,
     };
@@ -398,22 +400,33 @@ impl<B: Backend> Walk<'_, B> {
                 return Err(Error::Data { problem });
             }
         }
-        samples_or_prior(self.backend, self.original, self.calibration, self.options, width)
+        // Values that an earlier layer gives to several have lost those that went.
+        let whole = matches!(&self.original.node(&pair.site.layer)?.op,
+            Op::Linear { weight, .. } if weight.matrix_shape()[1] == width);
+        let network = if whole { self.original } else { &self.walked.network };
+        samples_or_prior(self.backend, network, self.calibration, self.options, &pair.site.layer)
     }
 }
 
-/// The input of a layer of `width` values that follows no other: calibration samples where the options work on them, else
+/// The input of a linear layer that follows no other: calibration samples where the options work on them, else
 /// the prior.
 pub(super) fn samples_or_prior<B: Backend>(
     backend: &B,
     network: &Network,
     calibration: Option<&dyn RowSource>,
     options: &UnitOptions,
-    width: usize,
+    layer: &str,
 ) -> Result<Signal<B>> {
     match calibration {
         Some(inputs) if options.refit == Refit::Data || options.method.needs_data() => Signal::samples(backend, inputs),
-        _ => Signal::normal(backend, &options.prior.moments(network, width)?),
+        _ => {
+            let node = network.node(layer)?;
+            let Op::Linear { weight, .. } = &node.op else {
+                return Err(Error::Internal { what: format!("`{layer}` is not linear") });
+            };
+            let value = node.inputs.first().map_or(Network::INPUT, String::as_str);
+            Signal::normal(backend, &options.prior.moments(network, value, weight.matrix_shape()[1])?)
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Layer by layer, the units of a network are chosen and what reads them is refitted so that the *original* network's next
 //! pre-activation is met best in the mean square, on inputs that pass both networks side by side. The target of the
 //! original network makes later layers mend what earlier ones lost. Inputs need no data: images of leaves and shapes do as
-//! well as real ones where convolutions begin (see [`Prior`]).
+//! well as real ones where convolutions begin (see [`Prior`]), and where linear layers begin their hyperplanes tell where the
+//! inputs lie (see [`Arrangement`]).
 //!
 //! For a layer with `n` units, `q` columns of the next layer each, `p` what the next layer reads in the network that
 //! shrinks, and `z = C p'` what it gives in the original one:
@@ -18,6 +19,7 @@
 //! each group has least squares of its own. Along a residual trunk the units are chosen once for all readers, and the
 //! readers are then refitted in their order, each to what the trunk has become.
 
+mod arrangement;
 mod channels;
 mod cholesky;
 mod field;
@@ -35,6 +37,7 @@ mod refit;
 mod refitter;
 mod windows;
 
+pub use arrangement::Arrangement;
 pub use greedy::Selection;
 pub(crate) use held::{DRAWN, HeldSynthetic, Parted, Rows};
 pub(crate) use judge::Judge;

@@ -1,10 +1,11 @@
 //! Where inputs come from when there are no data.
 
 use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::normal::normal;
-use super::{field, leaves};
+use super::{Arrangement, field, leaves};
 use crate::backend::RowSource;
 use crate::error::{Error, Result};
 use crate::network::{Network, Node, Normalize, Op};
@@ -18,20 +19,26 @@ const NOISE: f32 = 0.1;
 #[serde(rename_all = "kebab-case")]
 pub enum Prior {
     /// Half dead leaves, half sparse shapes, normalised as the network wants its images, plus `0.1 N(0, 1)`. The default
-    /// for images.
+    /// for images that enter convolutions.
     Leaves,
     /// The same with a quarter of smooth Gaussian fields, in normalised units: gains up to a point on colour images and
     /// loses as much on others.
     Natural,
-    /// `N(0, 1)` in every input. The default for inputs that are no images.
+    /// Smooth Gaussian fields alone, images without edges.
+    Fields,
+    /// Independent normal inputs with the means and deviations of [`Arrangement`]. The default for inputs that enter
+    /// linear layers as they are, images too.
+    Arrangement,
+    /// `N(0, 1)` in every input. The default for all other inputs that are no images.
     Gaussian,
-    /// Half `N(0, 1)`, half leaves: the default for images that enter linear layers directly.
+    /// Half `N(0, 1)`, half leaves.
     Mixed,
 }
 
 impl Prior {
     /// All priors.
-    pub const ALL: [Self; 4] = [Self::Leaves, Self::Natural, Self::Gaussian, Self::Mixed];
+    pub const ALL: [Self; 6] =
+        [Self::Leaves, Self::Natural, Self::Fields, Self::Arrangement, Self::Gaussian, Self::Mixed];
 
     /// The name on the command line and in reports.
     #[must_use]
@@ -39,6 +46,8 @@ impl Prior {
         match self {
             Self::Leaves => "leaves",
             Self::Natural => "natural",
+            Self::Fields => "fields",
+            Self::Arrangement => "arrangement",
             Self::Gaussian => "gaussian",
             Self::Mixed => "mixed",
         }
@@ -47,10 +56,10 @@ impl Prior {
     /// The prior for the inputs of a network.
     #[must_use]
     pub fn of(network: &Network) -> Self {
-        match (network.input.len(), image_shape(network)) {
-            (1, Some(_)) => Self::Mixed,
-            (_, Some(_)) => Self::Leaves,
-            (_, None) => Self::Gaussian,
+        match image_shape(network) {
+            _ if Arrangement::is_of(network) => Self::Arrangement,
+            Some(_) => Self::Leaves,
+            None => Self::Gaussian,
         }
     }
 }
@@ -87,6 +96,8 @@ pub struct SyntheticInputs {
     channels_last: bool,
     /// Mean and standard deviation of each channel.
     channels: Vec<[f32; 2]>,
+    /// Mean and standard deviation of each input, for [`Prior::Arrangement`].
+    inputs: Vec<[f32; 2]>,
 }
 
 impl SyntheticInputs {
@@ -107,25 +118,28 @@ impl SyntheticInputs {
         }
         let image = match (image_shape(network), prior) {
             (Some(image), _) => image,
-            (None, Prior::Gaussian) => [1, 1, length],
+            (None, Prior::Gaussian | Prior::Arrangement) => [1, 1, length],
             (None, _) => {
                 let problem = format!("an input of shape {input:?} is no image for the prior `{}`", prior.name());
                 return Err(Error::Unsupported { problem });
             }
         };
         let channels = normalisation(network.normalize.as_ref(), image[0]);
-        Ok(Self { prior, seed, count, length, image, channels_last: has_channels_last(network), channels })
+        let inputs = if prior == Prior::Arrangement { arranged(network)? } else { Vec::new() };
+        Ok(Self { prior, seed, count, length, image, channels_last: has_channels_last(network), channels, inputs })
     }
 
     fn fill(&self, index: usize, out: &mut [f32]) {
         let random = &mut rng::stream(self.seed, &format!("synthetic/{}/{index}", self.prior.name()));
         let leaves_number = match self.prior {
+            Prior::Arrangement => {
+                let inputs = out.iter_mut().zip(&self.inputs);
+                return inputs.for_each(|(value, [mean, deviation])| *value = mean + deviation * normal(random));
+            }
             Prior::Gaussian => None,
             Prior::Leaves => Some(index),
-            Prior::Natural if index % 4 == 3 => {
-                field::image(random, self.image, out);
-                return out.iter_mut().for_each(|value| *value += NOISE * normal(random));
-            }
+            Prior::Fields => return self.field(random, out),
+            Prior::Natural if index % 4 == 3 => return self.field(random, out),
             Prior::Natural => Some(index - index / 4),
             Prior::Mixed if index.is_multiple_of(2) => None,
             Prior::Mixed => Some(index / 2),
@@ -138,6 +152,11 @@ impl SyntheticInputs {
         for (out, [mean, std]) in out.chunks_exact_mut(plane).zip(&self.channels) {
             out.iter_mut().for_each(|value| *value = (*value - mean) / std + NOISE * normal(random));
         }
+    }
+
+    fn field(&self, random: &mut ChaCha8Rng, out: &mut [f32]) {
+        field::image(random, self.image, out);
+        out.iter_mut().for_each(|value| *value += NOISE * normal(random));
     }
 
     /// A number below `bound` for the row `name` of the seed's streams.
@@ -153,6 +172,16 @@ impl SyntheticInputs {
         all.sort_unstable();
         all
     }
+}
+
+/// Mean and standard deviation of each input by the hyperplanes of the layers that read them.
+#[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]
+fn arranged(network: &Network) -> Result<Vec<[f32; 2]>> {
+    let none = || Error::Unsupported {
+        problem: "no linear layer reads the input as it is, for the prior `arrangement`".to_owned(),
+    };
+    let Arrangement { mean, deviation } = Arrangement::read_by(network, Network::INPUT)?.ok_or_else(none)?;
+    Ok(mean.iter().zip(&deviation).map(|(mean, deviation)| [*mean as f32, *deviation as f32]).collect())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "inputs are f32")]

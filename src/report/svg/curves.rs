@@ -34,7 +34,11 @@ pub fn curves_svg(title: &str, curves: &[Curve]) -> String {
         let seed = if curve.method.is_random() { format!(" #{}", curve.seed) } else { String::new() };
         let point = |point: &Point| (point.rate, point.top1.unwrap_or(point.agreement));
         let points = curve.points.iter().map(point).collect();
-        Line { label: format!("{}{seed}{auc}", curve.method.name()), points }
+        let refit = match curve.refit {
+            Refit::None => String::new(),
+            refit => format!(", refit {}", refit.name()),
+        };
+        Line { label: format!("{}{refit}{seed}{auc}", curve.method.name()), points }
     };
     let lines: Vec<Line> = curves.iter().map(line).collect();
     chart(title, ["weights removed", quantity], "pruning methods", &lines)

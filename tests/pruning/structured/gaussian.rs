@@ -5,7 +5,8 @@ use rand::RngExt;
 use tropix::backend::{Cpu, Gpu, GpuOptions, Reference};
 use tropix::network::{Network, dataset, format};
 use tropix::prune::structured::{
-    InputMoments, Keep, LayerKeep, Moments, Prior, Refit, UnitMethod, UnitOptions, reduce_units, select_greedily,
+    Covariance, InputMoments, Keep, LayerKeep, Moments, Prior, Refit, UnitMethod, UnitOptions, reduce_units,
+    select_greedily,
 };
 use tropix::prune::{Data, Timing, evaluate};
 
@@ -56,7 +57,8 @@ fn a_refit_loses_no_more_than_the_method_before_it() {
     let net = random(&[8, 40, 5], true, 3);
     for method in [UnitMethod::Tropnnc, UnitMethod::TropnncSplit, UnitMethod::PathL2, UnitMethod::RandomNeurons] {
         for keep in [0.75, 0.3, 0.1] {
-            let options = UnitOptions { refit: Refit::Gaussian, ridge: 0.0, ..UnitOptions::new(method, keep) };
+            let prior = Prior::Iso;
+            let options = UnitOptions { refit: Refit::Gaussian, prior, ridge: 0.0, ..UnitOptions::new(method, keep) };
             let fitted = reduce(&net, &options);
             // The loss of the method itself, by sampling.
             let plain = reduce(&net, &UnitOptions { refit: Refit::None, ..options });
@@ -85,7 +87,8 @@ fn normal_inputs(rows: usize, columns: usize, seed: u64) -> Array2<f32> {
 #[test]
 fn the_loss_that_is_reported_is_the_loss_over_samples() {
     let net = random(&[6, 30, 4], true, 5);
-    let walked = reduce(&net, &UnitOptions::new(UnitMethod::GreedyGaussian, 0.3));
+    let iso = UnitOptions { prior: Prior::Iso, ..UnitOptions::new(UnitMethod::GreedyGaussian, 0.3) };
+    let walked = reduce(&net, &iso);
     let x = normal_inputs(400_000, 6, 6);
     let (a, b) = (logits(&net, &x), logits(&walked.network, &x));
     let mean = a.mean_axis(ndarray::Axis(0)).unwrap();
@@ -147,7 +150,7 @@ fn least_squares_on_samples_of_the_prior_agrees_with_the_closed_form() {
     let x = inputs(60_000, 6, 9);
     let options = UnitOptions { refit: Refit::Data, ..UnitOptions::new(UnitMethod::PathL2, 0.5) };
     let data = reduce_units(&Cpu::new(), &net, Some(&x), &options, &()).unwrap();
-    let closed = reduce(&net, &UnitOptions { refit: Refit::Gaussian, ..options });
+    let closed = reduce(&net, &UnitOptions { refit: Refit::Gaussian, prior: Prior::Iso, ..options });
     let test = inputs(200, 6, 10);
     let size = logits(&net, &test).iter().fold(0.0_f64, |m, v| m.max(v.abs()));
     assert!(distance(&logits(&data.network, &test), &logits(&closed.network, &test)) < 0.05 * size);
@@ -162,7 +165,7 @@ fn moments_are_checked_and_projected() {
     assert!(wrong(Array1::zeros(3), Array2::eye(2)).contains("3 values"));
     let checked = InputMoments::checked(Array1::zeros(2), ndarray::array![[1.0, 2.0], [2.0, 1.0]]).unwrap();
     assert!((checked.projected.unwrap() + 1.0).abs() < 1e-12);
-    let projected = checked.covariance.clone().unwrap();
+    let Covariance::Full(projected) = checked.covariance.clone() else { panic!("{checked:?}") };
     assert!(distance(&projected, &Array2::from_elem((2, 2), 1.5)) < 1e-12);
     assert!(InputMoments::checked(Array1::zeros(2), Array2::eye(2)).unwrap().projected.is_none());
     // Of another width than the network.

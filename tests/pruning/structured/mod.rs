@@ -9,6 +9,7 @@ mod guard;
 mod leaky;
 mod merging;
 mod plans;
+mod prior;
 mod readers;
 mod sm;
 mod thinet;

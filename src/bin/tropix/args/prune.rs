@@ -36,7 +36,9 @@ pub(crate) struct PruneArgs {
     /// `--keep`, or all
     #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]
     pub(crate) layer: Vec<LayerKeep>,
-    /// What is done to the weights that read the neurons that stay; by default what the method is meant for
+    /// What is done to the weights that stay (`--rate`), by default nothing, or to those that read the neurons that stay
+    /// (`--keep`), by default what the method is meant for: `gaussian`, least squares over inputs of the prior, `data`, over
+    /// those of `--calib`
     #[arg(long, value_enum)]
     pub(crate) refit: Option<RefitArg>,
     #[command(flatten)]

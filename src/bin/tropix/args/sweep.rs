@@ -23,8 +23,9 @@ pub(crate) struct SweepArgs {
     /// Shares of the hidden neurons to keep, comma-separated: structured methods instead of rates
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = share, conflicts_with = "rates")]
     pub(crate) keep: Vec<f64>,
-    /// Refits of structured methods, comma-separated: none and gaussian by default, and data with `--calib`
-    #[arg(long, value_enum, value_delimiter = ',', requires = "keep")]
+    /// Refits, comma-separated: of structured methods none and gaussian by default, and data with `--calib`; of the weights that
+    /// stay none by default
+    #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) refits: Vec<RefitArg>,
     /// Only the linear layers at the output lose neurons: what the layers before them make of the data is computed once
     #[arg(long, requires = "keep", conflicts_with = "latency")]

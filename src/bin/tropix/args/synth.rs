@@ -5,9 +5,12 @@ use tropix::prune::synth::{Prior, SynthOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct SynthArgs {
-    /// What inputs look like. In closed form: `iso`, N(0, I), `image`, the covariance of images in general, or `moments`, those
-    /// of `--moments` or `--calib`. By samples (`synth-refit`): `leaves` and `natural` for images, `mixed` for images that
-    /// enter linear layers, `gaussian` for everything else
+    /// What inputs look like, without data. In closed form (`greedy-gaussian`, `--refit gaussian`) or by samples
+    /// (`synth-refit`): `arrangement`, a mean and a deviation of each input read off the hyperplanes of the first linear layer.
+    /// In closed form only: `iso`, N(0, I), `image`, the covariance of images in general, `moments`, those of `--moments` or
+    /// `--calib`. By samples only: `leaves`, `natural` and `fields` for images, `gaussian`, N(0, I), `mixed`, half `gaussian` and
+    /// half `leaves`. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
+    /// others
     #[arg(long, value_enum)]
     pub(crate) prior: Option<PriorArg>,
     /// Synthetic inputs; between 1,000 and 8,000 by the size of the layers if absent
@@ -31,22 +34,31 @@ impl SynthArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum PriorArg {
+    Arrangement,
     Iso,
     Image,
     Moments,
     Leaves,
     Natural,
+    Fields,
     Gaussian,
     Mixed,
 }
 
 impl PriorArg {
+    /// Whether it is one of those in closed form.
+    pub(crate) fn is_closed(self) -> bool {
+        matches!(self, Self::Arrangement | Self::Iso | Self::Image | Self::Moments)
+    }
+
     /// The prior of synthetic inputs, if it is one.
     pub(crate) fn sampled(self) -> Option<Prior> {
         match self {
             Self::Iso | Self::Image | Self::Moments => None,
+            Self::Arrangement => Some(Prior::Arrangement),
             Self::Leaves => Some(Prior::Leaves),
             Self::Natural => Some(Prior::Natural),
+            Self::Fields => Some(Prior::Fields),
             Self::Gaussian => Some(Prior::Gaussian),
             Self::Mixed => Some(Prior::Mixed),
         }

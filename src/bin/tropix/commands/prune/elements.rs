@@ -6,16 +6,18 @@ use tropix::Error;
 use tropix::certify::Pairing;
 use tropix::network::{ApplyOptions, Head, format};
 use tropix::number::fixed;
+use tropix::prune::structured::Refit;
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
 use tropix::report::{
     Files, Heading, Memory, NetworkWeights, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text,
-    prune_table, tuning_table, weights,
+    prune_table, sparse_refits_table, tuning_table, weights,
 };
 
 use super::{Prepared, certificate, finetune, limits, names, protocol, written};
 use crate::args::{Globals, PruneArgs};
+use crate::calibration::Calibration;
 use crate::device::with_backend;
-use crate::{input, output};
+use crate::{fitting, input, output};
 
 pub(super) fn run(
     globals: &Globals,
@@ -26,6 +28,10 @@ pub(super) fn run(
     timing: &mut Timing,
 ) -> anyhow::Result<()> {
     let Prepared { model, declined, data, backend, .. } = prepared;
+    let read = || Calibration::read(globals, &args.moments, &args.synth, &args.data, &model.network);
+    let calibration = timing.phase("load", read)?;
+    let refit = args.refit.map_or(Refit::None, |refit| refit.0);
+    fitting::check_effects(globals, &args.moments, &[refit], &calibration)?;
     let options = PruneOptions {
         method,
         seed: globals.seed,
@@ -38,7 +44,12 @@ pub(super) fn run(
         let read = || data.as_ref().map(|data| input::features(backend, model, data)).transpose();
         let features = timing.phase("features", read)?.flatten();
         let samples = data.as_ref().map(|data| input::for_head(data, features.as_ref()));
-        let outcome = prune(backend, &model.network, samples, &options, timing)?;
+        let head = Head::of(&model.network)?;
+        let told = (globals, &args.synth);
+        let drawn = || fitting::Inputs::of(backend, (model, &head), told, &calibration, refit);
+        let inputs = timing.phase("draw", drawn)?;
+        let fitting = inputs.as_ref().map(fitting::Inputs::fitting);
+        let outcome = prune(backend, &model.network, samples, &options, fitting, timing)?;
         let tuned = finetune::run(globals, args, prepared, backend, &outcome.applied.network, timing)?;
         (outcome, tuned)
     });
@@ -60,7 +71,12 @@ pub(super) fn run(
         None => None,
     };
     let mut warnings = input::warnings(model, [data, &prepared.training].into_iter().flatten());
+    warnings.extend(calibration.warnings.iter().cloned());
     let known = warnings.len();
+    for layer in outcome.refits.iter().filter(|layer| layer.fell_back) {
+        let (name, inputs) = (&layer.name, layer.inputs);
+        warnings.push(format!("`{name}` is not refitted: on {inputs} inputs unseen a refit does no better than none"));
+    }
     for layer in outcome.applied.layers.iter().filter(|layer| layer.held_back) {
         warnings.push(format!("every neuron of `{}` would go; {} stay", layer.name, args.min_keep));
     }
@@ -79,6 +95,9 @@ pub(super) fn run(
         accuracy: tuned.as_ref().map(|tuned| tuned.accuracy.clone()).or(outcome.accuracy.clone()),
         finetune: tuned.as_ref().map(|tuned| tuned.report.clone()),
         layers,
+        refit,
+        prior: fitting::assumed(&[refit], &calibration),
+        refits: outcome.refits.clone(),
         declined: declined.clone(),
         certificate: certified,
         alternation: outcome.alternation.clone(),
@@ -103,16 +122,21 @@ pub(super) fn run(
 fn text(report: &PruneReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
-        "{} at rate {:.4}{} on {} ({}), seed {}\n{}\n{}",
+        "{} at rate {:.4}{}{}{} on {} ({}), seed {}\n{}\n{}",
         report.method,
         report.weights.rate,
         if report.is_of_a_part() { " of the layers that it prunes" } else { "" },
+        if report.refit == Refit::None { String::new() } else { format!(", refit {}", report.refit.name()) },
+        report.prior.map(|prior| format!(", prior {prior}")).unwrap_or_default(),
         device.name,
         device.backend,
         report.heading.seed,
         prune_table(report),
         layers_table(&report.layers),
     );
+    if !report.refits.is_empty() {
+        text.push_str(&format!("\n{}", sparse_refits_table(&report.refits)));
+    }
     for declined in &report.declined {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
     }

@@ -7,7 +7,7 @@ use tropix::certify::{BoundOptions, Pairing, PruneCertificate, head_bound, plan_
 use tropix::network::{Head, Network, UnitPlan, UnitStep, format};
 use tropix::prune::Timing;
 use tropix::prune::structured::{
-    Allocation, OutcomeCheck, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units,
+    Allocation, OutcomeCheck, Rivals, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units,
 };
 use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certificate_text, tuning_table, units_table};
 use tropix::train::Scope;
@@ -110,7 +110,7 @@ pub(super) fn run(
         refit,
         allocation: allocate.name(),
         max_error: args.max_error,
-        prior: options.prior.name(),
+        prior: options.assumed(&original),
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         files: names(saved.as_ref()),
         data: data.as_ref().map(|data| data.applied.clone()),
@@ -125,6 +125,7 @@ pub(super) fn run(
         uncertified,
         verification: outcome.verification.clone(),
         outcome: outcome.outcome.clone(),
+        rivals: outcome.rivals.clone(),
         warnings: [
             input::warnings(model, [data, &prepared.training].into_iter().flatten()),
             calibration.warnings.clone(),
@@ -231,12 +232,24 @@ fn agreement(check: &OutcomeCheck) -> String {
     )
 }
 
+fn beside(rivals: &Rivals) -> String {
+    let share = |share: f64| format!("{:.1} %", 100.0 * share);
+    let others: Vec<String> =
+        rivals.others.iter().map(|other| format!("`{}` {}", other.method, share(other.agreement))).collect();
+    let (inputs, own) = (rivals.inputs, share(rivals.agreement));
+    format!(
+        "agrees with the original on {own} of {inputs} synthetic inputs unseen; as many units by {}",
+        others.join(", ")
+    )
+}
+
 fn text(report: &UnitReport) -> String {
     let device = &report.heading.device;
     let mut text = format!(
-        "{}, refit {}{} on {} ({}), seed {}{}\n{}",
+        "{}, refit {}{}{} on {} ({}), seed {}{}\n{}",
         report.method,
         report.refit.name(),
+        report.prior.map(|prior| format!(", prior {prior}")).unwrap_or_default(),
         if report.allocation == AllocateArg::Uniform.name() {
             String::new()
         } else {
@@ -250,6 +263,9 @@ fn text(report: &UnitReport) -> String {
     );
     for declined in &report.declined {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
+    }
+    if let Some(rivals) = &report.rivals {
+        text.push_str(&format!("\n{}", beside(rivals)));
     }
     for note in &report.warnings {
         text.push_str(&format!("\n{note}"));

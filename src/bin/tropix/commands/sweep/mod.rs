@@ -8,13 +8,15 @@ use tropix::Error;
 use tropix::network::Head;
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{ModelFile, check_output, write_text};
+use tropix::prune::structured::Refit;
 use tropix::prune::{Method, Timing, evaluate, sweep};
 use tropix::report::{Files, Heading, Memory, SweepReport, accuracy_table, curves_csv, curves_svg, curves_table};
 
 use super::prune::protocol;
 use crate::args::{Globals, MethodArg, SweepArgs};
+use crate::calibration::Calibration;
 use crate::device::{choose, with_backend};
-use crate::{input, output};
+use crate::{fitting, input, output};
 
 pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
@@ -63,6 +65,11 @@ fn elements(
         });
         elements.collect::<Result<_, _>>()?
     };
+    let refits: Vec<Refit> = args.refits.iter().map(|refit| refit.0).collect();
+    let refits = if refits.is_empty() { vec![Refit::None] } else { refits };
+    let read = || Calibration::read(globals, &args.moments, &args.synth, &args.data, &model.network);
+    let calibration = timing.phase("load", read)?;
+    fitting::check_effects(globals, &args.moments, &refits, &calibration)?;
     let seeds = args.seeds.from(globals.seed);
     let backend = timing.phase("start device", || choose(globals))?;
     let (accuracy, curves) = with_backend!(&backend, backend => {
@@ -72,7 +79,13 @@ fn elements(
         let accuracy = evaluate(backend, &head, None, samples, &mut Timing::default())?;
         let progress = output::Progress::new(globals);
         let options = protocol(&args.protocol);
-        let curves = sweep(backend, &head, samples, &methods, &args.rates.0, &seeds, options, timing, &progress)?;
+        let told = (globals, &args.synth);
+        let drawn = |refit: &Refit| fitting::Inputs::of(backend, (model, &head), told, &calibration, *refit);
+        let inputs = timing.phase("draw", || refits.iter().map(drawn).collect::<tropix::Result<Vec<_>>>())?;
+        let fittings: Vec<_> = inputs.iter().map(|inputs| inputs.as_ref().map(fitting::Inputs::fitting)).collect();
+        let rates = &args.rates.0;
+        let curves =
+            sweep(backend, &head, samples, &methods, rates, &seeds, options, &fittings, timing, &progress)?;
         (accuracy, curves)
     });
     let title = title(args);
@@ -88,6 +101,7 @@ fn elements(
         data: data.applied.clone(),
         accuracy,
         curves,
+        prior: fitting::assumed(&refits, &calibration),
         warnings: input::warnings(model, Some(data)),
         memory: Memory::now(),
         timing: timing.clone(),

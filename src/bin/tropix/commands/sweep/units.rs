@@ -109,7 +109,6 @@ pub(super) fn run(
             multiply_adds: network.multiply_adds(),
             latency: None,
         },
-        prior: base.prior.name(),
         summaries,
         runs,
         warnings: [input::warnings(model, Some(data)), calibration.warnings.clone()].concat(),
