@@ -268,7 +268,14 @@ fn every_malformed_graph_is_refused_by_name() {
     let text = fs::read_to_string(folder.join("messages.json")).unwrap();
     let messages: BTreeMap<String, String> = serde_json::from_str(&text).unwrap();
     assert!(messages.len() >= 28);
+    // Nothing is wrong with these but that backends do not compute them: units go from them all the same.
+    let carried = ["three-dimensions", "two-inputs", "unknown-domain", "unknown-operator"];
     for (name, part) in messages {
+        if carried.contains(&name.as_str()) {
+            let model = load(&folder.join(format!("{name}.onnx"))).unwrap();
+            assert!(model.warnings.iter().any(|warning| warning.contains(&part)), "{name}: {:?}", model.warnings);
+            continue;
+        }
         let error = load(&folder.join(format!("{name}.onnx"))).expect_err(&name);
         let text = error.to_string();
         assert!(text.contains(&part), "{name}: no {part:?} in {text:?}");

@@ -92,7 +92,7 @@ fn fits_of_too_few_samples_are_left_out() {
     let x = inputs(10, 30, 9);
     let fitted = pruned(&Cpu::new(), &net, (Method::Lamp, 0.3), Some((&x, 0.0)));
     let plain = pruned(&Cpu::new(), &net, (Method::Lamp, 0.3), None);
-    let fallen = fitted.refits.iter().position(|layer| layer.fell_back).expect("8 samples for dozens of weights");
+    let fallen = fitted.refits.iter().position(|layer| layer.fell_back).unwrap();
     assert_eq!(weight(&fitted.applied.network, fallen), weight(&plain.applied.network, fallen));
 }
 

@@ -198,6 +198,7 @@ impl Analysis<'_> {
     fn gemm(&mut self) -> Ruled<Flow> {
         let operator = &self.graph.operators[self.at];
         let (turn_a, turn_b) = (operator.int("transA", 0) != 0, operator.int("transB", 0) != 0);
+        self.floats(1)?;
         let (a, b) = (self.operand(0)?, self.operand(1)?);
         if a.shape.len() != 2 || b.shape.len() != 2 {
             return wrong(format!("multiplies {:?} by {:?}", a.shape, b.shape));
@@ -216,7 +217,16 @@ impl Analysis<'_> {
         self.meet(vec![product, bias])
     }
 
+    /// Checks that weights are no integers.
+    fn floats(&self, input: usize) -> Ruled<()> {
+        match self.numbers(input).filter(|_| self.constant(input).is_none()) {
+            Some(_) => wrong("has weights of integers"),
+            None => Ok(()),
+        }
+    }
+
     fn matmul(&mut self) -> Ruled<Flow> {
+        self.floats(1)?;
         let (a, b) = (self.operand(0)?, self.operand(1)?);
         if a.shape.len() < 2 || b.shape.len() < 2 {
             return wrong(format!("multiplies {:?} by {:?}", a.shape, b.shape));

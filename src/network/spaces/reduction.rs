@@ -105,7 +105,7 @@ impl Analysis<'_> {
         }
         let operator = &self.graph.operators[self.at];
         if operator.int("training_mode", 0) != 0 {
-            return unknown("is in training");
+            return wrong("is in training");
         }
         let groups = operator.kind == "GroupNormalization";
         for facet in flow.facets.iter().filter(|_| norm) {

@@ -180,7 +180,7 @@ fn share(hits: &[bool]) -> f64 {
 }
 
 /// Whether `a` hits where `b` does not more often than the other way round, by more than chance: the difference of two
-/// counts of rare events has the sum of them as variance (McNemar, 1947).
+/// counts of rare events has the sum of them as variance (`McNemar`, 1947).
 fn is_ahead(a: &[bool], b: &[bool]) -> bool {
     let only = |a: &[bool], b: &[bool]| number(a.iter().zip(b).filter(|(a, b)| **a && !**b).count());
     let (gained, lost) = (only(a, b), only(b, a));

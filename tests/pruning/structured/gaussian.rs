@@ -165,7 +165,7 @@ fn moments_are_checked_and_projected() {
     assert!(wrong(Array1::zeros(3), Array2::eye(2)).contains("3 values"));
     let checked = InputMoments::checked(Array1::zeros(2), ndarray::array![[1.0, 2.0], [2.0, 1.0]]).unwrap();
     assert!((checked.projected.unwrap() + 1.0).abs() < 1e-12);
-    let Covariance::Full(projected) = checked.covariance.clone() else { panic!("{checked:?}") };
+    let Covariance::Full(projected) = checked.covariance.clone() else { unreachable!("{checked:?}") };
     assert!(distance(&projected, &Array2::from_elem((2, 2), 1.5)) < 1e-12);
     assert!(InputMoments::checked(Array1::zeros(2), Array2::eye(2)).unwrap().projected.is_none());
     // Of another width than the network.

@@ -122,6 +122,21 @@ fn whole(operators: &OperatorGraph, graph: &proto::Graph, error: Error) -> Resul
     let Ok(analysis) = Analysis::run(operators, 1, false, None) else { return Err(error) };
     let kind = |output: &proto::ValueInfo| output.kind.as_ref()?.tensor_type.as_ref()?.elem_type;
     let scores = graph.output.first().and_then(kind).is_none_or(is_float);
+    let declared = |output: &proto::ValueInfo| {
+        let id = operators.values.iter().position(|name| name == output.name())?;
+        let shape = analysis.shape(id)?;
+        let fits = |(axis, length): (&proto::Dimension, &usize)| {
+            axis.dim_value.is_none_or(|value| value <= 0 || usize::try_from(value) == Ok(*length))
+        };
+        let axes = output.dims()?;
+        Some(axes.len() == shape.len() && axes.iter().zip(&shape).skip(1).all(fits))
+    };
+    let scores = scores && graph.output.iter().all(|output| declared(output).unwrap_or(true));
+    let finite = |constant: &Constant| match constant {
+        Constant::Weights(tensor) => tensor.non_finite().is_none(),
+        _ => true,
+    };
+    let scores = scores && operators.constants.values().all(finite);
     if !scores
         || !operators.is_connected()
         || analysis.carried.iter().any(|carried| matches!(carried.why, Misfit::Wrong(_)))
