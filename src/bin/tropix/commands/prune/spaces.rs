@@ -31,7 +31,6 @@ pub(super) fn asked(args: &PruneArgs, model: &ModelFile) -> Result<Option<Import
         (args.allocate.is_some(), "allocate"),
         (args.radius.is_some(), "radius"),
         (args.data.data.is_some(), "data"),
-        (args.couple_trunk, "couple-trunk"),
         (args.no_lossless, "no-lossless"),
         (args.strict, "strict"),
     ];
