@@ -47,7 +47,8 @@ fn refits_miss_less_and_keep_every_zero() {
             for layer in 0..3 {
                 let (old, new) = (weight(&plain, layer), weight(&fitted.applied.network, layer));
                 assert!(old.iter().zip(&new).all(|(old, new)| (*old == 0.0) == (*new == 0.0)), "{}", method.name());
-                assert!(old != new || old.iter().all(|value| *value != 0.0), "{}: layer {layer}", method.name());
+                // Independent inputs of the first layer cannot stand in for each other.
+                assert!(layer == 0 || old != new, "{}: layer {layer}", method.name());
             }
             // The last layer is met on unseen inputs as well as is reported.
             let last = fitted.refits.last().unwrap();

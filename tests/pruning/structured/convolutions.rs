@@ -268,9 +268,10 @@ fn one_map_for_all_places_takes_duplicates_back_from_a_few_inputs() {
 
 #[test]
 fn neurons_with_too_few_inputs_are_fitted_in_closed_form() {
+    use tropix::prune::structured::Prior::Iso;
     let net = random_network(&[12, 30, 4], 4).unwrap();
     let run = |method, inputs| {
-        let base = UnitOptions { lossless: false, ..UnitOptions::new(method, 0.5) };
+        let base = UnitOptions { lossless: false, prior: Iso, ..UnitOptions::new(method, 0.5) };
         let synth = SynthOptions { inputs: Some(inputs), ..base.synth };
         reduce_units(&Cpu::new(), &net, None, &UnitOptions { synth, ..base }, &()).unwrap()
     };
