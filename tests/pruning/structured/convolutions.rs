@@ -280,7 +280,9 @@ fn neurons_with_too_few_inputs_are_fitted_in_closed_form() {
     let (few, many) = (run(UnitMethod::SynthRefit, 3), run(UnitMethod::SynthRefit, 100));
     let form = |walked: &Walked| walked.layers[0].refit.as_ref().unwrap().form;
     assert_eq!((form(&few), form(&many)), (RefitForm::Gaussian, RefitForm::Joint));
-    assert_eq!(values(&few), values(&closed));
+    // Each is judged on inputs of its own prior, so that its columns may be kept as they were; the units are the same.
+    let units = |walked: &Walked| values(walked)[..15 * 12 + 15].to_vec();
+    assert_eq!(units(&few), units(&closed));
     assert_ne!(values(&many), values(&closed));
 }
 
