@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::cut::{Edits, KeptAxis, Resized};
-use super::graph::{Attribute, Constant, OperatorGraph, ValueId};
+use super::graph::{Constant, OperatorGraph, ValueId};
 use super::numbers::{Numbers, exact};
 use crate::error::{Error, Result};
 use crate::network::Tensor;
@@ -27,8 +27,8 @@ impl OperatorGraph {
         for (operator, name, attribute) in &edits.attributes {
             let attributes = &mut graph.operators[*operator].attributes;
             match attribute {
-                Attribute::Other => drop(attributes.remove(name)),
-                attribute => drop(attributes.insert(name.clone(), attribute.clone())),
+                None => drop(attributes.remove(name)),
+                Some(attribute) => drop(attributes.insert(name.clone(), attribute.clone())),
             }
         }
         Ok(graph)
@@ -141,10 +141,9 @@ pub(super) fn smaller(tensor: &Tensor, cuts: &Cuts, name: String) -> Result<Tens
     let (mut shape, mut values) = (tensor.dimensions().to_vec(), tensor.to_vec());
     tensor.release();
     // The rows of a grouped convolution are cut first: its groups of columns are by the rows that stay.
-    for (axis, groups, kept) in cuts.iter().filter(|(_, groups, _)| *groups == 1) {
+    for (axis, _, kept) in cuts.iter().filter(|(_, groups, _)| *groups == 1) {
         values = taken(&values, &shape, *axis, kept);
         shape[*axis] = kept.len();
-        let _ = groups;
     }
     for (axis, groups, kept) in cuts.iter().filter(|(_, groups, _)| *groups > 1) {
         let each = shape[*axis];

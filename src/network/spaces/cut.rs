@@ -1,10 +1,13 @@
 //! Takes units out of a graph: which weights stay, and which constants that name sizes change.
+//!
+//! Sizes that operators compute from others are put right by [`super::repair`], once the smaller graph is there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::facet::Flow;
 use super::graph::{Attribute, OperatorGraph, ValueId};
 use super::numbers::{Numbers, Source, axis, slices};
+use super::repair::whole_shape;
 use super::walk::{Analysis, Seeds, Value};
 use crate::error::{Error, Result};
 
@@ -35,9 +38,9 @@ pub(crate) struct Resized {
 pub(crate) struct Edits {
     pub(crate) weights: Vec<KeptAxis>,
     pub(crate) sizes: Vec<Resized>,
-    /// Attributes by operator and name; [`Attribute::Other`] takes one away.
-    pub(crate) attributes: Vec<(usize, String, Attribute)>,
-    /// The classes that are left, for [`check`].
+    /// Attributes by operator and name; none where one goes.
+    pub(crate) attributes: Vec<(usize, String, Option<Attribute>)>,
+    /// The classes that are left, for [`super::check`].
     pub(crate) seeds: Seeds,
     /// The shape of each value that has another one, for one sample.
     pub(crate) shapes: BTreeMap<ValueId, Vec<usize>>,
@@ -138,22 +141,7 @@ impl Cut<'_, '_> {
         match operator.kind.as_str() {
             _ if !touched => Ok(()),
             "Conv" | "ConvTranspose" => {
-                let groups = operator.int("group", 1);
-                let weights = operator.input(1).and_then(|value| self.graph.weights(value));
-                let axis = usize::from(operator.kind == "Conv");
-                let depthwise = if axis == 1 {
-                    weights.is_some_and(|weights| weights.dimensions().get(1) == Some(&1))
-                } else {
-                    weights.is_some_and(|weights| {
-                        weights.dimensions().get(1) == Some(&1)
-                            && weights.dimensions().first().is_some_and(|inputs| i64::try_from(*inputs) == Ok(groups))
-                    })
-                };
-                let channels = operator.input(0).and_then(|value| self.shape_after(value)).map(|shape| shape[1]);
-                if let (true, true, Some(channels)) = (groups > 1, depthwise, channels) {
-                    let groups = Attribute::Int(signed(channels));
-                    self.edits.attributes.push((at, "group".to_owned(), groups));
-                }
+                self.groups(at);
                 Ok(())
             }
             "Reshape" | "Expand" => self.resize(at, 1),
@@ -164,6 +152,25 @@ impl Cut<'_, '_> {
             "Gather" => self.gather(at),
             "Pad" => self.pad(at),
             _ => Ok(()),
+        }
+    }
+
+    /// Sets an attribute, or takes it away.
+    fn attribute(&mut self, at: usize, name: &str, value: Option<Attribute>) {
+        self.edits.attributes.push((at, name.to_owned(), value));
+    }
+
+    /// A depthwise convolution has as many groups as channels.
+    fn groups(&mut self, at: usize) {
+        let operator = &self.graph.operators[at];
+        let weights = operator.input(1).and_then(|value| self.graph.weights(value));
+        let channels = |shape: Option<Vec<usize>>| shape.and_then(|shape| shape.get(1).copied()).map(signed);
+        let before = channels(operator.input(0).and_then(|value| self.analysis.shape(value)));
+        let after = channels(operator.input(0).and_then(|value| self.shape_after(value)));
+        let groups = operator.int("group", 1);
+        let single = weights.is_some_and(|weights| weights.dimensions().get(1) == Some(&1));
+        if let (true, true, Some(after)) = (single && groups > 1, before == Some(groups), after) {
+            self.attribute(at, "group", Some(Attribute::Int(after)));
         }
     }
 
@@ -180,7 +187,7 @@ impl Cut<'_, '_> {
             if let Some(shape) = operator.ints("shape").filter(|_| kind == "Reshape") {
                 let entry = |(axis, entry): (usize, &i64)| if *entry > 0 { signed(after[axis]) } else { *entry };
                 let shape: Vec<i64> = shape.iter().enumerate().map(entry).collect();
-                self.edits.attributes.push((at, "shape".to_owned(), Attribute::Ints(shape)));
+                self.attribute(at, "shape", Some(Attribute::Ints(shape)));
             }
             return Ok(());
         };
@@ -246,8 +253,8 @@ impl Cut<'_, '_> {
             return Ok(());
         }
         if operator.input(1).is_none() {
-            self.edits.attributes.push((at, "starts".to_owned(), Attribute::Ints(starts)));
-            self.edits.attributes.push((at, "ends".to_owned(), Attribute::Ints(ends)));
+            self.attribute(at, "starts", Some(Attribute::Ints(starts)));
+            self.attribute(at, "ends", Some(Attribute::Ints(ends)));
             return Ok(());
         }
         for (input, values) in [(1, starts), (2, ends)] {
@@ -269,9 +276,9 @@ impl Cut<'_, '_> {
         if operator.input(1).is_some() {
             self.edits.sizes.push(Resized { operator: at, input: 1, shape: vec![sizes.len()], values: sizes });
         } else if operator.ints("split").is_some() || (self.graph.opset < 13 && !even) {
-            self.edits.attributes.push((at, "split".to_owned(), Attribute::Ints(sizes)));
+            self.attribute(at, "split", Some(Attribute::Ints(sizes)));
         } else if !even {
-            self.edits.attributes.push((at, "num_outputs".to_owned(), Attribute::Other));
+            self.attribute(at, "num_outputs", None);
             self.edits.sizes.push(Resized { operator: at, input: 1, shape: vec![sizes.len()], values: sizes });
         }
         Ok(())
@@ -330,7 +337,7 @@ impl Cut<'_, '_> {
         if operator.input(1).is_some() {
             self.edits.sizes.push(Resized { operator: at, input: 1, shape: vec![pads.len()], values: pads });
         } else {
-            self.edits.attributes.push((at, "pads".to_owned(), Attribute::Ints(pads)));
+            self.attribute(at, "pads", Some(Attribute::Ints(pads)));
         }
         Ok(())
     }
@@ -349,161 +356,6 @@ impl Cut<'_, '_> {
     }
 }
 
-fn signed(value: usize) -> i64 {
+pub(super) fn signed(value: usize) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-/// The shape that the output of an operator is to have, written anew: an axis that depends on the number of samples keeps what
-/// is there, or takes what is left.
-fn whole_shape(
-    graph: &OperatorGraph,
-    (once, twice): (&Analysis<'_>, &Analysis<'_>),
-    edits: &Edits,
-    at: usize,
-) -> std::result::Result<Vec<i64>, String> {
-    let operator = &graph.operators[at];
-    let after = |value: ValueId| edits.shapes.get(&value).cloned().or_else(|| once.shape(value)).unwrap_or_default();
-    let (output, reads) = (operator.outputs.first().copied().flatten(), operator.input(0));
-    let (Some(output), Some(reads)) = (output, reads) else { return Err("lacks an input or an output".to_owned()) };
-    let [here, there] = [once, twice].map(|analysis| analysis.shape(output).unwrap_or_default());
-    let [own, own_twice] = [once, twice].map(|analysis| analysis.shape(reads).unwrap_or_default());
-    let (wanted, given) = (after(output), after(reads));
-    let (mut values, mut open) = (Vec::new(), false);
-    for axis in 0..wanted.len() {
-        if here.get(axis) == there.get(axis) {
-            values.push(signed(wanted[axis]));
-            continue;
-        }
-        let same = own.get(axis) == here.get(axis)
-            && own_twice.get(axis) == there.get(axis)
-            && given.get(axis) == wanted.get(axis);
-        match operator.kind.as_str() {
-            "Reshape" if same => values.push(0),
-            "Reshape" if !open => {
-                open = true;
-                values.push(-1);
-            }
-            "Expand" if same => values.push(1),
-            _ => return Err("has a shape in which several axes depend on the number of samples".to_owned()),
-        }
-    }
-    Ok(values)
-}
-
-/// Writes shapes anew that operators compute from sizes which are others now, until every value has the shape foreseen.
-///
-/// # Errors
-///
-/// [`Error::Unsupported`] for a shape that cannot be written.
-pub(crate) fn repair(before: &OperatorGraph, after: &mut OperatorGraph, edits: &Edits) -> Result<()> {
-    if edits.shapes.is_empty() {
-        return Ok(());
-    }
-    let (once, twice) = (Analysis::run(before, 1, false, None)?, Analysis::run(before, 2, false, None)?);
-    let mut from = 0;
-    loop {
-        let found = [Analysis::run(after, 1, false, None)?, Analysis::run(after, 2, false, None)?];
-        let expected = Expected { once: &once, twice: &twice, edits };
-        let wrong = (from..before.operators.len()).find(|at| expected.differs(before, [&found[0], &found[1]], *at));
-        let Some(at) = wrong else { return Ok(()) };
-        let operator = &before.operators[at];
-        let resized = match operator.kind.as_str() {
-            "Cast" => {
-                expected.factor(operator).map(|(shape, values)| Resized { operator: at, input: 0, shape, values })
-            }
-            kind => whole_shape(before, (&once, &twice), edits, at).map(|values| {
-                let input = usize::from(kind != "ConstantOfShape");
-                Resized { operator: at, input, shape: vec![values.len()], values }
-            }),
-        };
-        let resized = resized.map_err(|problem| Error::Unsupported {
-            problem: format!("`{}` ({}): {problem}", operator.name, operator.kind),
-        })?;
-        after.resized(&resized)?;
-        from = at + 1;
-    }
-}
-
-/// What values were, and are to be.
-struct Expected<'a, 'g> {
-    once: &'a Analysis<'g>,
-    twice: &'a Analysis<'g>,
-    edits: &'a Edits,
-}
-
-impl Expected<'_, '_> {
-    /// Whether an operator that makes shapes gives another one than foreseen, or a size that becomes a factor has changed.
-    fn differs(&self, before: &OperatorGraph, found: [&Analysis<'_>; 2], at: usize) -> bool {
-        let operator = &before.operators[at];
-        let Some(output) = operator.outputs.first().copied().flatten() else { return false };
-        match operator.kind.as_str() {
-            "Cast" if matches!(operator.int("to", 1), 1 | 10 | 11 | 16) => {
-                match (&self.once.values[output], &found[0].values[output]) {
-                    (Value::Numbers(old), Value::Numbers(new)) => !old.values().eq(new.values()),
-                    _ => false,
-                }
-            }
-            "Reshape" | "Expand" | "ConstantOfShape" => {
-                let Some(old) = self.once.shape(output) else { return false };
-                let wanted = self.edits.shapes.get(&output).unwrap_or(&old);
-                let grown = self.twice.shape(output).unwrap_or_default();
-                let [here, there] = found.map(|found| found.shape(output).unwrap_or_default());
-                // An axis that does not depend on the number of samples is the same for two.
-                let fixed = |axis: usize| old.get(axis) != grown.get(axis) || there.get(axis) == wanted.get(axis);
-                here != *wanted || there.len() != wanted.len() || !(0..wanted.len()).all(fixed)
-            }
-            _ => false,
-        }
-    }
-
-    /// The numbers that an operator makes floats of, as they were.
-    fn factor(&self, operator: &super::graph::Operator) -> std::result::Result<(Vec<usize>, Vec<i64>), String> {
-        let numbers = |analysis: &Analysis<'_>| match &analysis.values[operator.input(0)?] {
-            Value::Numbers(numbers) => Some((numbers.shape().to_vec(), numbers.integers())),
-            _ => None,
-        };
-        let old = numbers(self.once).filter(|old| Some(old) == numbers(self.twice).as_ref());
-        old.ok_or_else(|| "a factor that is computed from a size depends on the number of samples".to_owned())
-    }
-}
-
-/// Checks what is left of a graph: with the labels that the units had, nothing meets that was apart, and every value has the
-/// shape that was foreseen, for one sample and for two.
-///
-/// # Errors
-///
-/// [`Error::Internal`] with the place.
-pub(crate) fn check(before: &OperatorGraph, after: &OperatorGraph, edits: &Edits) -> Result<()> {
-    let fail = |what: String| Err(Error::Internal { what: format!("the smaller network is wrong: {what}") });
-    let old = [Analysis::run(before, 1, false, None)?, Analysis::run(before, 2, false, None)?];
-    let new = [Analysis::run(after, 1, true, Some(&edits.seeds))?, Analysis::run(after, 2, false, None)?];
-    if let Some(place) = &new[0].classes.conflict {
-        return fail(format!("{place} mixes different units"));
-    }
-    let names: HashMap<&str, ValueId> =
-        before.values.iter().enumerate().map(|(at, name)| (name.as_str(), at)).collect();
-    let more = |batch: usize| {
-        let known = |new: &&super::walk::Carried| !old[batch].carried.iter().any(|old| old.operator == new.operator);
-        new[batch].carried.iter().find(known)
-    };
-    if let Some(at) = more(0).or_else(|| more(1)) {
-        return fail(format!("`{}` {}", after.operators[at.operator].name, at.why.text()));
-    }
-    for (value, name) in after.values.iter().enumerate() {
-        let Some(known) = names.get(name.as_str()).filter(|_| !after.constants.contains_key(&value)) else { continue };
-        let [once, twice] = [0, 1].map(|batch| (old[batch].shape(*known), new[batch].shape(value)));
-        let wanted = edits.shapes.get(known).cloned().or_else(|| once.0.clone());
-        if once.1 != wanted && matches!(new[0].values[value], Value::Flow(_)) {
-            return fail(format!("`{name}` has the shape {:?}, not {wanted:?}", once.1));
-        }
-        // What grows with the number of samples still does.
-        if let (Some(one), Some(old_one), Some(old_two), Some(two)) = (&once.1, &once.0, &twice.0, &twice.1) {
-            let grows = |(a, b): (&usize, &usize)| a == b;
-            let same = one.iter().zip(two).map(grows).eq(old_one.iter().zip(old_two).map(grows));
-            if !same && matches!(new[0].values[value], Value::Flow(_)) {
-                return fail(format!("`{name}` has the shape {two:?} for two samples"));
-            }
-        }
-    }
-    Ok(())
 }

@@ -8,10 +8,11 @@
 //! operator in place of one for each pattern.
 //!
 //! ```text
-//! OperatorGraph - Analysis (rules by operator) -> classes - spaces -> Space - a method chooses -> cut -> Edits, checked
+//! OperatorGraph - Analysis (rules by operator) -> classes - spaces -> Space - a method chooses -> cut -> Edits - repair, check
 //! ```
 
 mod apply;
+mod check;
 mod classes;
 mod contraction;
 mod cut;
@@ -22,11 +23,14 @@ mod grid;
 mod moves;
 mod numbers;
 mod reduction;
+mod repair;
 mod space;
 mod walk;
 
-pub(crate) use cut::{Edits, check, cut, repair};
+pub(crate) use check::check;
+pub(crate) use cut::{Edits, cut};
 pub(crate) use graph::{Attribute, Constant, GraphInput, Operator, OperatorGraph, ValueId};
 pub(crate) use numbers::Numbers;
+pub(crate) use repair::repair;
 pub use space::{FrozenUnits, Role, Space, Spaces, Unit, UnitPart};
 pub(crate) use walk::{Analysis, Carried, Misfit};

@@ -3,6 +3,7 @@
 //! Scores are made of the weights around a unit, so that they hold for every activation. What is left is checked before it is
 //! given away: with the labels that the units had, nothing meets that was apart.
 
+mod biases;
 mod choose;
 mod reader;
 mod refit;
@@ -187,7 +188,7 @@ pub fn prune_spaces<B: Backend>(
 ) -> Result<SpaceRun> {
     let original = source.operators();
     let fits = options.importance == Importance::SynthRefit;
-    let prepared = if fits { Some(refit::with_biases(original)?) } else { None };
+    let prepared = if fits { Some(biases::with_biases(original)?) } else { None };
     let graph = prepared.as_ref().unwrap_or(original);
     let analysis = Analysis::run(graph, 1, true, None)?;
     let found = Spaces::of(graph, &analysis);
@@ -249,7 +250,7 @@ pub fn prune_spaces<B: Backend>(
     check(graph, &smaller, &edits)?;
     let changed = edits.shapes.keys().map(|value| graph.values[*value].clone()).collect();
     let carried = carried(graph, &analysis);
-    let smaller = if fits { refit::without_zeros(smaller, original) } else { smaller };
+    let smaller = if fits { biases::without_zeros(smaller, original) } else { smaller };
     let parameters = [original.parameters(), smaller.parameters()];
     Ok(SpaceRun { parameters, carried, changed, graph: smaller, spaces: outcomes, frozen: found.frozen })
 }

@@ -121,6 +121,47 @@ impl Reads {
     }
 }
 
+/// A sum that reads units of a space.
+pub(super) struct ReaderOf<'s> {
+    pub(super) operator: usize,
+    /// The part of the space.
+    pub(super) part: usize,
+    pub(super) reads: Reads,
+    /// The value that it reads.
+    pub(super) value: String,
+    /// For each unit the entries of the summed axis.
+    pub(super) places: Vec<&'s [usize]>,
+    /// Rows of the weights that are still there.
+    pub(super) rows: Vec<usize>,
+    /// Axis of the outputs, and the one that is summed over.
+    pub(super) given: usize,
+    pub(super) summed: usize,
+}
+
+impl ReaderOf<'_> {
+    /// Columns per unit.
+    pub(super) fn block(&self) -> usize {
+        self.places.first().map_or(0, |places| places.len()) * self.reads.entries()
+    }
+
+    /// The entry of the summed axis and the one of the kernel of each column of some units.
+    pub(super) fn entries_of(&self, units: &[usize]) -> impl Iterator<Item = (usize, usize)> {
+        let entries = self.reads.entries();
+        let channels = units.iter().flat_map(|unit| self.places[*unit].iter().copied());
+        channels.flat_map(move |channel| (0..entries).map(move |entry| (channel, entry)))
+    }
+
+    /// The place of a weight by its row and its entry, in weights of a shape.
+    pub(super) fn index(&self, shape: &[usize]) -> impl Fn(usize, (usize, usize)) -> usize + use<> {
+        let entries: usize = shape[2..].iter().product();
+        let (given, width) = (self.given, shape[1]);
+        move |row, (channel, entry)| {
+            let (first, second) = if given == 0 { (row, channel) } else { (channel, row) };
+            (first * width + second) * entries + entry
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use ndarray::Array2;
 
-use super::reader::Reads;
+use super::reader::{ReaderOf, Reads};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::Tensor;
@@ -57,53 +57,6 @@ pub struct SpaceRefit {
     pub left: usize,
     /// `E ||z - z~||^2 / E ||z - E z||^2` on inputs that the fit has not seen, over all readers.
     pub loss: f64,
-}
-
-/// A sum that reads units of a space.
-struct ReaderOf<'s> {
-    operator: usize,
-    /// The part of the space.
-    part: usize,
-    reads: Reads,
-    /// The value that it reads.
-    value: String,
-    /// For each unit the entries of the summed axis.
-    places: Vec<&'s [usize]>,
-    /// Rows of the weights that are still there.
-    rows: Vec<usize>,
-    /// Axis of the outputs, and the one that is summed over.
-    given: usize,
-    summed: usize,
-}
-
-/// `base` with a bias of zeros for every convolution and `Gemm` with constant weights that has none.
-pub(super) fn with_biases(graph: &OperatorGraph) -> Result<OperatorGraph> {
-    let mut graph = graph.clone();
-    for at in 0..graph.operators.len() {
-        let operator = &graph.operators[at];
-        let Some(weights) = operator.input(1).and_then(|value| graph.weights(value)) else { continue };
-        if operator.input(2).is_some() || !matches!(operator.kind.as_str(), "Conv" | "Gemm") {
-            continue;
-        }
-        let axis = usize::from(operator.kind == "Gemm" && operator.int("transB", 0) == 0);
-        let outputs = weights.dimensions().get(axis).copied().unwrap_or(0);
-        let name = format!("{}.bias", operator.name);
-        let bias = Tensor::owned(&name, weights.element(), vec![outputs], vec![0.0; outputs])?;
-        graph.replace(at, 2, bias);
-    }
-    Ok(graph)
-}
-
-/// `graph` without the biases of zeros that [`with_biases`] has added to `before`.
-pub(super) fn without_zeros(mut graph: OperatorGraph, before: &OperatorGraph) -> OperatorGraph {
-    for (at, old) in before.operators.iter().enumerate() {
-        let bias = graph.operators[at].input(2).and_then(|value| graph.weights(value));
-        let zero = bias.is_some_and(|bias| bias.to_vec().iter().all(|value| *value == 0.0));
-        if zero && old.input(2).is_none() {
-            graph.operators[at].inputs.truncate(2);
-        }
-    }
-    graph
 }
 
 impl<'a, B: Backend> Refitter<'a, B> {
@@ -373,30 +326,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let at = self.base.operators.iter().position(|operator| std::ptr::eq(operator, first))?;
         let input = (0..2).find(|input| first.input(*input).is_some_and(fits))?;
         (first.kind == "Add").then_some((at, input))
-    }
-}
-
-impl ReaderOf<'_> {
-    /// Columns per unit.
-    fn block(&self) -> usize {
-        self.places.first().map_or(0, |places| places.len()) * self.reads.entries()
-    }
-
-    /// The entry of the summed axis and the one of the kernel of each column of some units.
-    fn entries_of(&self, units: &[usize]) -> impl Iterator<Item = (usize, usize)> {
-        let entries = self.reads.entries();
-        let channels = units.iter().flat_map(|unit| self.places[*unit].iter().copied());
-        channels.flat_map(move |channel| (0..entries).map(move |entry| (channel, entry)))
-    }
-
-    /// The place of a weight by its row and its entry, in weights of a shape.
-    fn index(&self, shape: &[usize]) -> impl Fn(usize, (usize, usize)) -> usize + use<> {
-        let entries: usize = shape[2..].iter().product();
-        let (given, width) = (self.given, shape[1]);
-        move |row, (channel, entry)| {
-            let (first, second) = if given == 0 { (row, channel) } else { (channel, row) };
-            (first * width + second) * entries + entry
-        }
     }
 }
 
