@@ -1,5 +1,7 @@
 //! Values inside a graph of operators, computed by `rten` on the CPU: what flows through operators that backends do not have.
 
+use std::collections::HashMap;
+
 use rten::{Model, Value};
 use rten_tensor::Layout as _;
 
@@ -17,6 +19,7 @@ pub(crate) struct Streams {
 }
 
 /// Values of a batch: their shape, the batch first, and their elements.
+#[derive(Clone)]
 pub(crate) struct Batch {
     pub(crate) shape: Vec<usize>,
     pub(crate) values: Vec<f32>,
@@ -45,28 +48,35 @@ impl Streams {
         self.batch.map_or(wanted, |batch| batch.min(wanted)).max(1)
     }
 
-    /// The values of `name` for `rows` inputs, one behind the other.
+    /// Some values for `rows` inputs, one behind the other, in one run.
     ///
     /// # Errors
     ///
     /// [`Error::Unsupported`] if the run fails or there is no such value of floats.
-    pub(crate) fn value(&self, inputs: &[f32], rows: usize, name: &str) -> Result<Batch> {
+    pub(crate) fn values(&self, inputs: &[f32], rows: usize, names: &[&str]) -> Result<Vec<Batch>> {
         let input = self.model.input_ids().first().copied().ok_or_else(|| failed("a model without an input"))?;
-        let wanted = self.model.find_node(name).ok_or_else(|| failed(&format!("there is no value `{name}`")))?;
-        if wanted == input {
-            let shape = std::iter::once(rows).chain(self.shape.iter().copied()).collect();
-            return Ok(Batch { shape, values: inputs.to_vec() });
+        let mut wanted = Vec::with_capacity(names.len());
+        for name in names {
+            wanted.push(self.model.find_node(name).ok_or_else(|| failed(&format!("there is no value `{name}`")))?);
         }
         let held = self.batch.unwrap_or(rows);
         let mut values = inputs.to_vec();
         values.resize(held * self.shape.iter().product::<usize>(), 0.0);
         let shape: Vec<usize> = std::iter::once(held).chain(self.shape.iter().copied()).collect();
         let value = Value::from_shape(&shape, values).map_err(|error| failed(&error.to_string()))?;
-        let outputs = self.model.run_n(vec![(input, value.into())], [wanted], None);
-        let [output] = outputs.map_err(|error| failed(&error.to_string()))?;
-        let shape = output.shape().to_vec();
-        let values = output.into_tensor::<f32>().ok_or_else(|| failed(&format!("`{name}` holds no floats")))?;
-        Ok(Batch { shape, values: values.into_data() })
+        let mut computed: Vec<_> = wanted.iter().copied().filter(|id| *id != input).collect();
+        computed.sort_unstable();
+        computed.dedup();
+        let outputs = self.model.run(vec![(input, value.into())], &computed, None);
+        let outputs = outputs.map_err(|error| failed(&error.to_string()))?;
+        let mut batches = HashMap::new();
+        for (id, output) in computed.into_iter().zip(outputs) {
+            let shape = output.shape().to_vec();
+            let values = output.into_tensor::<f32>().ok_or_else(|| failed("a value that holds no floats"))?;
+            batches.insert(id, Batch { shape, values: values.into_data() });
+        }
+        let whole = || Batch { shape: [&[rows], self.shape.as_slice()].concat(), values: inputs.to_vec() };
+        Ok(wanted.iter().map(|id| batches.get(id).cloned().unwrap_or_else(whole)).collect())
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::network::Tensor;
 use crate::network::format::OnnxSource;
 use crate::network::spaces::{Analysis, Edits, OperatorGraph, Role, Space, ValueId, cut, repair};
-use crate::network::streams::Streams;
+use crate::network::streams::{Batch, Streams};
 use crate::prune::synth::{ReadBy, ReadMoments as Moments, Sums, SyntheticInputs, choose_in_cells, refit_moments};
 
 /// Rows that moments are taken over at most, unless a layer has more columns than half of that.
@@ -27,8 +27,11 @@ const COLUMNS: usize = 6_144;
 /// The share of rows that a fit does not see: one in so many.
 const UNSEEN: usize = 5;
 
-/// Values of inputs and of what is read of them that are there at a time.
-const VALUES: usize = 1 << 26;
+/// Values of the inputs of one run at most: inside a network there are tens of times as many.
+const VALUES: usize = 1 << 20;
+
+/// Inputs of one run at most.
+const RUN: usize = 64;
 
 /// Two graphs side by side.
 pub(super) struct Refitter<'a, B: Backend> {
@@ -45,6 +48,20 @@ pub(super) struct Refitter<'a, B: Backend> {
     pub(super) gone: HashSet<u32>,
     ridge: f64,
     seed: u64,
+}
+
+/// A reader on its way through the inputs.
+struct Watch<'r, 's, B: Backend> {
+    reader: &'r ReaderOf<'s>,
+    /// `C` of the original network.
+    weights: B::Matrix,
+    /// Entries of the summed axis for each column, in the original network and in the one that shrinks.
+    channels: Vec<usize>,
+    now: Vec<usize>,
+    /// Over rows that a fit sees, and over those that it does not.
+    sums: [Sums<B>; 2],
+    /// Whether the two networks have other places.
+    apart: bool,
 }
 
 /// What became of the fit of a space.
@@ -92,14 +109,9 @@ impl<'a, B: Backend> Refitter<'a, B> {
         if found.is_empty() {
             return Ok(None);
         }
-        let streams = self.current()?;
-        let (mut readers, mut fits) = (Vec::new(), Vec::new());
-        for reader in found {
-            if let Some(moments) = self.moments(&reader, &streams)? {
-                fits.push(moments);
-                readers.push(reader);
-            }
-        }
+        let found_moments = self.moments(&found, &self.current()?)?;
+        let pairs = found.into_iter().zip(found_moments);
+        let (readers, fits): (Vec<_>, Vec<_>) = pairs.filter_map(|(reader, moments)| Some((reader, moments?))).unzip();
         if readers.is_empty() {
             return Ok(None);
         }
@@ -175,68 +187,84 @@ impl<'a, B: Backend> Refitter<'a, B> {
         space.of_role(Role::Reader).filter_map(of).collect()
     }
 
-    /// Moments of rows that a fit sees, and of those that it does not; none where the two networks have other places.
-    fn moments(&self, reader: &ReaderOf<'_>, streams: &Streams) -> Result<Option<[Moments; 2]>> {
-        let (units, block) = (reader.places.len(), reader.block());
-        let columns = units * block;
-        let channels: Vec<usize> = reader.places.iter().flat_map(|places| places.iter().copied()).collect();
-        let left = self.ranks(reader);
-        let now: Vec<usize> = channels.iter().map(|channel| left[*channel]).collect();
-        let weights = self.columns_of(self.base, reader, &(0..units).collect::<Vec<_>>());
-        let weights = self.backend.upload(&weights.mapv(narrow).view())?;
+    /// For each reader moments of rows that a fit sees, and of those that it does not; none where the two networks have other
+    /// places. All readers look at the same runs.
+    fn moments(&self, readers: &[ReaderOf<'_>], streams: &Streams) -> Result<Vec<Option<[Moments; 2]>>> {
+        let mut watches = readers.iter().map(|reader| self.watch(reader)).collect::<Result<Vec<_>>>()?;
+        let names: Vec<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
         let [count, width] = self.inputs.shape();
-        let wanted = ROWS.max(2 * columns);
-        let each = wanted.div_ceil(count.max(1)).max(1);
-        let mut sums: [Sums<B>; 2] = [Sums::new(), Sums::new()];
-        let step = self.original.step((VALUES / width.max(1) / 64).clamp(1, 64));
+        let step = self.original.step((VALUES / width.max(1)).clamp(1, RUN));
         for first in (0..count).step_by(step) {
             let rows = step.min(count - first);
             let mut inputs = vec![0.0; rows * width];
             self.inputs.read_rows(first, &mut inputs)?;
-            let old = self.original.value(&inputs, rows, &reader.value)?;
-            let new = streams.value(&inputs, rows, &reader.value)?;
-            if old.shape.len() != new.shape.len() || reader.reads.apart(&old.shape, &new.shape) {
-                return Ok(None);
-            }
-            // Axes of the batch and others may be one: places are counted over what one sample has of them.
-            let samples = old.shape.first().copied().unwrap_or(0).min(new.shape.first().copied().unwrap_or(0));
-            let samples = if samples == 0 { continue } else { samples * rows / self.held(rows) };
-            let places = reader.reads.places(&old.shape);
-            let share = (each * rows).div_ceil(samples.max(1)).min(places);
-            let mut parts: [Vec<(usize, usize)>; 2] = [Vec::new(), Vec::new()];
-            for sample in 0..samples {
-                let chosen = if share >= places {
-                    (0..places).collect()
-                } else {
-                    let name = format!("places/{}/{}/{sample}", reader.value, first);
-                    SyntheticInputs::distinct(self.seed, &name, places, share)
-                };
-                let part = usize::from((first + sample) % UNSEEN == UNSEEN - 1);
-                parts[part].extend(chosen.into_iter().map(|place| (sample, place)));
-            }
-            for (part, sums) in parts.iter().zip(&mut sums) {
-                if part.is_empty() {
-                    continue;
-                }
-                let mut read = [Array2::<f32>::zeros((part.len(), columns)), Array2::zeros((part.len(), columns))];
-                for ((matrix, batch), own) in read.iter_mut().zip([&new, &old]).zip([&now, &channels]) {
-                    for (mut row, at) in matrix.rows_mut().into_iter().zip(part) {
-                        let row =
-                            row.as_slice_mut().ok_or_else(|| Error::Internal { what: "a row apart".to_owned() })?;
-                        reader.reads.row((&batch.shape, &batch.values), *at, own, row)?;
-                    }
-                }
-                let [new, old] = read;
-                let (new, old) = (self.backend.upload(&new.view())?, self.backend.upload(&old.view())?);
-                sums.add(self.backend, [(&new, ReadBy::Columns), (&old, ReadBy::Columns)], &weights, None)?;
+            let old = self.original.values(&inputs, rows, &names)?;
+            let new = streams.values(&inputs, rows, &names)?;
+            for (watch, [old, new]) in watches.iter_mut().zip(old.iter().zip(&new).map(|(old, new)| [old, new])) {
+                self.add(watch, [old, new], first..first + rows)?;
             }
         }
-        let centred = self.bias(reader).is_some();
-        let [seen, unseen] = sums;
-        let moments =
-            |sums: Sums<B>| sums.moments(self.backend).map(|moments| if centred { moments } else { moments.raw() });
-        let seen = moments(seen)?;
-        Ok(Some([seen, moments(unseen)?]))
+        watches.into_iter().map(|watch| self.taken(watch)).collect()
+    }
+
+    fn watch<'r, 's>(&self, reader: &'r ReaderOf<'s>) -> Result<Watch<'r, 's, B>> {
+        let units = reader.places.len();
+        let channels: Vec<usize> = reader.places.iter().flat_map(|places| places.iter().copied()).collect();
+        let left = self.ranks(reader);
+        let now = channels.iter().map(|channel| left[*channel]).collect();
+        let weights = self.columns_of(self.base, reader, &(0..units).collect::<Vec<_>>());
+        let weights = self.backend.upload(&weights.mapv(narrow).view())?;
+        Ok(Watch { reader, weights, channels, now, sums: [Sums::new(), Sums::new()], apart: false })
+    }
+
+    /// Adds what a reader sees of a batch in the original network and in the one that shrinks.
+    fn add(&self, watch: &mut Watch<'_, '_, B>, [old, new]: [&Batch; 2], batch: std::ops::Range<usize>) -> Result<()> {
+        let Watch { reader, weights, channels, now, sums, apart } = watch;
+        *apart |= old.shape.len() != new.shape.len() || reader.reads.apart(&old.shape, &new.shape);
+        if *apart {
+            return Ok(());
+        }
+        let columns = reader.places.len() * reader.block();
+        let each = ROWS.max(2 * columns).div_ceil(self.inputs.shape()[0].max(1)).max(1);
+        let rows = batch.len();
+        // Axes of the batch and others may be one: places are counted over what one sample has of them.
+        let samples = old.shape.first().copied().unwrap_or(0) * rows / self.held(rows);
+        let places = reader.reads.places(&old.shape);
+        let share = (each * rows).div_ceil(samples.max(1)).min(places);
+        let mut parts: [Vec<(usize, usize)>; 2] = [Vec::new(), Vec::new()];
+        for sample in 0..samples {
+            let chosen = if share >= places {
+                (0..places).collect()
+            } else {
+                let name = format!("places/{}/{}/{sample}", reader.value, batch.start);
+                SyntheticInputs::distinct(self.seed, &name, places, share)
+            };
+            let part = usize::from((batch.start + sample) % UNSEEN == UNSEEN - 1);
+            parts[part].extend(chosen.into_iter().map(|place| (sample, place)));
+        }
+        for (part, sums) in parts.iter().zip(sums).filter(|(part, _)| !part.is_empty()) {
+            let mut read = [Array2::<f32>::zeros((part.len(), columns)), Array2::zeros((part.len(), columns))];
+            for ((matrix, batch), own) in read.iter_mut().zip([new, old]).zip([&*now, &*channels]) {
+                for (mut row, at) in matrix.rows_mut().into_iter().zip(part) {
+                    let row = row.as_slice_mut().ok_or_else(|| Error::Internal { what: "a row apart".to_owned() })?;
+                    reader.reads.row((&batch.shape, &batch.values), *at, own, row)?;
+                }
+            }
+            let [new, old] = read;
+            let (new, old) = (self.backend.upload(&new.view())?, self.backend.upload(&old.view())?);
+            sums.add(self.backend, [(&new, ReadBy::Columns), (&old, ReadBy::Columns)], weights, None)?;
+        }
+        Ok(())
+    }
+
+    fn taken(&self, watch: Watch<'_, '_, B>) -> Result<Option<[Moments; 2]>> {
+        if watch.apart {
+            return Ok(None);
+        }
+        let centred = self.bias(watch.reader).is_some();
+        let [seen, unseen] = watch.sums.map(|sums| sums.moments(self.backend));
+        let about = |moments: Moments| if centred { moments } else { moments.raw() };
+        Ok(Some([about(seen?), about(unseen?)]))
     }
 
     /// Samples that a run of so many inputs computes.

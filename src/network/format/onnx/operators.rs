@@ -178,12 +178,12 @@ fn numbers(tensor: &proto::Tensor) -> Option<Vec<f64>> {
             rest.is_empty().then(|| chunks.iter().map(|bytes| wide(i64::from_le_bytes(*bytes))).collect())
         }
         (data_type::INT64, None) => Some(tensor.int64_data.iter().map(|value| wide(*value)).collect()),
-        (6, Some(raw)) => {
+        (INT32, Some(raw)) => {
             let (chunks, rest) = raw.as_chunks::<4>();
             rest.is_empty().then(|| chunks.iter().map(|bytes| f64::from(i32::from_le_bytes(*bytes))).collect())
         }
         (2 | 9, Some(raw)) => Some(raw.iter().map(|byte| f64::from(*byte)).collect()),
-        (2 | 6 | 9, None) => Some(small(&tensor.int32_data)),
+        (2 | INT32 | 9, None) => Some(small(&tensor.int32_data)),
         _ => None,
     }
 }
@@ -224,10 +224,19 @@ pub(super) fn rewritten(source: &Source, graph: &OperatorGraph) -> Result<Rewrit
                 data.insert(to.initializer.len() - 1, tensor.clone());
             }
             (Constant::Numbers(numbers), None) if old.is_none() => {
-                let raw: Vec<u8> = numbers.integers().into_iter().flat_map(i64::to_le_bytes).collect();
+                // Bounds of a slice are of one type, the one that its axes have.
+                let narrow = integers(source, graph, *id) == INT32;
+                let values = numbers.integers().into_iter();
+                let raw: Vec<u8> = if narrow {
+                    let short =
+                        |value: i64| i32::try_from(value).unwrap_or(if value < 0 { i32::MIN } else { i32::MAX });
+                    values.map(short).flat_map(i32::to_le_bytes).collect()
+                } else {
+                    values.flat_map(i64::to_le_bytes).collect()
+                };
                 to.initializer.push(proto::Tensor {
                     dims: numbers.shape().iter().map(|axis| i64::try_from(*axis).unwrap_or(i64::MAX)).collect(),
-                    data_type: Some(data_type::INT64),
+                    data_type: Some(if narrow { INT32 } else { data_type::INT64 }),
                     name: Some(name.clone()),
                     raw_data: Some(raw.into()),
                     ..proto::Tensor::default()
@@ -279,6 +288,28 @@ pub(super) fn rewritten(source: &Source, graph: &OperatorGraph) -> Result<Rewrit
     to.initializer = kept;
     model.graph = Some(to);
     Ok(Rewritten { model, data: moved })
+}
+
+/// `TensorProto.DataType.INT32`.
+const INT32: i32 = 6;
+
+/// The type of the integers in whose place a new constant stands.
+fn integers(source: &Source, graph: &OperatorGraph, constant: ValueId) -> i32 {
+    let before = &source.operators.graph;
+    let pairs = graph.operators.iter().zip(&before.operators);
+    let found = pairs.into_iter().find_map(|(operator, old)| {
+        let input = operator.inputs.iter().position(|input| *input == Some(constant))?;
+        old.input(input)
+    });
+    let name = found.map(|value| before.values[value].as_str()).unwrap_or_default();
+    let Some(model) = &source.model.graph else { return data_type::INT64 };
+    let stored = model.initializer.iter().find(|tensor| tensor.name() == name);
+    let given = || {
+        let node =
+            model.node.iter().find(|node| node.op_type() == "Constant" && node.output.iter().any(|o| o == name))?;
+        node.attribute.first()?.t.as_ref()
+    };
+    stored.or_else(given).map_or(data_type::INT64, proto::Tensor::data_type)
 }
 
 /// Drops the declared shapes of values that have another one, and of weights, which say themselves what they have.
