@@ -119,7 +119,7 @@ def with_tropix(case: Case) -> dict:
 
 
 def evaluated(case: Case) -> dict:
-    """The share of random examples that `tropix evaluate` puts into the class in which onnxruntime puts them.
+    """The share of random examples that `tropix evaluate` puts into the class in which onnxruntime puts them, or why it is not known.
 
     Random weights put all examples into one class, whatever the differences between them; so the mean logits of the examples are
     subtracted first, in the file. Counted are examples whose two best classes lie so far apart that logits right to 1e-4 of the
@@ -132,14 +132,15 @@ def evaluated(case: Case) -> dict:
     second, best = np.sort(found - mean, axis=1)[:, -2:].T
     apart = best - second > 2e-4 * np.abs(found).max()
     if not apart.any():
-        return {"evaluate": "no example tells classes apart"}
+        return {"not_evaluated": "no example tells classes apart"}
     with tempfile.TemporaryDirectory() as folder:
         model, data = f"{folder}/shifted.onnx", f"{folder}/examples.npz"
         onnx.save(shifted(onnx.load(case.target), -mean), model)
         np.savez(data, x=x[apart], y=(found - mean).argmax(axis=1)[apart])
         ended = subprocess.run([case.tropix, "--json", "evaluate", model, "--data", data], capture_output=True, text=True)
     if ended.returncode != 0:
-        return {"evaluate": valid.first_line(ended.stderr)}
+        errors = [line for line in ended.stderr.splitlines() if line.startswith("error")]
+        return {"not_evaluated": valid.first_line("\n".join(errors)).replace(f"{folder}/", "")}
     return {"evaluate": json.loads(ended.stdout)["accuracy"]["top1"][0]}
 
 

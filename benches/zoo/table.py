@@ -47,6 +47,10 @@ def summary(rows: dict[tuple[str, str, str], dict], keys: list[tuple[str, str]])
             exported = rows["export", network, exporter]
             gap = gone(peer, exported) - gone(ours, exported)
             fewer += [f"{network} {exporter} {gap:.3f}"] if gap > 0 else []
+    apart = [f"{network} {exporter} ({row['not_evaluated']})" for network, exporter in keys
+             if "not_evaluated" in (row := rows.get(("tropix", network, exporter), {}))]
+    if apart:
+        lines.append(f"- valid, but not evaluated by tropix: {', '.join(apart)}")
     return [*lines, f"- tropix takes fewer parameters than torch-pruning, by: {', '.join(fewer)}"] if fewer else lines
 
 
