@@ -31,6 +31,9 @@ pub struct SpaceReport {
     /// Accuracy, if data were given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accuracy: Option<Accuracy>,
+    /// What was done to the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// The spaces.
     pub spaces: Vec<SpaceOutcome>,
     /// Units that stay, and why.

@@ -20,4 +20,5 @@ mod polynomial;
 mod program;
 mod readme;
 mod refit;
+mod spaces;
 mod structured;

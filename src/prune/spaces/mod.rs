@@ -1,6 +1,7 @@
 //! Pruning of any graph of operators: units of every space go, whatever lies between the layers.
 //!
-//! Scores are made of the weights around a unit, so that they hold for every activation. What is left is checked before it is
+//! Scores are made of the weights around a unit, so that they hold for every activation: of the weights as they were, where
+//! [`super::structured`] looks at what earlier layers have left. What is left is checked before it is
 //! given away: with the labels that the units had, nothing meets that was apart.
 
 mod biases;

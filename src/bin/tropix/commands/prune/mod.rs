@@ -95,7 +95,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     let mut model = timing.phase("load", || input::model(globals, &args.model))?;
     model.single_file = args.single_file;
     if matches!(family, Family::Units(_))
-        && let Some(importance) = spaces::asked(args, &model)?
+        && let Some(importance) = spaces::asked(globals, args, &model)?
     {
         return spaces::run(globals, args, &model, importance, timing);
     }

@@ -1,64 +1,85 @@
 //! Units of any graph go, by the weights around them.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use tropix::backend::RowSource;
-use tropix::network::Op;
-use tropix::network::format::{ModelFile, check_output};
-use tropix::prune::Timing;
-use tropix::prune::spaces::{Importance, SpaceOptions, prune_spaces};
+use tropix::network::dataset::Dataset;
+use tropix::network::format::{self, ModelFile, Saved, check_output};
+use tropix::network::{Op, Site, coupled_sites};
+use tropix::prune::spaces::{Importance, SpaceOptions, SpaceRun, find_spaces, prune_spaces};
 use tropix::prune::synth::{Prior, SyntheticInputs};
-use tropix::report::{Change, Files, Heading, Memory, SpaceReport, spaces_table};
+use tropix::prune::{Accuracy, Timing, evaluate_models};
+use tropix::report::{Change, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table};
 use tropix::{Error, Result};
 
 use super::{names, written};
-use crate::args::{Globals, PruneArgs};
-use crate::device::{choose, with_backend};
+use crate::args::{Globals, MethodArg, PruneArgs};
+use crate::device::{AnyBackend, choose, with_backend};
+use crate::effect::refuse;
 use crate::{input, output};
 
-/// The importance of units that is asked for, if the run is one on the graph of operators: of an ONNX model, by the weights
-/// around units, and with no option that is about layers of neurons.
-pub(super) fn asked(args: &PruneArgs, model: &ModelFile) -> Result<Option<Importance>> {
-    let importance = args.method.and_then(|method| method.importance());
+/// Options that are about layers of neurons.
+const LAYERS: &[&str] = &[
+    "--layer",
+    "--refit",
+    "--target-params",
+    "--max-error",
+    "--allocate",
+    "--radius",
+    "--bounds",
+    "--no-certify",
+    "--no-lossless",
+    "--no-compact",
+    "--strict",
+    "--verify",
+    "--finetune",
+    "--moments",
+    "--calib",
+];
+
+/// Options of synthetic inputs.
+const SYNTHETIC: &[&str] = &["--prior", "--inputs", "--ridge"];
+
+/// The importance of units that is asked for, if the run is one on the graph of operators: of an ONNX model, by a method that
+/// takes any graph, without an option that is about layers of neurons. `synth-refit` goes by layers where these hold all units:
+/// backends compute them.
+pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> Result<Option<Importance>> {
+    let named = args.method.and_then(|method| method.importance());
     let whole = model.network.nodes.iter().any(|node| matches!(&node.op, Op::Carried { op, .. } if op == "graph"));
-    let onnx = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
+    let onnx = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
     let graph = model.onnx.is_some() && args.output.as_ref().is_none_or(onnx);
-    let layers = [
-        (!args.layer.is_empty(), "layer"),
-        (args.refit.is_some(), "refit"),
-        (args.target_params.is_some(), "target-params"),
-        (args.max_error.is_some(), "max-error"),
-        (args.allocate.is_some(), "allocate"),
-        (args.radius.is_some(), "radius"),
-        (args.data.data.is_some(), "data"),
-        (args.no_lossless, "no-lossless"),
-        (args.strict, "strict"),
-    ];
-    let about_layers = layers.into_iter().find(|(given, _)| *given).map(|(_, name)| name);
-    let only_here = args.no_trunk || !args.ignore.is_empty();
-    match (importance, about_layers) {
-        (Some(importance), None) if graph => Ok(Some(importance)),
-        (Some(_), Some(argument)) if whole || only_here => {
-            let problem = "is about layers of neurons, and not all of this network is computed".to_owned();
-            Err(Error::Argument { argument, problem })
+    let here = args.no_trunk || !args.ignore.is_empty() || matches!(args.method, Some(MethodArg::Spaces(_)));
+    let importance = match named {
+        None if whole && args.method.is_none() => Some(Importance::SynthRefit),
+        named => named,
+    };
+    let Some(importance) = importance.filter(|_| graph) else {
+        if !whole && !here {
+            return Ok(None);
         }
-        (None, _) if whole && args.method.is_none() && graph => Ok(Some(Importance::SynthRefit)),
-        (None, _) if whole => {
-            let names: Vec<&str> = Importance::ALL.iter().map(|one| one.name()).collect();
-            let problem = format!("not all of this network is computed; it takes the methods {}", names.join(", "));
-            Err(Error::Argument { argument: "method", problem })
-        }
-        (Some(importance), _) if matches!(args.method, Some(crate::args::MethodArg::Spaces(_))) => {
-            let problem = format!("`{}` works on ONNX models alone, and writes them", importance.name());
-            Err(Error::Argument { argument: "method", problem })
-        }
-        _ if only_here => {
-            let argument = if args.no_trunk { "no-trunk" } else { "ignore" };
-            let problem = "is for methods that choose units of ONNX models by their weights".to_owned();
-            Err(Error::Argument { argument, problem })
-        }
-        _ => Ok(None),
+        let names: Vec<&str> = Importance::ALL.iter().map(|one| one.name()).collect();
+        let problem = format!("units of any graph go from ONNX models, into ONNX models, by {}", names.join(", "));
+        return Err(Error::Argument { argument: "method", problem });
+    };
+    let by_layers = LAYERS.iter().any(|option| globals.run.gives(option));
+    let by_layers = by_layers || (importance == Importance::SynthRefit && !here && layers_hold_all(model)?);
+    if by_layers && !whole && !here {
+        return Ok(None);
     }
+    refuse(globals, LAYERS, "on units of any graph: it is about layers of neurons")?;
+    if importance != Importance::SynthRefit {
+        refuse(globals, SYNTHETIC, "without `synth-refit`")?;
+    }
+    Ok(Some(importance))
+}
+
+/// Whether layers of neurons and channels, trunks among them, are all that can go from a model.
+fn layers_hold_all(model: &ModelFile) -> Result<bool> {
+    let Some(source) = &model.onnx else { return Ok(true) };
+    let units: usize = find_spaces(source)?.spaces.spaces.iter().map(|space| space.units.len()).sum();
+    let (sites, _) = coupled_sites(&model.network)?;
+    Ok(units <= sites.iter().map(Site::units).sum())
 }
 
 /// Synthetic inputs for a refit.
@@ -83,9 +104,10 @@ pub(super) fn run(
 ) -> anyhow::Result<()> {
     let missing = || Error::Internal { what: "a graph without its model".to_owned() };
     let source = model.onnx.as_deref().ok_or_else(missing)?;
+    let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     if let Some(output) = &args.output {
-        for output in tropix::network::format::outputs(model, output)? {
-            check_output(&output, &model.paths, globals.force)?;
+        for output in format::outputs(model, output)? {
+            check_output(&output, &input::paths(model, data.as_ref()), globals.force)?;
         }
     }
     let options = SpaceOptions {
@@ -111,6 +133,10 @@ pub(super) fn run(
         Some(output) => Some(timing.phase("write", || run.save(model, output, globals.force, &metadata))?),
         None => None,
     };
+    let accuracy = match &data {
+        Some(data) => Some(accuracy(args, model, (&run, saved.as_ref()), &backend, data, timing)?),
+        None => None,
+    };
     let before = model.paths.iter().map(|path| std::fs::metadata(path).map_or(0, |file| file.len())).sum();
     let [parameters, neurons] = SpaceReport::changes(&run);
     let report = SpaceReport {
@@ -122,15 +148,40 @@ pub(super) fn run(
         parameters,
         neurons,
         file_bytes: Change { before, after: saved.as_ref().map_or(4 * parameters.after, |saved| saved.bytes) },
-        accuracy: None,
+        accuracy,
+        data: data.as_ref().map(|data| data.applied.clone()),
         spaces: run.spaces.clone(),
         frozen: run.frozen.clone(),
         carried: run.carried.clone(),
-        warnings: model.warnings.clone(),
+        warnings: input::warnings(model, data.as_ref()),
         memory: Memory::now(),
         timing: timing.clone(),
     };
     output::result(globals, &report, &text(&report))
+}
+
+/// Accuracy before and after. What was not written is written aside for it.
+fn accuracy(
+    args: &PruneArgs,
+    model: &ModelFile,
+    (run, saved): (&SpaceRun, Option<&Saved>),
+    backend: &AnyBackend,
+    data: &Dataset,
+    timing: &mut Timing,
+) -> anyhow::Result<Accuracy> {
+    let aside = tempfile::tempdir()?;
+    let path = match (saved, &args.output) {
+        (Some(_), Some(output)) => output.clone(),
+        _ => {
+            let path = aside.path().join("pruned.onnx");
+            run.save(model, &path, false, &BTreeMap::new())?;
+            path
+        }
+    };
+    let smaller = format::load(&path, None)?;
+    let samples = input::borrowed(data);
+    let found = with_backend!(backend, backend => evaluate_models(backend, &smaller, Some(model), samples, timing)?);
+    Ok(found.0)
 }
 
 fn text(report: &SpaceReport) -> String {
@@ -143,6 +194,9 @@ fn text(report: &SpaceReport) -> String {
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n{warning}"));
+    }
+    if let (Some(accuracy), Some(data)) = (&report.accuracy, &report.data) {
+        text.push_str(&format!("\n{}\ndata: {data}", accuracy_table(accuracy, true)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
     if !report.files.is_empty() {

@@ -1,0 +1,91 @@
+//! Units of any graph: `prune` and `inspect` on ONNX models of which backends do not compute all.
+
+use std::fs;
+
+use crate::program::{asset, data, model, tropix};
+
+fn graph(name: &str) -> String {
+    asset(&format!("golden/onnx/spaces/{name}.onnx"))
+}
+
+#[test]
+fn half_of_every_unit_of_a_transformer_goes_and_the_file_says_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let attention = graph("attention");
+    let report = tropix(folder.path(), &format!("prune {attention} -o half.onnx --keep 0.5 --method l1 --json"));
+    let report = report.expect(0, &[]).json();
+    assert_eq!(report["parameters"], serde_json::json!({ "before": 1327, "after": 425 }));
+    let spaces = report["spaces"].as_array().unwrap();
+    // The stream, coupled by its norm; queries, keys and values of two heads; the hidden units.
+    let units: Vec<_> = spaces.iter().map(|space| (&space["before"], &space["after"], &space["cells"])).collect();
+    assert_eq!(
+        units,
+        [(&12.into(), &6.into(), &1.into()), (&24.into(), &12.into(), &4.into()), (&16.into(), &8.into(), &1.into())]
+    );
+    assert_eq!(spaces[0]["coupled"], true);
+    let left = tropix(folder.path(), "inspect half.onnx").expect(0, &[]).stdout;
+    assert!(left.contains("space: 12 units in 4 sets, written by `matmul4`"), "{left}");
+    assert!(left.contains("kept: 5 units of `gemm35`: `logits` is an output of the network"), "{left}");
+    // The same again, and nothing is written over.
+    tropix(folder.path(), &format!("prune {attention} -o again.onnx --keep 0.5 --method l1")).expect(0, &[]);
+    assert_eq!(fs::read(folder.path().join("half.onnx")).unwrap(), fs::read(folder.path().join("again.onnx")).unwrap());
+    tropix(folder.path(), &format!("prune {attention} -o half.onnx --keep 0.5 --method l1")).expect(73, &["exists"]);
+}
+
+#[test]
+fn data_measure_what_is_left_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    tropix(folder.path(), &format!("convert {} -o mlp.onnx", model())).expect(0, &[]);
+    let prune = "prune mlp.onnx --keep 0.5 --method l1 --device cpu --json";
+    let report = tropix(folder.path(), &format!("{prune} -o a.onnx --data {}", data())).expect(0, &[]).json();
+    tropix(folder.path(), &format!("{prune} -o b.onnx")).expect(0, &[]);
+    assert_eq!(fs::read(folder.path().join("a.onnx")).unwrap(), fs::read(folder.path().join("b.onnx")).unwrap());
+    let evaluate = format!("evaluate a.onnx --against mlp.onnx --data {} --device cpu --json", data());
+    let evaluated = tropix(folder.path(), &evaluate).expect(0, &[]).json();
+    assert_eq!(report["accuracy"], evaluated["accuracy"]);
+    assert_eq!(report["accuracy"]["top1"][0], 0.9645);
+    let dry = tropix(folder.path(), &format!("{prune} --dry-run --data {}", data())).expect(0, &[]).json();
+    assert_eq!(dry["accuracy"], evaluated["accuracy"]);
+}
+
+#[test]
+fn trunks_and_named_layers_stay_where_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &str| {
+        let command = format!("prune {} --keep 0.5 --method fpgm --dry-run --json {options}", graph("gated"));
+        let report = tropix(folder.path(), &command).expect(0, &[]).json();
+        let spaces = report["spaces"].as_array().unwrap().iter();
+        spaces.map(|space| space["after"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(run(""), [4, 6, 3]);
+    assert_eq!(run("--no-trunk"), [8, 12, 3]);
+    assert_eq!(run("--ignore conv0"), [8, 6, 3]);
+    let wrong = format!("prune {} --keep 0.5 --method l1 --dry-run --ignore conv99", graph("gated"));
+    tropix(folder.path(), &wrong).expect(2, &["there is no operator `conv99`"]);
+}
+
+#[test]
+fn a_refit_needs_no_data_and_says_what_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let refit =
+        format!("prune {} -o half.onnx --keep 0.5 --inputs 200 --prior gaussian --device cpu --json", graph("mixer"));
+    let report = tropix(folder.path(), &refit).expect(0, &["not all of it is computed"]).json();
+    assert_eq!(report["method"], "synth-refit");
+    let fits: Vec<f64> =
+        (report["spaces"].as_array().unwrap().iter()).filter_map(|space| space["refit"]["loss"].as_f64()).collect();
+    assert!(fits.len() >= 2 && fits.iter().all(|loss| (0.0..1.0).contains(loss)), "{fits:?}");
+}
+
+#[test]
+fn what_is_for_layers_alone_is_refused_on_any_graph_and_the_other_way_round() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &str, code, parts: &[&str]| {
+        tropix(folder.path(), &format!("prune {options} --keep 0.5 --dry-run --device cpu")).expect(code, parts);
+    };
+    run(&format!("{} --method tropnnc", graph("mixer")), 2, &["units of any graph", "l1, l2, path-l2"]);
+    run(&format!("{} --method l1 --layer matmul0=0.5", graph("mixer")), 2, &["has no effect on units of any graph"]);
+    run(&format!("{} --method l1 --ridge 0.1", graph("mixer")), 2, &["has no effect without `synth-refit`"]);
+    run(&format!("{} --method norm-scale", graph("mixer")), 65, &["has no batch norm"]);
+    run(&format!("{} --method fpgm", model()), 2, &["from ONNX models"]);
+    run(&format!("{} --method l1 --no-trunk", model()), 2, &["from ONNX models"]);
+}
