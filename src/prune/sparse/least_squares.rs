@@ -78,7 +78,7 @@ mod tests {
     fn rows_are_those_of_their_own_normal_equations() {
         let (m, n, shift) = (7, 30, 1e-3);
         let random = &mut crate::rng::stream(4, "masked");
-        let half = Array2::from_shape_simple_fn((n, n + 9), || random.random_range(-1.0..1.0));
+        let half = Array2::from_shape_simple_fn((n, 4 * n), || random.random_range(-1.0..1.0));
         let covariance: Array2<f64> = half.dot(&half.t());
         let cross = Array2::from_shape_simple_fn((m, n), || random.random_range(-1.0..1.0));
         let mut mask = Mask::full(m, n);
