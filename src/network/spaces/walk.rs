@@ -7,6 +7,7 @@ use super::facet::{Facet, Flow};
 use super::graph::{Constant, OperatorGraph, ValueId};
 use super::numbers::{Numbers, axis, fold};
 use crate::error::{Error, Result};
+use crate::network::Tensor;
 
 /// What a value is.
 #[derive(Debug, Clone)]
@@ -19,6 +20,14 @@ pub(crate) enum Value {
     Flow(Flow),
     /// What an operator gives that is not understood, of unknown shape.
     Unknown,
+}
+
+/// What is known of a value before anything flows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known<'a> {
+    Numbers(&'a Numbers),
+    Weights(&'a Tensor),
+    Other,
 }
 
 /// An axis of a constant, as one operator reads it: index `i` belongs to the unit of label `labels[i]`.
@@ -273,6 +282,15 @@ impl<'g> Analysis<'g> {
             Value::Numbers(numbers) => Some(numbers.shape().to_vec()),
             Value::Constant(constant) => self.graph.weights(*constant).map(|tensor| tensor.dimensions().to_vec()),
             Value::Absent | Value::Unknown => None,
+        }
+    }
+
+    /// What is known of a value before anything flows.
+    pub(crate) fn known(&self, value: ValueId) -> Known<'_> {
+        match &self.values[value] {
+            Value::Numbers(numbers) => Known::Numbers(numbers),
+            Value::Constant(constant) => self.graph.weights(*constant).map_or(Known::Other, Known::Weights),
+            Value::Absent | Value::Flow(_) | Value::Unknown => Known::Other,
         }
     }
 

@@ -78,7 +78,12 @@ fn units_that_are_zero_go_and_no_output_changes() {
             let width: usize = model.network.input.iter().product();
             let inputs: Vec<f32> = (0..3 * width).map(|_| random.random_range(-1.0..1.0)).collect();
             let [old, new] = [&before, &after].map(|graph| {
-                Streams::new(source, graph).unwrap().values(&inputs, 3, &["logits"]).unwrap().remove(0).values
+                Streams::new(&Cpu::new(), source, graph, &["logits"])
+                    .unwrap()
+                    .values(&inputs, 3, &["logits"])
+                    .unwrap()
+                    .remove(0)
+                    .values
             });
             for (old, new) in old.iter().zip(&new) {
                 assert!((old - new).abs() <= 1e-5 * old.abs().max(1.0), "{}: {old} {new}", path.display());
@@ -140,7 +145,12 @@ fn a_refit_is_better_than_none_where_units_repeat() {
                     .unwrap();
             fresh.read_rows(0, &mut rows).unwrap();
             let [old, new] = [source.operators(), &run.graph].map(|graph| {
-                Streams::new(source, graph).unwrap().values(&rows, 50, &["logits"]).unwrap().remove(0).values
+                Streams::new(&Cpu::new(), source, graph, &["logits"])
+                    .unwrap()
+                    .values(&rows, 50, &["logits"])
+                    .unwrap()
+                    .remove(0)
+                    .values
             });
             old.iter().zip(&new).map(|(old, new)| f64::from((old - new).powi(2))).sum::<f64>()
         };

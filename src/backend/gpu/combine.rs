@@ -1,4 +1,4 @@
-//! Products entry by entry, neighbours of a row with one factor.
+//! Two matrices entry by entry, the second repeated as it is asked for.
 
 use bytemuck::{Pod, Zeroable};
 
@@ -6,13 +6,13 @@ use super::context::Context;
 use super::grid::Grid;
 use super::kernel::Source;
 use super::matrix::{Matrix, parts, word};
-use crate::backend::check;
+use crate::backend::{Combination, check};
 use crate::error::Result;
 
 pub(super) const SOURCE: Source = Source {
-    stem: "product",
-    entry: "product",
-    wgsl: concat!(include_str!("../../../shaders/product.wgsl"), include_str!("../../../shaders/grid.wgsl")),
+    stem: "combine",
+    entry: "combine",
+    wgsl: concat!(include_str!("../../../shaders/combine.wgsl"), include_str!("../../../shaders/grid.wgsl")),
     trusted: false,
 };
 
@@ -22,33 +22,38 @@ struct Params {
     rows: u32,
     a_row: u32,
     b_row: u32,
+    b_step: u32,
     columns: u32,
-    factors: u32,
+    period: u32,
     share: u32,
+    how: u32,
 }
 
-pub(super) fn product(context: &Context, a: &Matrix, b: &Matrix) -> Result<Matrix> {
-    let share = check::product(a.shape(), b.shape())?;
-    let [n, columns] = a.shape();
-    let mut y = Matrix::new(context, "product", [n, columns])?;
-    if y.blocks.is_empty() {
+pub(super) fn combine(context: &Context, a: &Matrix, b: &Matrix, how: Combination, share: usize) -> Result<Matrix> {
+    check::combine(a.shape(), b.shape(), share)?;
+    let ([n, columns], [rows, period]) = (a.shape(), b.shape());
+    let mut y = Matrix::new(context, "combine", [n, columns])?;
+    if y.blocks.is_empty() || n == 0 {
         return Ok(y);
     }
     let grid = Grid::new(columns);
     let kernel = context.kernel(&SOURCE, grid.constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns;
-    for part in parts(0..n, &[y.blocks.step, b.blocks.step], most) {
+    let single = rows == 1;
+    let steps = [y.blocks.step, a.blocks.step, if single { usize::MAX } else { b.blocks.step }];
+    for part in parts(0..n, &steps, most) {
         let (values, a_row) = a.blocks.locate(part.start)?;
-        let (second, b_row) = b.blocks.locate(part.start)?;
+        let (second, b_row) = b.blocks.locate(if single { 0 } else { part.start })?;
         let (out, _) = y.blocks.locate_mut(part.start)?;
-        let [_, factors] = b.shape();
         let params = Params {
             rows: word(part.len())?,
             a_row,
             b_row,
+            b_step: u32::from(!single),
             columns: word(columns)?,
-            factors: word(factors)?,
+            period: word(period)?,
             share: word(share)?,
+            how: how.code(),
         };
         let launch = context.launch(&kernel).params(&params).read(values).read(second);
         launch.write(out).dispatch(grid.groups(part.len()))?;
