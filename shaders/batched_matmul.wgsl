@@ -13,7 +13,7 @@ struct Params {
     m: u32,
     k: u32,
     l: u32,
-    count: u32,  // workgroups in this dispatch
+    count: u32,  // workgroups in this dispatch, or products where lanes own columns
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -83,5 +83,38 @@ fn batched_matmul(
         for (var s = 0u; s < 4u && first_column + own_column + s < params.l; s++) {
             c[to + s] = sums[r][s];
         }
+    }
+}
+
+// The same without workgroup memory, for adapters in software: a lane owns 8 entries of a column, one below the other, and
+// neighbours own neighbouring columns.
+const ROWS: u32 = 8u;
+
+@compute @workgroup_size(64)
+fn batched_matmul_direct(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let number = number_of(group, groups) * GROUP + lane;
+    let column = number % params.l;
+    let down = (params.m + ROWS - 1u) / ROWS;
+    let first_row = number / params.l % down * ROWS;
+    let product = number / params.l / down;
+    if product >= params.count {
+        return;
+    }
+    let a_start = (params.a_row + product * params.m) * params.k;
+    let b_start = (params.b_row + product * params.k) * params.l + column;
+    var sums: array<f32, 8>;
+    for (var inner = 0u; inner < params.k; inner++) {
+        let factor = b[b_start + inner * params.l];
+        for (var r = 0u; r < ROWS; r++) {
+            // Rows past the last one repeat it.
+            sums[r] += a[a_start + min(first_row + r, params.m - 1u) * params.k + inner] * factor;
+        }
+    }
+    for (var r = 0u; r < ROWS && first_row + r < params.m; r++) {
+        c[(params.c_row + product * params.m + first_row + r) * params.l + column] = sums[r];
     }
 }

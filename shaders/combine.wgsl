@@ -43,6 +43,12 @@ fn combine(
     }
     let start = (params.a_row + place.row) * params.columns;
     let second = (params.b_row + place.row * params.b_step) * params.period;
+    if params.period == params.columns {
+        for (var j = place.column; j < place.end; j += ROW_LANES) {
+            y[start + j] = joined(a[start + j], b[second + j]);
+        }
+        return;
+    }
     for (var j = place.column; j < place.end; j += ROW_LANES) {
         y[start + j] = joined(a[start + j], b[second + (j / params.share) % params.period]);
     }

@@ -13,6 +13,9 @@ fn joined(a: f32, b: f32, fold: u32) -> f32 {
 // The sum over the ROW_LANES lanes of a row (fold 0), the largest (1) or the least (2) of their values, as a tree. All
 // lanes of the workgroup call it.
 fn of_row(value: f32, lane: u32, fold: u32) -> f32 {
+    if ROW_LANES == 1u {
+        return value;
+    }
     partial[lane] = value;
     workgroupBarrier();
     for (var step = ROW_LANES / 2u; step > 0u; step /= 2u) {

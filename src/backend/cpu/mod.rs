@@ -18,6 +18,7 @@ mod convolution;
 mod cross_entropy;
 mod direct;
 mod elementwise;
+mod exponential;
 mod gather;
 mod generators;
 mod lloyd;

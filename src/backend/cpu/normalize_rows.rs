@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use super::exponential::exponential;
 use super::matrix::HostMatrix;
 use super::reduce_rows::{extreme, sum};
 use crate::backend::{RowNorm, check, vectorised};
@@ -23,7 +24,7 @@ fn normalize(row: &[f32], norm: RowNorm, out: &mut [f32]) {
     match norm {
         RowNorm::Softmax => {
             let largest = extreme(row, f32::max);
-            out.iter_mut().zip(row).for_each(|(out, x)| *out = (x - largest).exp());
+            vectorised(|| out.iter_mut().zip(row).for_each(|(out, x)| *out = exponential(x - largest)));
             let scale = 1.0 / sum(out, |x| x);
             vectorised(|| out.iter_mut().for_each(|out| *out *= scale));
         }

@@ -60,6 +60,7 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (reduce_rows::SOURCE, &rows),
         (normalize_rows::SOURCE, &rows),
         (batched_matmul::SOURCE, &rows),
+        (batched_matmul::DIRECT, &rows),
         (gather::SOURCE, &rows),
         (concatenate::SOURCE, &rows),
     ];

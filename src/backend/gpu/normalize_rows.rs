@@ -39,7 +39,7 @@ pub(super) fn normalize_rows(context: &Context, x: &Matrix, norm: RowNorm) -> Re
     if n == 0 {
         return Ok(y);
     }
-    let grid = Grid::new(columns);
+    let grid = Grid::folding(columns, context.software);
     let kernel = context.kernel(&SOURCE, grid.constants())?;
     let most = usize::try_from(context.traffic).unwrap_or(usize::MAX) / columns;
     for part in parts(0..n, &[x.blocks.step, y.blocks.step], most) {
