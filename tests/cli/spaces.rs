@@ -89,3 +89,28 @@ fn what_is_for_layers_alone_is_refused_on_any_graph_and_the_other_way_round() {
     run(&format!("{} --method fpgm", model()), 2, &["from ONNX models"]);
     run(&format!("{} --method l1 --no-trunk", model()), 2, &["from ONNX models"]);
 }
+
+#[test]
+fn whole_heads_go_and_those_that_are_weighed_against_each_other_stay_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let prune = |name: &str, options: &str| format!("prune {} --heads 0.5 --device cpu --json {options}", graph(name));
+    let report = tropix(folder.path(), &prune("separate", "--method l1 -o half.onnx")).expect(0, &[]).json();
+    let heads = &report["heads"].as_array().unwrap()[0];
+    assert_eq!([&heads["before"], &heads["after"]], [4, 2]);
+    assert_eq!(report["heads"].as_array().unwrap().len(), 1);
+    // Two of four heads with 12 x 4 weights and 4 biases for each of queries, keys and values, 4 x 12 weights that read them,
+    // and a table of 6 x 6 biases.
+    let gone = 2 * (3 * (12 * 4 + 4) + 4 * 12 + 36);
+    assert_eq!(report["parameters"], serde_json::json!({ "before": 1992, "after": 1992 - gone }));
+    let frozen = report["frozen"].as_array().unwrap();
+    let why = frozen.iter().find(|frozen| frozen["name"] == "matmul37").unwrap();
+    assert_eq!(why["reason"], "heads stay: `softmax38` (Softmax) weighs them against each other");
+    let left = tropix(folder.path(), "inspect half.onnx").expect(0, &[]).stdout;
+    assert!(left.contains("space: 8 units in 2 sets, written by `matmul2`"), "{left}");
+    // Units of what is left go, too, and a refit chooses heads by what reads them.
+    let report = tropix(folder.path(), &prune("attention", "--keep 0.5 --inputs 200 --prior gaussian --dry-run"));
+    let report = report.expect(0, &[]).json();
+    assert_eq!(report["parameters"]["after"], 349);
+    assert!(report["heads"][0]["refit"]["loss"].as_f64().unwrap() < 1.0, "{report}");
+    tropix(folder.path(), &prune("mixer", "--method l1 --dry-run")).expect(65, &["no whole heads can go"]);
+}

@@ -132,6 +132,22 @@ def attention():
     g.write("attention", g("Gemm", x, g.weights(5, 12), transB=1))
 
 
+def separate():
+    """Two attentions of four heads: one with layers of their own for queries, keys and values and a table of biases for each
+    head, and one whose heads are weighed against each other."""
+    g = Graph([6, 10])
+    heads = lambda x: g("Transpose", g("Reshape", g.linear(x, 12, 16), g.ints(0, 0, 4, 4)), perm=[0, 2, 1, 3])
+    x = g.linear("input", 10, 12)
+    for axis in (-1, 1):
+        q, k, v = heads(x), heads(x), heads(x)
+        weights = g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2]))
+        if axis == -1:
+            weights = g("Add", weights, g.weights(1, 4, 6, 6, scale=0.5))
+        o = g("Transpose", g("MatMul", g("Softmax", weights, axis=axis), v), perm=[0, 2, 1, 3])
+        x = g("Add", x, g.linear(g("Reshape", o, g.ints(0, 0, 16)), 16, 12))
+    g.write("separate", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
+
+
 def mixer():
     """Hidden units of tokens and of channels, each of which leaves the other axis alone."""
     g = Graph([6, 8])
@@ -171,6 +187,6 @@ def sequence():
 
 if __name__ == "__main__":
     FOLDER.mkdir(exist_ok=True)
-    for make in (gated, shuffled, padded, attention, mixer, dense, sequence):
+    for make in (gated, shuffled, padded, attention, separate, mixer, dense, sequence):
         make()
         print(make.__name__)

@@ -6,13 +6,15 @@
 
 mod biases;
 mod choose;
+mod heads;
+mod pass;
 mod reader;
 mod refit;
 mod score;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -20,10 +22,9 @@ use serde::Serialize;
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::format::{ModelFile, OnnxSource, Saved, save_operators};
-use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Role, Space, Spaces, check, cut, repair};
-
+use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Role, Space, Spaces, Unit, UnitPart};
 use crate::prune::Observer;
-use refit::Refitter;
+use pass::Passes;
 
 pub use refit::SpaceRefit;
 
@@ -73,8 +74,10 @@ impl Importance {
 pub struct SpaceOptions {
     /// What tells units apart.
     pub importance: Importance,
-    /// Share of the units of each space that stays.
+    /// Share of the units of each space that stays, of those that are left where heads went first.
     pub keep: f64,
+    /// Share of the heads of each attention that stays, if whole heads are to go.
+    pub heads: Option<f64>,
     /// Units that stay are a multiple of this, in spaces that are large enough.
     pub round_to: usize,
     /// Units of a space, or of each of its cells, that stay in any case.
@@ -94,6 +97,7 @@ impl Default for SpaceOptions {
         Self {
             importance: Importance::L1,
             keep: 0.5,
+            heads: None,
             round_to: 1,
             min_keep: 1,
             leave_trunks: false,
@@ -127,6 +131,20 @@ pub struct SpaceOutcome {
     pub refit: Option<SpaceRefit>,
 }
 
+/// What became of the heads of an attention.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeadOutcome {
+    /// The first operator that writes them.
+    pub name: String,
+    /// Heads before, those that go together counted once.
+    pub before: usize,
+    /// Heads after.
+    pub after: usize,
+    /// What a refit did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refit: Option<SpaceRefit>,
+}
+
 /// A smaller graph.
 #[derive(Debug)]
 pub struct SpaceRun {
@@ -135,6 +153,8 @@ pub struct SpaceRun {
     changed: Vec<String>,
     /// What became of each space.
     pub spaces: Vec<SpaceOutcome>,
+    /// What became of heads, where whole ones were to go.
+    pub heads: Vec<HeadOutcome>,
     /// Units that stay, and why.
     pub frozen: Vec<FrozenUnits>,
     /// Elements of the weights before and after.
@@ -173,13 +193,14 @@ fn carried(graph: &OperatorGraph, analysis: &Analysis<'_>) -> Vec<String> {
 
 /// Takes units out of every space of a model. `inputs`, one row each, are what [`Importance::SynthRefit`] works on.
 ///
-/// Spaces are taken in the order of the graph, and each is refitted on what the earlier ones have left.
+/// Heads go first, then units one by one from what is left. Spaces are taken in the order of the graph, and each is refitted on
+/// what the earlier ones have left.
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] if no space has a unit to spare, a size cannot be written, or a refit is asked for of a model that
-/// does not run; [`Error::Argument`] for a name in `ignore` that is none; [`Error::Internal`] if what is left does not fit
-/// together.
+/// [`Error::Unsupported`] if no space has a unit to spare, no head can go where heads are to, a size cannot be written, or a
+/// refit is asked for of a model that does not run; [`Error::Argument`] for a name in `ignore` that is none;
+/// [`Error::Internal`] if what is left does not fit together.
 pub fn prune_spaces<B: Backend>(
     backend: &B,
     source: &OnnxSource,
@@ -189,74 +210,86 @@ pub fn prune_spaces<B: Backend>(
 ) -> Result<SpaceRun> {
     let original = source.operators();
     let fits = options.importance == Importance::SynthRefit;
-    let prepared = if fits { Some(biases::with_biases(original)?) } else { None };
-    let graph = prepared.as_ref().unwrap_or(original);
-    let analysis = Analysis::run(graph, 1, true, None)?;
-    let found = Spaces::of(graph, &analysis);
-    known(graph, &options.ignore)?;
+    let mut graph = if fits { biases::with_biases(original)? } else { original.clone() };
+    known(&graph, &options.ignore)?;
+    let (mut found, carried) = {
+        let analysis = Analysis::run(&graph, 1, true, None)?;
+        (Spaces::of(&graph, &analysis), carried(&graph, &analysis))
+    };
     if found.spaces.is_empty() {
         let first = found.frozen.first().map(|frozen| format!(": `{}` {}", frozen.name, frozen.reason));
         let problem = format!("no units can go from this network{}", first.unwrap_or_default());
         return Err(Error::Unsupported { problem });
     }
-    let missing = || Error::Internal { what: "a refit without inputs".to_owned() };
-    let mut refitter = match inputs.filter(|_| fits) {
-        Some(inputs) => {
-            let sizes = (options.ridge, options.seed);
-            Some(Refitter::new(backend, source, (graph, &analysis), inputs, sizes)?)
-        }
-        None if fits => return Err(missing()),
-        None => None,
-    };
-    let (mut gone, mut outcomes) = (HashSet::new(), Vec::new());
-    for (at, space) in found.spaces.iter().enumerate() {
-        observer.step(at, found.spaces.len(), &space.name)?;
-        let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
-        let left = ignored || (options.leave_trunks && space.is_trunk());
-        let keeps = choose::keeps(space, if left { 1.0 } else { options.keep }, options);
-        let less = keeps.iter().sum::<usize>() < space.units.len();
-        let fitted = match &mut refitter {
-            Some(refitter) if less => refitter.space(space, &keeps)?,
-            _ => None,
-        };
-        let (after, refit) = match fitted {
-            Some((kept, refit)) => (kept.len(), Some(refit)),
-            None => {
-                let importance = if fits { Importance::PathL2 } else { options.importance };
-                let leaving = if less {
-                    choose::leaving(space, &score::scores(graph, space, importance, options.seed)?, &keeps)
-                } else {
-                    Vec::new()
-                };
-                let classes = leaving.iter().map(|unit| space.units[*unit].class);
-                match &mut refitter {
-                    Some(refitter) => refitter.gone.extend(classes),
-                    None => gone.extend(classes),
+    let mut outcomes: Vec<SpaceOutcome> = found.spaces.iter().map(|space| outcome(&graph, space)).collect();
+    let all = 1 + usize::from(options.heads.is_some());
+    let mut passes = Passes { backend, source, inputs, options, observer, done: 0, all };
+    let (mut changed, mut heads) = (BTreeSet::new(), Vec::new());
+    if let Some(share) = options.heads {
+        let passed = {
+            let analysis = Analysis::of_heads(&graph)?;
+            let (spaces, stay) = heads::head_spaces(&graph, &analysis)?;
+            found.frozen.extend(stay);
+            let plain = SpaceOptions { round_to: 1, min_keep: 1, ..SpaceOptions::default() };
+            let keep =
+                |space: &Space| choose::keeps(space, if left(&graph, space, options) { 1.0 } else { share }, &plain);
+            let keeps: Vec<Vec<usize>> = spaces.iter().map(keep).collect();
+            let score = |space: &Space, importance: Importance| {
+                heads::head_scores(&graph, space, &found.spaces, importance, options.seed)
+            };
+            let passed = passes.pass((&graph, &analysis), &spaces, &keeps, &score)?;
+            for (space, (went, refit)) in spaces.iter().zip(&passed.spaces) {
+                let members = heads::Members::of(space);
+                for (outcome, own) in outcomes.iter_mut().zip(&found.spaces) {
+                    let lost = |unit: &&Unit| members.head(own, unit).is_some_and(|head| went.contains(&head));
+                    outcome.after -= own.units.iter().filter(lost).count();
                 }
-                (space.units.len() - leaving.len(), None)
+                let before = space.units.len();
+                heads.push(HeadOutcome { name: space.name.clone(), before, after: before - went.len(), refit: *refit });
             }
+            passed
         };
-        outcomes.push(outcome(graph, space, after, refit));
+        changed.extend(passed.changed);
+        graph = passed.graph;
     }
-    observer.step(found.spaces.len(), found.spaces.len(), "")?;
-    let (smaller, edits) = match refitter {
-        Some(refitter) => refitter.smaller()?,
-        None => {
-            let edits = cut(graph, &analysis, &gone)?;
-            let mut smaller = graph.edited(&edits)?;
-            repair(graph, &mut smaller, &edits)?;
-            (smaller, edits)
+    let passed = {
+        let analysis = Analysis::run(&graph, 1, true, None)?;
+        let spaces = Spaces::of(&graph, &analysis).spaces;
+        let keep = |space: &Space| {
+            choose::keeps(space, if left(&graph, space, options) { 1.0 } else { options.keep }, options)
+        };
+        let keeps: Vec<Vec<usize>> = spaces.iter().map(keep).collect();
+        let score = |space: &Space, importance: Importance| score::scores(&graph, space, importance, options.seed);
+        let passed = passes.pass((&graph, &analysis), &spaces, &keeps, &score)?;
+        for (space, (went, refit)) in spaces.iter().zip(&passed.spaces) {
+            let own = found.spaces.iter().position(|first| same(first, space));
+            if let Some(outcome) = own.and_then(|own| outcomes.get_mut(own)) {
+                outcome.after -= went.len();
+                outcome.refit = refit.or(outcome.refit);
+            }
         }
+        passed
     };
-    check(graph, &smaller, &edits)?;
-    let changed = edits.shapes.keys().map(|value| graph.values[*value].clone()).collect();
-    let carried = carried(graph, &analysis);
-    let smaller = if fits { biases::without_zeros(smaller, original) } else { smaller };
+    changed.extend(passed.changed);
+    let smaller = if fits { biases::without_zeros(passed.graph, original) } else { passed.graph };
     let parameters = [original.parameters(), smaller.parameters()];
-    Ok(SpaceRun { parameters, carried, changed, graph: smaller, spaces: outcomes, frozen: found.frozen })
+    let changed = changed.into_iter().collect();
+    Ok(SpaceRun { parameters, carried, changed, graph: smaller, spaces: outcomes, heads, frozen: found.frozen })
 }
 
-fn outcome(graph: &OperatorGraph, space: &Space, after: usize, refit: Option<SpaceRefit>) -> SpaceOutcome {
+/// Whether a space keeps all its units.
+fn left(graph: &OperatorGraph, space: &Space, options: &SpaceOptions) -> bool {
+    let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
+    ignored || (options.leave_trunks && space.is_trunk())
+}
+
+/// Whether two spaces lie along the same axes, one of them in a graph that has become smaller.
+fn same(a: &Space, b: &Space) -> bool {
+    let axis = |part: &UnitPart| (part.operator, part.input, part.axis);
+    a.parts.iter().map(axis).eq(b.parts.iter().map(axis))
+}
+
+fn outcome(graph: &OperatorGraph, space: &Space) -> SpaceOutcome {
     let names = |role: Role| -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for (_, part) in space.of_role(role) {
@@ -276,8 +309,8 @@ fn outcome(graph: &OperatorGraph, space: &Space, after: usize, refit: Option<Spa
         cells: space.cells.len(),
         coupled: space.coupled,
         before: space.units.len(),
-        after,
-        refit,
+        after: space.units.len(),
+        refit: None,
     }
 }
 

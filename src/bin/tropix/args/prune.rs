@@ -32,6 +32,10 @@ pub(crate) struct PruneArgs {
     /// Share of the neurons or channels of every hidden layer to keep, 0 to 1
     #[arg(long, value_parser = share, group = "target")]
     pub(crate) keep: Option<f64>,
+    /// Share of the heads of every attention to keep, 0 to 1: those that go, go whole, queries, keys, values and what reads
+    /// them, before units go one by one (`--keep`); of ONNX models
+    #[arg(long, value_name = "KEEP", value_parser = share, group = "target", conflicts_with_all = ["rate", "lambda"])]
+    pub(crate) heads: Option<f64>,
     /// What one layer keeps, NAME=SHARE, or NAME=128n for a number of neurons; may be repeated, the other layers keep
     /// `--keep`, or all
     #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]
@@ -44,7 +48,7 @@ pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) moments: MomentArgs,
     /// Keep as many neurons as give at most this many parameters
-    #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer"])]
+    #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer", "heads"])]
     pub(crate) target_params: Option<u64>,
     /// Keep as few neurons as leave the certified change of every logit at most at this, for inputs of norm up to
     /// `--radius`, or up to the longest sample of `--data`
@@ -53,7 +57,7 @@ pub(crate) struct PruneArgs {
         value_name = "E",
         value_parser = non_negative,
         group = "target",
-        conflicts_with_all = ["rate", "lambda", "keep", "layer", "target_params", "finetune"]
+        conflicts_with_all = ["rate", "lambda", "keep", "layer", "target_params", "heads", "finetune"]
     )]
     pub(crate) max_error: Option<f64>,
     /// How the neurons that go are divided among the layers; `--keep` then gives the number of parameters

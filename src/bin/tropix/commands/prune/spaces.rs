@@ -49,7 +49,8 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let whole = model.network.nodes.iter().any(|node| matches!(&node.op, Op::Carried { op, .. } if op == "graph"));
     let onnx = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
     let graph = model.onnx.is_some() && args.output.as_ref().is_none_or(onnx);
-    let here = args.no_trunk || !args.ignore.is_empty() || matches!(args.method, Some(MethodArg::Spaces(_)));
+    let here = args.no_trunk || !args.ignore.is_empty() || args.heads.is_some();
+    let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     let importance = match named {
         None if whole && args.method.is_none() => Some(Importance::SynthRefit),
         named => named,
@@ -113,6 +114,7 @@ pub(super) fn run(
     let options = SpaceOptions {
         importance,
         keep: args.keep.unwrap_or(1.0),
+        heads: args.heads,
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
         leave_trunks: args.no_trunk,
@@ -127,7 +129,7 @@ pub(super) fn run(
     let run = with_backend!(&backend, backend => {
         timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress))?
     });
-    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "seed": options.seed });
+    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "heads": options.heads, "seed": options.seed });
     let metadata = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => Some(timing.phase("write", || run.save(model, output, globals.force, &metadata))?),
@@ -151,6 +153,7 @@ pub(super) fn run(
         accuracy,
         data: data.as_ref().map(|data| data.applied.clone()),
         spaces: run.spaces.clone(),
+        heads: run.heads.clone(),
         frozen: run.frozen.clone(),
         carried: run.carried.clone(),
         warnings: input::warnings(model, data.as_ref()),
@@ -186,6 +189,9 @@ fn accuracy(
 
 fn text(report: &SpaceReport) -> String {
     let mut text = format!("{}, keep {}\n{}", report.method, report.keep, spaces_table(report));
+    for heads in &report.heads {
+        text.push_str(&format!("\nheads of `{}`: {} -> {}", heads.name, heads.before, heads.after));
+    }
     for frozen in &report.frozen {
         text.push_str(&format!("\nkept: {} of `{}`: {}", frozen.units, frozen.name, frozen.reason));
     }
