@@ -18,6 +18,10 @@ pub struct SpaceReport {
     pub method: &'static str,
     /// The share of units that was to stay.
     pub keep: f64,
+    /// Whether that was the share of all units together.
+    pub global: bool,
+    /// Steps in which they went.
+    pub steps: usize,
     /// The files.
     pub model: Files,
     /// Every file that was written.

@@ -114,3 +114,47 @@ fn whole_heads_go_and_those_that_are_weighed_against_each_other_stay_by_name() {
     assert!(report["heads"][0]["refit"]["loss"].as_f64().unwrap() < 1.0, "{report}");
     tropix(folder.path(), &prune("mixer", "--method l1 --dry-run")).expect(65, &["no whole heads can go"]);
 }
+
+#[test]
+fn one_ranking_over_all_spaces_leaves_the_share_of_all_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &str| {
+        let command = format!("prune {} --method l1 --dry-run --json --device cpu {options}", graph("gated"));
+        let report = tropix(folder.path(), &command).expect(0, &[]).json();
+        let spaces = report["spaces"].as_array().unwrap().iter();
+        let after: Vec<u64> = spaces.map(|space| space["after"].as_u64().unwrap()).collect();
+        (after, report["parameters"]["after"].as_u64().unwrap())
+    };
+    let (uniform, parameters) = run("--keep 0.5");
+    let (ranked, fewer) = run("--keep 0.5 --global");
+    assert_eq!([uniform.iter().sum::<u64>(), ranked.iter().sum()], [13, 13]);
+    assert!(uniform != ranked && fewer < parameters, "{ranked:?} {fewer} {parameters}");
+    // The 8, 12 and 6 units of the spaces lose no more than a quarter each.
+    assert_eq!(run("--keep 0.5 --global --max-ratio 0.25").0, [6, 9, 5]);
+    assert_eq!(run("--keep 0.5 --max-ratio 0.25").0, run("--keep 0.75").0);
+    // In steps the same numbers stay.
+    assert_eq!(run("--keep 0.5 --steps 3").0, uniform);
+    assert_eq!(run("--keep 0.5 --global --steps 4").0.iter().sum::<u64>(), 13);
+    for wrong in ["--heads 0.5 --global", "--heads 0.5 --steps 2", "--keep 0.5 --steps 0"] {
+        tropix(folder.path(), &format!("prune {} --dry-run {wrong}", graph("gated"))).expect(2, &[]);
+    }
+}
+
+#[test]
+fn steps_look_again_at_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |steps: u32, file: &str| {
+        let command =
+            format!("prune {} --keep 0.4 --method path-l2 --device cpu --steps {steps} -o {file}", graph("mixer"));
+        tropix(folder.path(), &command).expect(0, &[]);
+        fs::read(folder.path().join(file)).unwrap()
+    };
+    let (once, often) = (run(1, "a.onnx"), run(4, "b.onnx"));
+    // As many units, others of them.
+    assert_eq!(once.len(), often.len());
+    assert!(once != often);
+    let refit = "--inputs 200 --prior gaussian --device cpu --json --dry-run";
+    let report = tropix(folder.path(), &format!("prune {} --keep 0.4 --steps 2 {refit}", graph("mixer")));
+    let spaces = report.expect(0, &[]).json()["spaces"].clone();
+    assert!(spaces.as_array().unwrap().iter().filter(|space| space["refit"].is_object()).count() >= 2, "{spaces}");
+}

@@ -8,25 +8,23 @@ mod biases;
 mod choose;
 mod heads;
 mod pass;
+mod plan;
+mod rank;
 mod reader;
 mod refit;
+mod run;
 mod score;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
-
 use serde::Serialize;
 
-use crate::backend::{Backend, RowSource};
-use crate::error::{Error, Result};
-use crate::network::format::{ModelFile, OnnxSource, Saved, save_operators};
-use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Role, Space, Spaces, Unit, UnitPart};
-use crate::prune::Observer;
-use pass::Passes;
+use crate::error::Result;
+use crate::network::format::OnnxSource;
+use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Spaces};
 
 pub use refit::SpaceRefit;
+pub use run::prune_spaces;
 
 /// What tells units of a space apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -78,6 +76,12 @@ pub struct SpaceOptions {
     pub keep: f64,
     /// Share of the heads of each attention that stays, if whole heads are to go.
     pub heads: Option<f64>,
+    /// Whether `keep` is the share of the units of all spaces together, those with the least score for a parameter first.
+    pub global: bool,
+    /// Share of the units of a space that goes at most.
+    pub max_ratio: f64,
+    /// Steps in which units go, scores taken anew after each.
+    pub steps: usize,
     /// Units that stay are a multiple of this, in spaces that are large enough.
     pub round_to: usize,
     /// Units of a space, or of each of its cells, that stay in any case.
@@ -98,6 +102,9 @@ impl Default for SpaceOptions {
             importance: Importance::L1,
             keep: 0.5,
             heads: None,
+            global: false,
+            max_ratio: 1.0,
+            steps: 1,
             round_to: 1,
             min_keep: 1,
             leave_trunks: false,
@@ -189,156 +196,4 @@ fn carried(graph: &OperatorGraph, analysis: &Analysis<'_>) -> Vec<String> {
         format!("`{}` ({}) stays as it is: {}", operator.name, operator.kind, carried.why.text())
     };
     analysis.carried.iter().map(line).collect()
-}
-
-/// Takes units out of every space of a model. `inputs`, one row each, are what [`Importance::SynthRefit`] works on.
-///
-/// Heads go first, then units one by one from what is left. Spaces are taken in the order of the graph, and each is refitted on
-/// what the earlier ones have left.
-///
-/// # Errors
-///
-/// [`Error::Unsupported`] if no space has a unit to spare, no head can go where heads are to, a size cannot be written, or a
-/// refit is asked for of a model that does not run; [`Error::Argument`] for a name in `ignore` that is none;
-/// [`Error::Internal`] if what is left does not fit together.
-pub fn prune_spaces<B: Backend>(
-    backend: &B,
-    source: &OnnxSource,
-    inputs: Option<&dyn RowSource>,
-    options: &SpaceOptions,
-    observer: &dyn Observer,
-) -> Result<SpaceRun> {
-    let original = source.operators();
-    let fits = options.importance == Importance::SynthRefit;
-    let mut graph = if fits { biases::with_biases(original)? } else { original.clone() };
-    known(&graph, &options.ignore)?;
-    let (mut found, carried) = {
-        let analysis = Analysis::run(&graph, 1, true, None)?;
-        (Spaces::of(&graph, &analysis), carried(&graph, &analysis))
-    };
-    if found.spaces.is_empty() {
-        let first = found.frozen.first().map(|frozen| format!(": `{}` {}", frozen.name, frozen.reason));
-        let problem = format!("no units can go from this network{}", first.unwrap_or_default());
-        return Err(Error::Unsupported { problem });
-    }
-    let mut outcomes: Vec<SpaceOutcome> = found.spaces.iter().map(|space| outcome(&graph, space)).collect();
-    let all = 1 + usize::from(options.heads.is_some());
-    let mut passes = Passes { backend, source, inputs, options, observer, done: 0, all };
-    let (mut changed, mut heads) = (BTreeSet::new(), Vec::new());
-    if let Some(share) = options.heads {
-        let passed = {
-            let analysis = Analysis::of_heads(&graph)?;
-            let (spaces, stay) = heads::head_spaces(&graph, &analysis)?;
-            found.frozen.extend(stay);
-            let plain = SpaceOptions { round_to: 1, min_keep: 1, ..SpaceOptions::default() };
-            let keep =
-                |space: &Space| choose::keeps(space, if left(&graph, space, options) { 1.0 } else { share }, &plain);
-            let keeps: Vec<Vec<usize>> = spaces.iter().map(keep).collect();
-            let score = |space: &Space, importance: Importance| {
-                heads::head_scores(&graph, space, &found.spaces, importance, options.seed)
-            };
-            let passed = passes.pass((&graph, &analysis), &spaces, &keeps, &score)?;
-            for (space, (went, refit)) in spaces.iter().zip(&passed.spaces) {
-                let members = heads::Members::of(space);
-                for (outcome, own) in outcomes.iter_mut().zip(&found.spaces) {
-                    let lost = |unit: &&Unit| members.head(own, unit).is_some_and(|head| went.contains(&head));
-                    outcome.after -= own.units.iter().filter(lost).count();
-                }
-                let before = space.units.len();
-                heads.push(HeadOutcome { name: space.name.clone(), before, after: before - went.len(), refit: *refit });
-            }
-            passed
-        };
-        changed.extend(passed.changed);
-        graph = passed.graph;
-    }
-    let passed = {
-        let analysis = Analysis::run(&graph, 1, true, None)?;
-        let spaces = Spaces::of(&graph, &analysis).spaces;
-        let keep = |space: &Space| {
-            choose::keeps(space, if left(&graph, space, options) { 1.0 } else { options.keep }, options)
-        };
-        let keeps: Vec<Vec<usize>> = spaces.iter().map(keep).collect();
-        let score = |space: &Space, importance: Importance| score::scores(&graph, space, importance, options.seed);
-        let passed = passes.pass((&graph, &analysis), &spaces, &keeps, &score)?;
-        for (space, (went, refit)) in spaces.iter().zip(&passed.spaces) {
-            let own = found.spaces.iter().position(|first| same(first, space));
-            if let Some(outcome) = own.and_then(|own| outcomes.get_mut(own)) {
-                outcome.after -= went.len();
-                outcome.refit = refit.or(outcome.refit);
-            }
-        }
-        passed
-    };
-    changed.extend(passed.changed);
-    let smaller = if fits { biases::without_zeros(passed.graph, original) } else { passed.graph };
-    let parameters = [original.parameters(), smaller.parameters()];
-    let changed = changed.into_iter().collect();
-    Ok(SpaceRun { parameters, carried, changed, graph: smaller, spaces: outcomes, heads, frozen: found.frozen })
-}
-
-/// Whether a space keeps all its units.
-fn left(graph: &OperatorGraph, space: &Space, options: &SpaceOptions) -> bool {
-    let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
-    ignored || (options.leave_trunks && space.is_trunk())
-}
-
-/// Whether two spaces lie along the same axes, one of them in a graph that has become smaller.
-fn same(a: &Space, b: &Space) -> bool {
-    let axis = |part: &UnitPart| (part.operator, part.input, part.axis);
-    a.parts.iter().map(axis).eq(b.parts.iter().map(axis))
-}
-
-fn outcome(graph: &OperatorGraph, space: &Space) -> SpaceOutcome {
-    let names = |role: Role| -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (_, part) in space.of_role(role) {
-            let name = &graph.operators[part.operator].name;
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        names
-    };
-    let mut tied = names(Role::Writer);
-    tied.retain(|name| *name != space.name);
-    SpaceOutcome {
-        name: space.name.clone(),
-        tied,
-        readers: names(Role::Reader),
-        cells: space.cells.len(),
-        coupled: space.coupled,
-        before: space.units.len(),
-        after: space.units.len(),
-        refit: None,
-    }
-}
-
-impl SpaceRun {
-    /// Writes the smaller graph in place of that of `model`, which it came from.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unsupported`] if `output` is not named as an ONNX file, and those of
-    /// [`save`](crate::network::format::save).
-    pub fn save(
-        &self,
-        model: &ModelFile,
-        output: &Path,
-        force: bool,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<Saved> {
-        let changed: HashSet<&str> = self.changed.iter().map(String::as_str).collect();
-        save_operators(model, (&self.graph, &changed), output, force, metadata)
-    }
-}
-
-fn known(graph: &OperatorGraph, names: &[String]) -> Result<()> {
-    match names.iter().find(|name| graph.operators.iter().all(|operator| operator.name != **name)) {
-        Some(name) => {
-            let problem = format!("there is no operator `{name}`; `tropix inspect` names them");
-            Err(Error::Argument { argument: "ignore", problem })
-        }
-        None => Ok(()),
-    }
 }

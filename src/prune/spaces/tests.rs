@@ -10,9 +10,11 @@ use rand::RngExt as _;
 
 use super::*;
 use crate::backend::Cpu;
+use crate::backend::RowSource as _;
+use crate::error::Error;
 use crate::network::Tensor;
 use crate::network::format::load;
-use crate::network::spaces::{check, cut, repair};
+use crate::network::spaces::{OperatorGraph, Role, UnitPart, check, cut, repair};
 use crate::network::streams::Streams;
 use crate::rng::stream;
 

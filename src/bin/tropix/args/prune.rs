@@ -36,6 +36,17 @@ pub(crate) struct PruneArgs {
     /// them, before units go one by one (`--keep`); of ONNX models
     #[arg(long, value_name = "KEEP", value_parser = share, group = "target", conflicts_with_all = ["rate", "lambda"])]
     pub(crate) heads: Option<f64>,
+    /// One ranking of the units of all spaces: `--keep` is their share in all, those with the least score, in units of the
+    /// mean of their space, for each parameter that goes with them go first; of ONNX models
+    #[arg(long, requires = "keep")]
+    pub(crate) global: bool,
+    /// Share of the units of one space that goes at most, by default 0.9 with `--global`, else all but `--min-keep`
+    #[arg(long, value_name = "R", value_parser = share, requires = "keep")]
+    pub(crate) max_ratio: Option<f64>,
+    /// Let the units go in so many steps, each the same share of what it finds, with scores taken anew from what is left; of
+    /// ONNX models
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "keep", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) steps: u16,
     /// What one layer keeps, NAME=SHARE, or NAME=128n for a number of neurons; may be repeated, the other layers keep
     /// `--keep`, or all
     #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]

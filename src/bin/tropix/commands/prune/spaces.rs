@@ -38,6 +38,9 @@ const LAYERS: &[&str] = &[
     "--calib",
 ];
 
+/// What one space loses at most in one ranking over all: the cheapest units of a network may all lie in one layer.
+const MAX_RATIO: f64 = 0.9;
+
 /// Options of synthetic inputs.
 const SYNTHETIC: &[&str] = &["--prior", "--inputs", "--ridge"];
 
@@ -49,7 +52,8 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let whole = model.network.nodes.iter().any(|node| matches!(&node.op, Op::Carried { op, .. } if op == "graph"));
     let onnx = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
     let graph = model.onnx.is_some() && args.output.as_ref().is_none_or(onnx);
-    let here = args.no_trunk || !args.ignore.is_empty() || args.heads.is_some();
+    let here = args.no_trunk || !args.ignore.is_empty() || args.heads.is_some() || args.global || args.steps > 1;
+    let here = here || args.max_ratio.is_some();
     let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     let importance = match named {
         None if whole && args.method.is_none() => Some(Importance::SynthRefit),
@@ -115,6 +119,9 @@ pub(super) fn run(
         importance,
         keep: args.keep.unwrap_or(1.0),
         heads: args.heads,
+        global: args.global,
+        max_ratio: args.max_ratio.unwrap_or(if args.global { MAX_RATIO } else { 1.0 }),
+        steps: usize::from(args.steps),
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
         leave_trunks: args.no_trunk,
@@ -145,6 +152,8 @@ pub(super) fn run(
         heading: Heading::new("prune", globals.seed, backend.device()),
         method: importance.name(),
         keep: options.keep,
+        global: options.global,
+        steps: options.steps,
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         files: names(saved.as_ref()),
         parameters,
@@ -188,7 +197,9 @@ fn accuracy(
 }
 
 fn text(report: &SpaceReport) -> String {
-    let mut text = format!("{}, keep {}\n{}", report.method, report.keep, spaces_table(report));
+    let how = if report.global { " of all units" } else { "" };
+    let steps = if report.steps > 1 { format!(" in {} steps", report.steps) } else { String::new() };
+    let mut text = format!("{}, keep {}{how}{steps}\n{}", report.method, report.keep, spaces_table(report));
     for heads in &report.heads {
         text.push_str(&format!("\nheads of `{}`: {} -> {}", heads.name, heads.before, heads.after));
     }
