@@ -158,3 +158,35 @@ fn steps_look_again_at_what_is_left() {
     let spaces = report.expect(0, &[]).json()["spaces"].clone();
     assert!(spaces.as_array().unwrap().iter().filter(|space| space["refit"].is_object()).count() >= 2, "{spaces}");
 }
+
+#[test]
+fn lengths_that_a_model_leaves_open_are_given_and_stay_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| asset(&format!("golden/onnx/open/{name}.onnx"));
+    let wrong = |name: &str, options: &str, code, parts: &[&str]| {
+        tropix(folder.path(), &format!("inspect {} {options}", open(name))).expect(code, parts);
+    };
+    wrong("tokens", "", 65, &["axis 2 of input `input` is dynamic", "--input-shape"]);
+    wrong("tokens", "--input-shape 3,8", 65, &["has 3 axes behind the batch, 2 lengths are given"]);
+    wrong("tokens", "--input-shape 4,8,8", 65, &["axis 1 of input `input` has length 3, not 4"]);
+    wrong("tokens", "--input-shape image:3,8,8", 65, &["has no input `image`; its inputs are `input`"]);
+    wrong("tokens", "--input-shape 3,0,8", 2, &["expected lengths of at least 1"]);
+    wrong("pair", "--input-shape 7,6", 65, &["has 2 inputs (`input`, `other`); name the one of each shape"]);
+    wrong("pair", "--input-shape input:7,6", 0, &[]);
+
+    let prune = format!("prune {} --keep 0.5 --method l1 --device cpu", open("tokens"));
+    tropix(folder.path(), &format!("{prune} --input-shape 3,8,8 -o a.onnx")).expect(0, &[]);
+    tropix(folder.path(), &format!("{prune} --input-shape 3,12,16 -o b.onnx")).expect(0, &[]);
+    // What is written does not depend on the length, and is open as before.
+    assert_eq!(fs::read(folder.path().join("a.onnx")).unwrap(), fs::read(folder.path().join("b.onnx")).unwrap());
+    tropix(folder.path(), "inspect a.onnx").expect(65, &["axis 2 of input `input` is dynamic"]);
+    let left = tropix(folder.path(), "inspect a.onnx --input-shape 3,20,20").expect(0, &[]).stdout;
+    assert!(left.contains("space: 6 units in 2 sets"), "{left}");
+    let refit = "--keep 0.5 --inputs 100 --prior gaussian --device cpu --dry-run --json --input-shape 3,8,8";
+    let report = tropix(folder.path(), &format!("prune {} {refit}", open("tokens"))).expect(0, &[]).json();
+    assert_eq!(report["method"], "synth-refit");
+    let pair = format!("prune {} --keep 0.5 --method l1 --input-shape input:7,6 -o c.onnx --json", open("pair"));
+    let report = tropix(folder.path(), &pair).expect(0, &[]).json();
+    // Eight units that two layers write, 6 and 4 weights and two biases each, and one reads, 5 weights.
+    assert_eq!(report["parameters"], serde_json::json!({ "before": 141, "after": 141 - 4 * (6 + 4 + 2 + 5) }));
+}

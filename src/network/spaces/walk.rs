@@ -72,7 +72,7 @@ pub(crate) enum Granularity {
 /// Labels on their way through a graph.
 pub(crate) struct Analysis<'g> {
     pub(super) graph: &'g OperatorGraph,
-    /// Samples at a time: one, but to see which sizes depend on it.
+    /// Samples at a time: one, but to see which sizes depend on it, and on open lengths, which are as many times longer.
     pub(super) batch: usize,
     /// Whether there are labels, or shapes alone.
     pub(super) labelled: bool,
@@ -206,6 +206,9 @@ impl<'g> Analysis<'g> {
                     "input `{name}` has an axis of unknown length behind the batch; `--input-shape` fixes it"
                 ),
             })?;
+            let mut shape = shape;
+            // Two samples twice as long: what is computed from an open length differs, too.
+            input.open.iter().for_each(|axis| shape[*axis] *= batch);
             analysis.values[input.value] = Value::Flow(Flow::plain(shape));
         }
         for at in 0..graph.operators.len() {

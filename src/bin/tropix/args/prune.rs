@@ -6,13 +6,17 @@ use clap::{ArgGroup, Args, ValueEnum};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
+use super::{
+    BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, ShapeArgs, SynthArgs,
+};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) shapes: ShapeArgs,
     /// Where the pruned model goes
     #[arg(short, long, required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,

@@ -86,7 +86,7 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
     if let Some(file) = &args.emit_arch {
         check_output(file, std::slice::from_ref(&args.model.model), globals.force)?;
         // A file whose order cannot be guessed still gives a template to edit.
-        let text = match format::load(&args.model.model, args.model.arch.as_deref()) {
+        let text = match format::load_shaped(&args.model.model, args.model.arch.as_deref(), &args.shapes.input_shape) {
             Ok(model) => format::emit_arch(&model.network),
             Err(Error::Chain { .. }) => format::template(&args.model.model)?,
             Err(error) => return Err(error.into()),
@@ -94,7 +94,7 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
         write_text(file, &text)?;
         output::note(globals, &format!("wrote {}", file.display()));
     }
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
     let network = &model.network;
     let head = Head::of(network);
     let found = Blocks::of(network)?;

@@ -53,10 +53,12 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let onnx = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
     let graph = model.onnx.is_some() && args.output.as_ref().is_none_or(onnx);
     let here = args.no_trunk || !args.ignore.is_empty() || args.heads.is_some() || args.global || args.steps > 1;
-    let here = here || args.max_ratio.is_some();
+    // Layers know no open lengths: sizes would be written for the one that is given.
+    let open = model.onnx.as_ref().is_some_and(|source| source.has_open_axes());
+    let here = here || args.max_ratio.is_some() || open;
     let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     let importance = match named {
-        None if whole && args.method.is_none() => Some(Importance::SynthRefit),
+        None if (whole || here) && args.method.is_none() => Some(Importance::SynthRefit),
         named => named,
     };
     let Some(importance) = importance.filter(|_| graph) else {
@@ -190,7 +192,7 @@ fn accuracy(
             path
         }
     };
-    let smaller = format::load(&path, None)?;
+    let smaller = format::load_shaped(&path, None, &args.shapes.input_shape)?;
     let samples = input::borrowed(data);
     let found = with_backend!(backend, backend => evaluate_models(backend, &smaller, Some(model), samples, timing)?);
     Ok(found.0)
