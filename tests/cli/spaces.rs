@@ -190,3 +190,26 @@ fn lengths_that_a_model_leaves_open_are_given_and_stay_open() {
     // Eight units that two layers write, 6 and 4 weights and two biases each, and one reads, 5 weights.
     assert_eq!(report["parameters"], serde_json::json!({ "before": 141, "after": 141 - 4 * (6 + 4 + 2 + 5) }));
 }
+
+#[test]
+fn a_picture_shows_what_each_operator_writes_and_why_units_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = format!("inspect {} --svg", graph("separate"));
+    tropix(folder.path(), &format!("{draw} a.svg")).expect(0, &["wrote a.svg"]);
+    tropix(folder.path(), &format!("{draw} b.svg")).expect(0, &[]);
+    let svg = fs::read_to_string(folder.path().join("a.svg")).unwrap();
+    assert_eq!(svg, fs::read_to_string(folder.path().join("b.svg")).unwrap());
+    // The input and 47 operators.
+    assert_eq!(svg.matches("<g>").count(), 48);
+    let titles = [
+        "matmul0 (MatMul)\nwrites units of space 1, `matmul0`",
+        "matmul21 (MatMul)\nwrites units of space 1, `matmul0`\nreads units of space 3, `matmul10`",
+        "gemm46 (Gemm)\nreads units of space 1, `matmul0`\nits units stay: `logits` is an output of the network",
+    ];
+    for title in titles {
+        assert!(svg.contains(&format!("<title>{title}</title>")), "{title}");
+    }
+    assert!(svg.contains("2: 16 units in 4 sets of matmul2"), "no legend");
+    tropix(folder.path(), &format!("{draw} a.svg")).expect(73, &["exists"]);
+    tropix(folder.path(), &format!("inspect {} --svg c.svg", model())).expect(2, &["of which this is none"]);
+}

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use crate::error::Result;
 use crate::network::format::OnnxSource;
-use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Spaces};
+use crate::network::spaces::{Analysis, FrozenUnits, MappedOperator, OperatorGraph, Spaces};
 
 pub use refit::SpaceRefit;
 pub use run::prune_spaces;
@@ -177,6 +177,8 @@ pub struct FoundSpaces {
     pub spaces: Spaces,
     /// Operators that are carried along as they are, with the reason.
     pub carried: Vec<String>,
+    /// The operators that compute values, with the spaces that they write and read.
+    pub operators: Vec<MappedOperator>,
 }
 
 /// The spaces of a model.
@@ -187,7 +189,9 @@ pub struct FoundSpaces {
 pub fn find_spaces(source: &OnnxSource) -> Result<FoundSpaces> {
     let graph = source.operators();
     let analysis = Analysis::run(graph, 1, true, None)?;
-    Ok(FoundSpaces { spaces: Spaces::of(graph, &analysis), carried: carried(graph, &analysis) })
+    let spaces = Spaces::of(graph, &analysis);
+    let operators = spaces.map(graph, &analysis);
+    Ok(FoundSpaces { spaces, carried: carried(graph, &analysis), operators })
 }
 
 fn carried(graph: &OperatorGraph, analysis: &Analysis<'_>) -> Vec<String> {

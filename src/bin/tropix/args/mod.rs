@@ -252,6 +252,9 @@ pub(crate) struct InspectArgs {
     /// Write an architecture file to edit
     #[arg(long, value_name = "TOML")]
     pub(crate) emit_arch: Option<PathBuf>,
+    /// Draw the operators of an ONNX model, each in the colour of the units that it writes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
