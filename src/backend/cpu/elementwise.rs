@@ -28,7 +28,7 @@ pub(super) fn elementwise(x: &HostMatrix, function: Function) -> Result<HostMatr
         Function::GeluTanh => fill(out, x, |x| {
             // Beyond 10 the tangent is one, and the cube stays small.
             let near = x.clamp(-10.0, 10.0);
-            x * sigmoid(1.595_769_1 * (near + 0.044_715 * near * near * near))
+            x * sigmoid(1.595_769 * (near + 0.044_715 * near * near * near))
         }),
         Function::Tanh => fill(out, x, hyperbolic_tangent),
         Function::Erf => fill(out, x, error_function),

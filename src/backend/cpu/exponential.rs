@@ -38,7 +38,7 @@ pub(super) fn hyperbolic_tangent(x: f32) -> f32 {
 pub(super) fn error_function(x: f32) -> f32 {
     let x = x.clamp(-4.0, 4.0);
     let s = x * x;
-    let p = [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_599_8e-3, -1.609_603_3e-2];
+    let p = [2.770_681_4e-8, -2.101_024e-6, -5.692_506_4e-5, -7.349_906_3e-4, -2.954_6e-3, -1.609_603_3e-2];
     let q = [-2.133_740_5e-4, -1.682_827e-3, -7.373_329e-3, -1.426_474e-2];
     let p = p.into_iter().fold(-2.726_142_3e-10, |sum, next| sum * s + next);
     let q = q.into_iter().fold(-1.456_607_2e-5, |sum, next| sum * s + next);
