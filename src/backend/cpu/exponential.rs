@@ -52,9 +52,9 @@ mod tests {
     #[test]
     fn values_are_those_of_f64() {
         let close = |name: &str, x: f32, found: f32, want: f64| {
-            let units = (f64::from(found) - want).abs() / (want.abs() * f64::from(f32::EPSILON));
             // An exponential doubles the rounding of its argument again and again.
-            assert!(units <= 4.0 + f64::from(x.abs()), "{name}({x}): {found} and {want}");
+            let units = (4.0 + f64::from(x.abs())) * f64::from(f32::EPSILON);
+            assert!((f64::from(found) - want).abs() <= units * want.abs(), "{name}({x}): {found} and {want}");
         };
         for step in -8_000..=8_000_i16 {
             let x = f32::from(step) / 100.0;
