@@ -15,6 +15,9 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
+const LEAST: f32 = 1.17549435e-38;
+const LARGEST: f32 = 3.40282347e38;
+
 fn growth(x: vec4<f32>) -> vec4<f32> {
     return exp(clamp(x, vec4(-87.0), vec4(88.5)));
 }
@@ -92,6 +95,13 @@ fn phi(x: vec4<f32>) -> vec4<f32> {
         }
         case 14u: { return error_function(x); }
         case 15u: { return growth(x); }
+        case 17u: { return sqrt(max(x, zero)); }
+        case 18u: { return log(max(x, vec4(LEAST))); }
+        case 19u: {
+            let near = abs(x) < vec4(LEAST);
+            return select(1.0 / select(x, one, near), select(vec4(LARGEST), vec4(-LARGEST), x < zero), near);
+        }
+        case 20u: { return growth(params.alpha * log(max(x, vec4(LEAST)))); }
         default: { return abs(x); }
     }
 }

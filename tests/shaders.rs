@@ -8,7 +8,7 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 13] = [
+const LIBRARIES: [&str; 14] = [
     "columns",
     "contraction",
     "fold_memory",
@@ -18,6 +18,7 @@ const LIBRARIES: [&str; 13] = [
     "monomials_uniform",
     "reduce_memory",
     "reduce_subgroups",
+    "row_fold",
     "rows_broadcast",
     "rows_direct",
     "rows_registers",
@@ -108,7 +109,19 @@ fn every_operation_has_its_stem_in_shader_twins_and_test() {
         operations(),
         stems(
             "tests/backends",
-            &["main", "harness", "tolerance", "classify_at", "device", "half", "limits", "lloyd", "images", "networks"]
+            &[
+                "main",
+                "harness",
+                "tolerance",
+                "classify_at",
+                "device",
+                "half",
+                "limits",
+                "lloyd",
+                "images",
+                "networks",
+                "reshape"
+            ]
         )
     );
     if Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/cpu").exists() {

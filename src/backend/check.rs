@@ -300,11 +300,45 @@ pub(crate) fn weighted_sum(a: Shape, b: Option<Shape>, factors: [f32; 2]) -> Res
     }
 }
 
-/// Returns how many neighbours share a factor.
-pub(crate) fn product(a: Shape, b: Shape) -> Result<usize> {
-    let divides = if a[1] == 0 { b[1] == 0 } else { b[1] > 0 && a[1].is_multiple_of(b[1]) };
-    rule("product", "b", b, b[0] == a[0] && divides, || format!("{} x a divisor of {}", a[0], a[1]))?;
-    Ok(a[1].checked_div(b[1]).unwrap_or(1))
+/// Fails unless rows of `b`, each entry `share` times, fit into those of `a`.
+pub(crate) fn combine(a: Shape, b: Shape, share: usize) -> Result<()> {
+    if share == 0 || !a[1].is_multiple_of(share) {
+        return Err(Error::Argument { argument: "share", problem: format!("{share} neighbours in rows of {}", a[1]) });
+    }
+    let entries = a[1] / share;
+    let divides = if entries == 0 { b[1] == 0 } else { b[1] > 0 && entries.is_multiple_of(b[1]) };
+    rule("combine", "b", b, (b[0] == a[0] || b[0] == 1) && divides, || {
+        format!("{} or 1 x a divisor of {entries}", a[0])
+    })
+}
+
+/// Fails for rows of nothing.
+pub(crate) fn reduce_rows(x: Shape) -> Result<()> {
+    rule("reduce_rows", "x", x, x[1] > 0, || format!("{} x at least 1", x[0]))
+}
+
+/// Fails for rows of nothing.
+pub(crate) fn normalize_rows(x: Shape) -> Result<()> {
+    rule("normalize_rows", "x", x, x[1] > 0, || format!("{} x at least 1", x[0]))
+}
+
+/// Returns rows, inner length and columns of each product.
+pub(crate) fn batched_matmul(a: Shape, b: Shape, groups: usize) -> Result<[usize; 3]> {
+    if groups == 0 || !a[0].is_multiple_of(groups) {
+        return Err(Error::Argument { argument: "groups", problem: format!("{groups} matrices in {} rows", a[0]) });
+    }
+    same("batched_matmul", "b", b, [groups * a[1], b[1]])?;
+    Ok([a[0] / groups, a[1], b[1]])
+}
+
+/// Returns the shape of the result.
+pub(crate) fn reshape(x: Shape, columns: usize) -> Result<Shape> {
+    let entries = x[0] * x[1];
+    match entries.checked_div(columns) {
+        Some(rows) if rows * columns == entries => Ok([rows, columns]),
+        None if entries == 0 => Ok([0, 0]),
+        _ => Err(Error::Argument { argument: "columns", problem: format!("{columns} for {} x {}", x[0], x[1]) }),
+    }
 }
 
 /// Fails for a matrix without columns.

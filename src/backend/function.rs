@@ -2,6 +2,12 @@
 
 use crate::error::{Error, Result};
 
+/// The least normal f32: devices may take what is below for zero.
+const LEAST: f64 = f32::MIN_POSITIVE as f64;
+
+/// The logarithm of the largest power: a little below that of the largest f32.
+const GROWTH: f64 = 88.5;
+
 /// A function of one real number: the activations of networks.
 ///
 /// All are continuous and take every finite f32; results beyond the range of f32 are cut to it.
@@ -68,6 +74,17 @@ pub enum Function {
     Exp,
     /// `|x|`.
     Abs,
+    /// `sqrt(max(x, 0))`.
+    Sqrt,
+    /// `ln(x)`, of what is below the least normal f32 that of it.
+    Log,
+    /// `1 / x`, cut to the range of f32.
+    Reciprocal,
+    /// `x^exponent` for `x > 0`, at most `exp(88.5)`; what is below the least normal f32 counts as that.
+    Power {
+        /// Any finite number.
+        exponent: f32,
+    },
 }
 
 impl Function {
@@ -92,6 +109,10 @@ impl Function {
             Self::Erf => (14, [0.0; 2]),
             Self::Exp => (15, [0.0; 2]),
             Self::Abs => (16, [0.0; 2]),
+            Self::Sqrt => (17, [0.0; 2]),
+            Self::Log => (18, [0.0; 2]),
+            Self::Reciprocal => (19, [0.0; 2]),
+            Self::Power { exponent } => (20, [exponent, 0.0]),
         }
     }
 
@@ -117,6 +138,10 @@ impl Function {
             Self::Erf => "erf",
             Self::Exp => "exp",
             Self::Abs => "abs",
+            Self::Sqrt => "sqrt",
+            Self::Log => "log",
+            Self::Reciprocal => "reciprocal",
+            Self::Power { .. } => "power",
         }
     }
 
@@ -151,6 +176,11 @@ impl Function {
             Self::Erf => libm::erf(x),
             Self::Exp => x.exp(),
             Self::Abs => x.abs(),
+            Self::Sqrt => x.max(0.0).sqrt(),
+            Self::Log => x.max(LEAST).ln(),
+            Self::Reciprocal if x.abs() < LEAST => most.copysign(x),
+            Self::Reciprocal => 1.0 / x,
+            Self::Power { exponent } => (f64::from(exponent) * x.max(LEAST).ln()).min(GROWTH).exp(),
         };
         value.clamp(-most, most)
     }
@@ -176,6 +206,13 @@ impl Function {
             Self::Mish => 1.09,
             Self::Erf => std::f64::consts::FRAC_2_SQRT_PI,
             Self::Exp => return x.exp() * by.exp_m1(),
+            Self::Sqrt => return by.sqrt(),
+            // The slope is largest towards zero.
+            Self::Log | Self::Reciprocal | Self::Power { .. } => {
+                let ends = [x - by, x + by].map(|end| (self.at(end) - self.at(x)).abs());
+                let crossed = self == Self::Reciprocal && x.abs() <= by;
+                return if crossed { f64::from(f32::MAX) } else { ends[0].max(ends[1]) };
+            }
         };
         slope * by
     }

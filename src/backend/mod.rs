@@ -12,6 +12,7 @@ mod lloyd;
 mod normal;
 mod reference;
 mod rows;
+mod rowwise;
 mod self_test;
 mod values;
 mod window;
@@ -32,6 +33,7 @@ pub use lloyd::Lloyd;
 pub use reference::Reference;
 pub(crate) use rows::vectorised;
 pub use rows::{RowSource, SharedValues};
+pub use rowwise::{Combination, Reduction, RowNorm};
 pub use self_test::{SelfTest, self_test};
 pub use values::{
     Activation, Adam, AdamState, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, HalfStep, Maxima,
@@ -361,10 +363,37 @@ pub trait Backend: Sync {
     /// `gamma_16 (1 + 2 |x| + (2 + |x|) |phi(x)|)`: exponentials double the rounding of their argument again and again.
     fn elementwise(&self, x: &Self::Matrix, function: Function) -> Result<Self::Matrix>;
 
-    /// `Y[i, j] = A[i, j] B[i, j / p]`, entry by entry: products of values of one shape, and gates of channels.
+    /// `Y[i, j] = A[i, j] o B[i, floor(j / p) mod m]`, entry by entry, see [`Combination`]: of values of one shape, with a
+    /// value for each channel, with a vector that every row meets.
     ///
-    /// `a`: `n x p c`, `b`: `n x c`; returns `n x p c`. Of images, NCHW with `p` places, `b` is a factor for each channel.
-    fn product(&self, a: &Self::Matrix, b: &Self::Matrix) -> Result<Self::Matrix>;
+    /// `a`: `n x (q m p)`, `b`: `n x m`, or `1 x m` for all rows alike, `share`: `p`; returns the shape of `a`. Of images,
+    /// NCHW with `p` places, `b` is a number for each of `m` channels; with `p = 1` it is one for each entry of the last
+    /// axis. Quotients lie within `gamma_3` times themselves of the exact ones.
+    fn combine(&self, a: &Self::Matrix, b: &Self::Matrix, how: Combination, share: usize) -> Result<Self::Matrix>;
+
+    /// One number of each row, see [`Reduction`].
+    ///
+    /// `x`: `n x m`, `m >= 1`; returns `n x 1`.
+    fn reduce_rows(&self, x: &Self::Matrix, reduction: Reduction) -> Result<Self::Matrix>;
+
+    /// Each row in units of itself, see [`RowNorm`]: softmax (Bridle, 1990), layer norm (Ba, Kiros and Hinton, 2016), RMS norm
+    /// (Zhang and Sennrich, 2019), without factors and shifts.
+    ///
+    /// `x`: `n x d`, `d >= 1`; returns `n x d`. Backends in f32 differ from the exact values `y_ij` by at most
+    /// `gamma_(d + 48) (1 + |x_i|) (1 + |y_ij|)` with the largest `|x_i|` of a row, divided by the root of `v + epsilon` for
+    /// the standard form.
+    fn normalize_rows(&self, x: &Self::Matrix, norm: RowNorm) -> Result<Self::Matrix>;
+
+    /// Products of the matrices that lie behind each other: `C_g = A_g B_g`.
+    ///
+    /// `a`: `g m x k`, `b`: `g k x l`, `groups`: `g >= 1`; returns `g m x l`.
+    fn batched_matmul(&self, a: &Self::Matrix, b: &Self::Matrix, groups: usize) -> Result<Self::Matrix>;
+
+    /// The same entries, row by row, in rows of another length.
+    ///
+    /// `x`: `n x m`; `columns` divides `n m`; returns `(n m / columns) x columns`. Where rows lie in memory as they do here,
+    /// nothing is copied.
+    fn reshape(&self, x: Self::Matrix, columns: usize) -> Result<Self::Matrix>;
 
     /// `Y[i, j] = X[i, index_j]`, and 0 where `index_j` is no column: whatever moves entries of a row, or pads it.
     ///

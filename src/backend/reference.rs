@@ -3,8 +3,9 @@
 use ndarray::{Array1, Array2, ArrayView1};
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
-    HalfStep, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window, check, normal,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, Combination, CrossEntropy, Cutoff, Device,
+    DeviceKind, Function, HalfStep, Maxima, Minima, Pooling, Reduction, ReluMoments, RowNorm, RowScores, RowSource,
+    RowUpdate, Transpose, Window, check, normal,
 };
 use crate::error::Result;
 
@@ -502,9 +503,54 @@ impl Backend for Reference {
         Ok(x.mapv(|x| function.at(x)))
     }
 
-    fn product(&self, a: &Array2<f64>, b: &Array2<f64>) -> Result<Array2<f64>> {
-        let share = check::product(shape(a), shape(b))?;
-        Ok(Array2::from_shape_fn(a.dim(), |(i, j)| a[[i, j]] * b[[i, j / share]]))
+    fn combine(&self, a: &Array2<f64>, b: &Array2<f64>, how: Combination, share: usize) -> Result<Array2<f64>> {
+        check::combine(shape(a), shape(b), share)?;
+        let second = |i: usize, j: usize| b[[if b.nrows() == 1 { 0 } else { i }, j / share % b.ncols()]];
+        Ok(Array2::from_shape_fn(a.dim(), |(i, j)| how.at(a[[i, j]], second(i, j))))
+    }
+
+    fn reduce_rows(&self, x: &Array2<f64>, reduction: Reduction) -> Result<Array2<f64>> {
+        check::reduce_rows(shape(x))?;
+        let of_row = |row: ArrayView1<'_, f64>| match reduction {
+            Reduction::Sum => row.sum(),
+            Reduction::Mean => row.mean().unwrap_or(0.0),
+            Reduction::Max => row.fold(f64::NEG_INFINITY, |most, x| most.max(*x)),
+            Reduction::Min => row.fold(f64::INFINITY, |least, x| least.min(*x)),
+            Reduction::Squares => row.dot(&row),
+        };
+        Ok(Array2::from_shape_fn((x.nrows(), 1), |(i, _)| of_row(x.row(i))))
+    }
+
+    fn normalize_rows(&self, x: &Array2<f64>, norm: RowNorm) -> Result<Array2<f64>> {
+        check::normalize_rows(shape(x))?;
+        let norm = norm.checked()?;
+        let mut out = x.clone();
+        for mut row in out.rows_mut() {
+            let mean = row.mean().unwrap_or(0.0);
+            let largest = row.fold(f64::NEG_INFINITY, |most, x| most.max(*x));
+            let total = row.mapv(|x| (x - largest).exp()).sum();
+            let spread = |about: f64| row.mapv(|x| (x - about).powi(2)).mean().unwrap_or(0.0);
+            let (variance, square) = (spread(mean), spread(0.0));
+            row.mapv_inplace(|x| match norm {
+                RowNorm::Softmax => (x - largest).exp() / total,
+                RowNorm::LogSoftmax => x - largest - total.ln(),
+                RowNorm::Standard { epsilon } => (x - mean) / (variance + f64::from(epsilon)).sqrt(),
+                RowNorm::RootMeanSquare { epsilon } => x / (square + f64::from(epsilon)).sqrt(),
+            });
+        }
+        Ok(out)
+    }
+
+    fn batched_matmul(&self, a: &Array2<f64>, b: &Array2<f64>, groups: usize) -> Result<Array2<f64>> {
+        let [m, k, l] = check::batched_matmul(shape(a), shape(b), groups)?;
+        Ok(Array2::from_shape_fn((groups * m, l), |(i, j)| (0..k).map(|h| a[[i, h]] * b[[i / m * k + h, j]]).sum()))
+    }
+
+    fn reshape(&self, x: Array2<f64>, columns: usize) -> Result<Array2<f64>> {
+        let [rows, columns] = check::reshape(shape(&x), columns)?;
+        let entries: Vec<f64> = x.iter().copied().collect();
+        let shaped = Array2::from_shape_vec((rows, columns), entries);
+        shaped.map_err(|error| crate::Error::Internal { what: error.to_string() })
     }
 
     fn gather(&self, x: &Array2<f64>, index: &Vec<u32>) -> Result<Array2<f64>> {

@@ -4,7 +4,10 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
-use super::{Activation, Adam, Backend, Cutoff, Function, HalfStep, Pooling, Reference, Transpose, Window};
+use super::{
+    Activation, Adam, Backend, Combination, Cutoff, Function, HalfStep, Pooling, Reduction, Reference, RowNorm,
+    Transpose, Window,
+};
 use crate::error::Result;
 
 /// Rows, columns and inner length: odd, so that every tile has an edge, and past one tile of every kernel.
@@ -30,7 +33,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 27] = [
+const OPERATIONS: [(&str, usize); 31] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -52,7 +55,11 @@ const OPERATIONS: [(&str, usize); 27] = [
     ("pooling", 12),
     ("weighted_sum", 3),
     ("elementwise", 16),
-    ("product", 1),
+    ("combine", 1),
+    ("reduce_rows", 132),
+    ("normalize_rows", (132 + 48) * 24),
+    ("batched_matmul", 132 * 12),
+    ("reshape", 0),
     ("gather", 0),
     ("concatenate", 0),
     ("ball_step", 2 * 131 + 24),
@@ -127,7 +134,11 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
     let bent = backend.elementwise(&x, Function::Gelu)?;
-    let gated = backend.product(&images, &data("gates", n, 5)?)?;
+    let gated = backend.combine(&images, &data("gates", n, 5)?, Combination::Multiply, 99)?;
+    let means_of_rows = backend.reduce_rows(&x, Reduction::Mean)?;
+    let weighed = backend.normalize_rows(&x, RowNorm::Standard { epsilon: 1e-5 })?;
+    let products = backend.batched_matmul(&x, &data("factors", n * d, 7)?, n)?;
+    let apart = backend.reshape(data("images", n, window.length())?, 5)?;
     let moved: Vec<u32> = (0..40).map(|j| j * 7 % 50).collect();
     // Copies of the data themselves, which nothing rounds.
     let gathered = backend.gather(&x, &backend.upload_indices(&moved)?)?;
@@ -160,6 +171,10 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&sum)?,
         backend.download(&bent)?,
         backend.download(&gated)?,
+        backend.download(&means_of_rows)?,
+        backend.download(&weighed)?,
+        backend.download(&products)?,
+        backend.download(&apart)?,
         backend.download(&gathered)?,
         backend.download(&joined)?,
         backend.download(&stepped)?,

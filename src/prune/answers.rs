@@ -6,7 +6,7 @@ use super::timing::Timing;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::format::ModelFile;
-use crate::network::{Answers, DeviceClassifier, Runtime, Samples};
+use crate::network::{Answers, DeviceClassifier, Program, Runtime, Samples};
 
 /// Accuracy of a model, and the share of samples that `other` classifies alike. What backends do not compute runs on the CPU,
 /// see [`Runtime`]; the result says which of the two did.
@@ -38,6 +38,9 @@ fn answers<B: Backend>(backend: &B, model: &ModelFile, data: Data<'_>, timing: &
             Ok((timing.phase("evaluate", || classify(backend, &device, &samples))?, true))
         }
         Err(Error::Unsupported { problem }) if model.onnx.is_some() => {
+            if let Some(answers) = computed(backend, model, data, timing)? {
+                return Ok((answers, true));
+            }
             let runtime = Runtime::new(&model.network, model.onnx.as_deref());
             let runtime = runtime.map_err(|_| Error::Unsupported { problem })?;
             let (logits, classes) = timing.phase("evaluate", || runtime.outputs(data.inputs))?;
@@ -45,6 +48,23 @@ fn answers<B: Backend>(backend: &B, model: &ModelFile, data: Data<'_>, timing: &
         }
         Err(error) => Err(error),
     }
+}
+
+/// The answers of the operators of a model on the backend; none where it does not compute one of them.
+fn computed<B: Backend>(
+    backend: &B,
+    model: &ModelFile,
+    data: Data<'_>,
+    timing: &mut Timing,
+) -> Result<Option<Answers>> {
+    let Some(source) = &model.onnx else { return Ok(None) };
+    let program = match timing.phase("upload", || Program::new(backend, source)) {
+        Ok(program) if program.inputs == data.inputs.shape()[1] => program,
+        Ok(_) | Err(Error::Unsupported { .. }) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let samples = timing.phase("upload", || Samples::upload(backend, data.inputs, data.labels, program.widest))?;
+    timing.phase("evaluate", || classify(backend, &program, &samples)).map(Some)
 }
 
 /// Classes and ranks of labels from logits, row by row; of equal logits the lowest class comes first.

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::table::{bytes, grouped, percent, rows_table};
 use super::{Change, Files, Heading, Memory};
 use crate::network::spaces::FrozenUnits;
-use crate::prune::spaces::{SpaceOutcome, SpaceRun};
+use crate::prune::spaces::{HeadOutcome, SpaceOutcome, SpaceRun};
 use crate::prune::{Accuracy, Timing};
 
 /// The report of `prune` where units of any graph go.
@@ -18,6 +18,10 @@ pub struct SpaceReport {
     pub method: &'static str,
     /// The share of units that was to stay.
     pub keep: f64,
+    /// Whether that was the share of all units together.
+    pub global: bool,
+    /// Steps in which they went.
+    pub steps: usize,
     /// The files.
     pub model: Files,
     /// Every file that was written.
@@ -36,6 +40,9 @@ pub struct SpaceReport {
     pub data: Option<String>,
     /// The spaces.
     pub spaces: Vec<SpaceOutcome>,
+    /// Heads that went whole, where that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub heads: Vec<HeadOutcome>,
     /// Units that stay, and why.
     pub frozen: Vec<FrozenUnits>,
     /// Operators that are carried along as they are.

@@ -89,3 +89,127 @@ fn what_is_for_layers_alone_is_refused_on_any_graph_and_the_other_way_round() {
     run(&format!("{} --method fpgm", model()), 2, &["from ONNX models"]);
     run(&format!("{} --method l1 --no-trunk", model()), 2, &["from ONNX models"]);
 }
+
+#[test]
+fn whole_heads_go_and_those_that_are_weighed_against_each_other_stay_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let prune = |name: &str, options: &str| format!("prune {} --heads 0.5 --device cpu --json {options}", graph(name));
+    let report = tropix(folder.path(), &prune("separate", "--method l1 -o half.onnx")).expect(0, &[]).json();
+    let heads = &report["heads"].as_array().unwrap()[0];
+    assert_eq!([&heads["before"], &heads["after"]], [4, 2]);
+    assert_eq!(report["heads"].as_array().unwrap().len(), 1);
+    // Two of four heads with 12 x 4 weights and 4 biases for each of queries, keys and values, 4 x 12 weights that read them,
+    // and a table of 6 x 6 biases.
+    let gone = 2 * (3 * (12 * 4 + 4) + 4 * 12 + 36);
+    assert_eq!(report["parameters"], serde_json::json!({ "before": 1992, "after": 1992 - gone }));
+    let frozen = report["frozen"].as_array().unwrap();
+    let why = frozen.iter().find(|frozen| frozen["name"] == "matmul37").unwrap();
+    assert_eq!(why["reason"], "heads stay: `softmax38` (Softmax) weighs them against each other");
+    let left = tropix(folder.path(), "inspect half.onnx").expect(0, &[]).stdout;
+    assert!(left.contains("space: 8 units in 2 sets, written by `matmul2`"), "{left}");
+    // Units of what is left go, too, and a refit chooses heads by what reads them.
+    let report = tropix(folder.path(), &prune("attention", "--keep 0.5 --inputs 200 --prior gaussian --dry-run"));
+    let report = report.expect(0, &[]).json();
+    assert_eq!(report["parameters"]["after"], 349);
+    assert!(report["heads"][0]["refit"]["loss"].as_f64().unwrap() < 1.0, "{report}");
+    tropix(folder.path(), &prune("mixer", "--method l1 --dry-run")).expect(65, &["no whole heads can go"]);
+}
+
+#[test]
+fn one_ranking_over_all_spaces_leaves_the_share_of_all_units() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |options: &str| {
+        let command = format!("prune {} --method l1 --dry-run --json --device cpu {options}", graph("gated"));
+        let report = tropix(folder.path(), &command).expect(0, &[]).json();
+        let spaces = report["spaces"].as_array().unwrap().iter();
+        let after: Vec<u64> = spaces.map(|space| space["after"].as_u64().unwrap()).collect();
+        (after, report["parameters"]["after"].as_u64().unwrap())
+    };
+    let (uniform, parameters) = run("--keep 0.5");
+    let (ranked, fewer) = run("--keep 0.5 --global");
+    assert_eq!([uniform.iter().sum::<u64>(), ranked.iter().sum()], [13, 13]);
+    assert!(uniform != ranked && fewer < parameters, "{ranked:?} {fewer} {parameters}");
+    // The 8, 12 and 6 units of the spaces lose no more than a quarter each.
+    assert_eq!(run("--keep 0.5 --global --max-ratio 0.25").0, [6, 9, 5]);
+    assert_eq!(run("--keep 0.5 --max-ratio 0.25").0, run("--keep 0.75").0);
+    // In steps the same numbers stay.
+    assert_eq!(run("--keep 0.5 --steps 3").0, uniform);
+    assert_eq!(run("--keep 0.5 --global --steps 4").0.iter().sum::<u64>(), 13);
+    for wrong in ["--heads 0.5 --global", "--heads 0.5 --steps 2", "--keep 0.5 --steps 0"] {
+        tropix(folder.path(), &format!("prune {} --dry-run {wrong}", graph("gated"))).expect(2, &[]);
+    }
+}
+
+#[test]
+fn steps_look_again_at_what_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |steps: u32, file: &str| {
+        let command =
+            format!("prune {} --keep 0.4 --method path-l2 --device cpu --steps {steps} -o {file}", graph("mixer"));
+        tropix(folder.path(), &command).expect(0, &[]);
+        fs::read(folder.path().join(file)).unwrap()
+    };
+    let (once, often) = (run(1, "a.onnx"), run(4, "b.onnx"));
+    // As many units, others of them.
+    assert_eq!(once.len(), often.len());
+    assert!(once != often);
+    let refit = "--inputs 200 --prior gaussian --device cpu --json --dry-run";
+    let report = tropix(folder.path(), &format!("prune {} --keep 0.4 --steps 2 {refit}", graph("mixer")));
+    let spaces = report.expect(0, &[]).json()["spaces"].clone();
+    assert!(spaces.as_array().unwrap().iter().filter(|space| space["refit"].is_object()).count() >= 2, "{spaces}");
+}
+
+#[test]
+fn lengths_that_a_model_leaves_open_are_given_and_stay_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| asset(&format!("golden/onnx/open/{name}.onnx"));
+    let wrong = |name: &str, options: &str, code, parts: &[&str]| {
+        tropix(folder.path(), &format!("inspect {} {options}", open(name))).expect(code, parts);
+    };
+    wrong("tokens", "", 65, &["axis 2 of input `input` is dynamic", "--input-shape"]);
+    wrong("tokens", "--input-shape 3,8", 65, &["has 3 axes behind the batch, 2 lengths are given"]);
+    wrong("tokens", "--input-shape 4,8,8", 65, &["axis 1 of input `input` has length 3, not 4"]);
+    wrong("tokens", "--input-shape image:3,8,8", 65, &["has no input `image`; its inputs are `input`"]);
+    wrong("tokens", "--input-shape 3,0,8", 2, &["expected lengths of at least 1"]);
+    wrong("pair", "--input-shape 7,6", 65, &["has 2 inputs (`input`, `other`); name the one of each shape"]);
+    wrong("pair", "--input-shape input:7,6", 0, &[]);
+
+    let prune = format!("prune {} --keep 0.5 --method l1 --device cpu", open("tokens"));
+    tropix(folder.path(), &format!("{prune} --input-shape 3,8,8 -o a.onnx")).expect(0, &[]);
+    tropix(folder.path(), &format!("{prune} --input-shape 3,12,16 -o b.onnx")).expect(0, &[]);
+    // What is written does not depend on the length, and is open as before.
+    assert_eq!(fs::read(folder.path().join("a.onnx")).unwrap(), fs::read(folder.path().join("b.onnx")).unwrap());
+    tropix(folder.path(), "inspect a.onnx").expect(65, &["axis 2 of input `input` is dynamic"]);
+    let left = tropix(folder.path(), "inspect a.onnx --input-shape 3,20,20").expect(0, &[]).stdout;
+    assert!(left.contains("space: 6 units in 2 sets"), "{left}");
+    let refit = "--keep 0.5 --inputs 100 --prior gaussian --device cpu --dry-run --json --input-shape 3,8,8";
+    let report = tropix(folder.path(), &format!("prune {} {refit}", open("tokens"))).expect(0, &[]).json();
+    assert_eq!(report["method"], "synth-refit");
+    let pair = format!("prune {} --keep 0.5 --method l1 --input-shape input:7,6 -o c.onnx --json", open("pair"));
+    let report = tropix(folder.path(), &pair).expect(0, &[]).json();
+    // Eight units that two layers write, 6 and 4 weights and two biases each, and one reads, 5 weights.
+    assert_eq!(report["parameters"], serde_json::json!({ "before": 141, "after": 141 - 4 * (6 + 4 + 2 + 5) }));
+}
+
+#[test]
+fn a_picture_shows_what_each_operator_writes_and_why_units_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let draw = format!("inspect {} --svg", graph("separate"));
+    tropix(folder.path(), &format!("{draw} a.svg")).expect(0, &["wrote a.svg"]);
+    tropix(folder.path(), &format!("{draw} b.svg")).expect(0, &[]);
+    let svg = fs::read_to_string(folder.path().join("a.svg")).unwrap();
+    assert_eq!(svg, fs::read_to_string(folder.path().join("b.svg")).unwrap());
+    // The input and 47 operators.
+    assert_eq!(svg.matches("<g>").count(), 48);
+    let titles = [
+        "matmul0 (MatMul)\nwrites units of space 1, `matmul0`",
+        "matmul21 (MatMul)\nwrites units of space 1, `matmul0`\nreads units of space 3, `matmul10`",
+        "gemm46 (Gemm)\nreads units of space 1, `matmul0`\nits units stay: `logits` is an output of the network",
+    ];
+    for title in titles {
+        assert!(svg.contains(&format!("<title>{title}</title>")), "{title}");
+    }
+    assert!(svg.contains("2: 16 units in 4 sets of matmul2"), "no legend");
+    tropix(folder.path(), &format!("{draw} a.svg")).expect(73, &["exists"]);
+    tropix(folder.path(), &format!("inspect {} --svg c.svg", model())).expect(2, &["of which this is none"]);
+}

@@ -13,4 +13,5 @@ mod npz;
 mod onnx;
 mod operators;
 mod output;
+mod programs;
 mod round_trip;

@@ -1,7 +1,8 @@
 """Small graphs of operators with units of every kind, for tests of the label analysis.
 
-Needs numpy, onnx and onnxruntime from PyPI. Writes `spaces/NAME.onnx` beside this script: weights are random with seed 0. Each
-graph is checked by onnx and run by onnxruntime at two batch sizes before it is written.
+Needs numpy, onnx and onnxruntime from PyPI. Writes `spaces/NAME.onnx` beside this script, and `open/NAME.onnx` for graphs that leave
+lengths of their inputs open: weights are random with seed 0. Each graph is checked by onnx and run by onnxruntime at two batch sizes,
+and two lengths, before it is written.
 
     python assets/golden/onnx/spaces.py
 """
@@ -13,15 +14,15 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-FOLDER = pathlib.Path(__file__).parent / "spaces"
+FOLDER = pathlib.Path(__file__).parent
 
 
 class Graph:
     """A graph under construction, each value a name."""
 
-    def __init__(self, shape, opset=17):
+    def __init__(self, shape, opset=17, **others):
         self.random = np.random.default_rng(0)
-        self.shape, self.opset, self.nodes, self.constants = shape, opset, [], []
+        self.shape, self.others, self.opset, self.nodes, self.constants = shape, others, opset, [], []
 
     def __call__(self, kind, *inputs, outputs=1, **attributes):
         at = len(self.nodes)
@@ -61,15 +62,19 @@ class Graph:
         self.nodes[-1].output[0] = "logits"
         assert output == f"v{len(self.nodes) - 1}", "the last node gives the output"
         value = lambda name, shape: helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shape])
-        graph = helper.make_graph(self.nodes, name, [value("input", self.shape)], [value("logits", [5])], self.constants)
+        inputs = [value("input", self.shape), *(value(name, shape) for name, shape in self.others.items())]
+        graph = helper.make_graph(self.nodes, name, inputs, [value("logits", [5])], self.constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)], ir_version=8)
         onnx.checker.check_model(model, full_check=True)
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        for batch in (1, 3):
-            inputs = self.random.normal(size=(batch, *self.shape)).astype(np.float32)
-            logits = session.run(None, {"input": inputs})[0]
+        for batch, length in ((1, 8), (3, 12)):
+            sized = lambda shape: [length if isinstance(axis, str) else axis for axis in shape]
+            draw = lambda shape: self.random.normal(size=(batch, *sized(shape))).astype(np.float32)
+            feeds = {"input": draw(self.shape), **{name: draw(shape) for name, shape in self.others.items()}}
+            logits = session.run(None, feeds)[0]
             assert logits.shape == (batch, 5) and np.isfinite(logits).all(), name
-        onnx.save(model, FOLDER / f"{name}.onnx")
+        is_open = any(isinstance(axis, str) for shape in (self.shape, *self.others.values()) for axis in shape)
+        onnx.save(model, FOLDER / ("open" if is_open else "spaces") / f"{name}.onnx")
 
 
 def gated():
@@ -132,6 +137,22 @@ def attention():
     g.write("attention", g("Gemm", x, g.weights(5, 12), transB=1))
 
 
+def separate():
+    """Two attentions of four heads: one with layers of their own for queries, keys and values and a table of biases for each
+    head, and one whose heads are weighed against each other."""
+    g = Graph([6, 10])
+    heads = lambda x: g("Transpose", g("Reshape", g.linear(x, 12, 16), g.ints(0, 0, 4, 4)), perm=[0, 2, 1, 3])
+    x = g.linear("input", 10, 12)
+    for axis in (-1, 1):
+        q, k, v = heads(x), heads(x), heads(x)
+        weights = g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2]))
+        if axis == -1:
+            weights = g("Add", weights, g.weights(1, 4, 6, 6, scale=0.5))
+        o = g("Transpose", g("MatMul", g("Softmax", weights, axis=axis), v), perm=[0, 2, 1, 3])
+        x = g("Add", x, g.linear(g("Reshape", o, g.ints(0, 0, 16)), 16, 12))
+    g.write("separate", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
+
+
 def mixer():
     """Hidden units of tokens and of channels, each of which leaves the other axis alone."""
     g = Graph([6, 8])
@@ -169,8 +190,35 @@ def sequence():
     g.write("sequence", g("Gemm", pooled, g.weights(5, 8), g.weights(5), transB=1))
 
 
+def tokens():
+    """Places of an image of any size as tokens: shapes computed from the sizes that there are, and from channels."""
+    g = Graph([3, "h", "w"])
+    x = g("Relu", g.conv("input", 3, 8, 3, strides=[2, 2]))
+    shape = g("Shape", x)
+    batch, channels = (g("Gather", shape, g.ints(i), axis=0) for i in range(2))
+    x = g("Transpose", g("Reshape", x, g("Concat", batch, channels, g.ints(-1), axis=0)), perm=[0, 2, 1])
+    x = g.linear(g("Sigmoid", x), 8, 12)
+    x = g("Add", x, g.linear(g("Tanh", g.linear(x, 12, 10)), 10, 12))
+    batch, length = (g("Gather", g("Shape", x), g.ints(i), axis=0) for i in range(2))
+    heads = lambda x: g("Transpose", g("Reshape", x, g("Concat", batch, length, g.ints(2), g.ints(6), axis=0)), perm=[0, 2, 1, 3])
+    q, k, v = (heads(g.linear(x, 12, 12)) for _ in range(3))
+    weights = g("Softmax", g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    o = g("Transpose", g("MatMul", weights, v), perm=[0, 2, 1, 3])
+    x = g("Add", x, g.linear(g("Reshape", o, g("Concat", batch, length, g.ints(12), axis=0)), 12, 12))
+    g.write("tokens", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
+
+
+def pair():
+    """Two inputs, one of them a sequence of any length."""
+    g = Graph(["t", 6], other=[4])
+    x = g("ReduceMax", g("Relu", g.linear("input", 6, 8)), axes=[1], keepdims=0)
+    x = g("Add", x, g("Tanh", g.linear("other", 4, 8)))
+    g.write("pair", g("Gemm", x, g.weights(5, 8), g.weights(5), transB=1))
+
+
 if __name__ == "__main__":
-    FOLDER.mkdir(exist_ok=True)
-    for make in (gated, shuffled, padded, attention, mixer, dense, sequence):
+    (FOLDER / "spaces").mkdir(exist_ok=True)
+    (FOLDER / "open").mkdir(exist_ok=True)
+    for make in (gated, shuffled, padded, attention, separate, mixer, dense, sequence, tokens, pair):
         make()
         print(make.__name__)

@@ -57,6 +57,13 @@ impl HostMatrix {
         Self::own([values.len(), 1], values)
     }
 
+    /// The same entries in rows of another length.
+    pub(super) fn reshaped(mut self, shape: [usize; 2]) -> Self {
+        self.shape = shape;
+        self.packed = OnceLock::new();
+        self
+    }
+
     pub(super) fn upload(source: &dyn RowSource) -> Result<Self> {
         if let Some(values) = source.shared() {
             return Ok(Self { shape: source.shape(), values: Values::Shared(values), packed: OnceLock::new() });

@@ -4,18 +4,21 @@ mod activation_patterns;
 mod adam_step;
 mod affine;
 mod ball_step;
+mod batched_matmul;
 mod buffers;
 mod class_supports;
 mod classify;
 mod classify_at;
 mod cluster_means;
 mod column_sums;
+mod combine;
 mod concatenate;
 mod contraction;
 mod convolution;
 mod cross_entropy;
 mod direct;
 mod elementwise;
+mod exponential;
 mod gather;
 mod generators;
 mod lloyd;
@@ -25,11 +28,12 @@ mod max_plus_matmul;
 mod narrow;
 mod nearest;
 mod nested;
+mod normalize_rows;
 mod operand;
 mod patches;
 mod path_norms;
 mod pooling;
-mod product;
+mod reduce_rows;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
@@ -48,9 +52,9 @@ use ndarray::Array2;
 use pulp::Arch;
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
-    HalfStep, Lloyd, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, ScoredLayer, Transpose,
-    Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, Combination, CrossEntropy, Cutoff, Device,
+    DeviceKind, Function, HalfStep, Lloyd, Maxima, Minima, Pooling, Reduction, ReluMoments, RowNorm, RowScores,
+    RowSource, RowUpdate, ScoredLayer, Transpose, Window, check,
 };
 use crate::error::Result;
 
@@ -317,8 +321,25 @@ impl Backend for Cpu {
         elementwise::elementwise(x, function)
     }
 
-    fn product(&self, a: &HostMatrix, b: &HostMatrix) -> Result<HostMatrix> {
-        product::product(a, b)
+    fn combine(&self, a: &HostMatrix, b: &HostMatrix, how: Combination, share: usize) -> Result<HostMatrix> {
+        combine::combine(a, b, how, share)
+    }
+
+    fn reduce_rows(&self, x: &HostMatrix, reduction: Reduction) -> Result<HostMatrix> {
+        reduce_rows::reduce_rows(x, reduction)
+    }
+
+    fn normalize_rows(&self, x: &HostMatrix, norm: RowNorm) -> Result<HostMatrix> {
+        normalize_rows::normalize_rows(x, norm)
+    }
+
+    fn batched_matmul(&self, a: &HostMatrix, b: &HostMatrix, groups: usize) -> Result<HostMatrix> {
+        batched_matmul::batched_matmul(a, b, groups)
+    }
+
+    fn reshape(&self, x: HostMatrix, columns: usize) -> Result<HostMatrix> {
+        let shape = check::reshape(x.shape(), columns)?;
+        Ok(x.reshaped(shape))
     }
 
     fn gather(&self, x: &HostMatrix, index: &Vec<u32>) -> Result<HostMatrix> {

@@ -40,6 +40,8 @@ pub(super) struct Context {
     pub(super) max_groups: u32,
     /// Which variants of the contraction run here.
     pub(super) variants: Variants,
+    /// Whether the adapter is software: barriers between lanes cost it dear.
+    pub(super) software: bool,
     /// Whether kernels reduce by subgroups.
     pub(super) subgroups: bool,
     /// Whether contractions store their operands in f16.
@@ -127,6 +129,7 @@ impl Context {
             None => None,
         };
         Ok(Self {
+            software: summary.software && options.variant.is_none(),
             subgroups,
             half: options.half,
             compiled: Mutex::default(),

@@ -26,6 +26,11 @@ impl Grid {
         Self { lanes, columns }
     }
 
+    /// The lanes that fold a row with barriers between them: one, where an adapter in software would wait for the others.
+    pub(super) fn folding(columns: usize, software: bool) -> Self {
+        if software { Self { lanes: 1, columns } } else { Self::new(columns) }
+    }
+
     /// The lanes that reduce a row of vectors, or of words where rows do not start at a vector.
     pub(super) fn reducing(columns: usize) -> Self {
         Self::new(if columns.is_multiple_of(4) { columns / 4 } else { columns })

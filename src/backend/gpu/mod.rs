@@ -8,10 +8,12 @@ mod adam_step;
 mod adapter;
 mod affine;
 mod ball_step;
+mod batched_matmul;
 mod cache;
 mod class_supports;
 mod classify;
 mod cluster_means;
+mod combine;
 mod concatenate;
 mod context;
 mod contraction;
@@ -28,11 +30,12 @@ mod matrix;
 mod max_plus_matmul;
 mod modules;
 mod nearest;
+mod normalize_rows;
 mod pack;
 mod path_norms;
 mod pool;
 mod pooling;
-mod product;
+mod reduce_rows;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
@@ -55,8 +58,9 @@ use ndarray::Array2;
 use serde::Serialize;
 
 use super::{
-    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, CrossEntropy, Cutoff, Device, DeviceKind, Function,
-    HalfStep, Maxima, Minima, Pooling, ReluMoments, RowScores, RowSource, RowUpdate, Transpose, Window,
+    Activation, Adam, AdamState, Backend, Classified, ClusterMeans, Combination, CrossEntropy, Cutoff, Device,
+    DeviceKind, Function, HalfStep, Maxima, Minima, Pooling, Reduction, ReluMoments, RowNorm, RowScores, RowSource,
+    RowUpdate, Transpose, Window,
 };
 use crate::error::{Error, Result};
 use context::Context;
@@ -371,8 +375,24 @@ impl Backend for Gpu {
         elementwise::elementwise(&self.context, x, function)
     }
 
-    fn product(&self, a: &Matrix, b: &Matrix) -> Result<Matrix> {
-        product::product(&self.context, a, b)
+    fn combine(&self, a: &Matrix, b: &Matrix, how: Combination, share: usize) -> Result<Matrix> {
+        combine::combine(&self.context, a, b, how, share)
+    }
+
+    fn reduce_rows(&self, x: &Matrix, reduction: Reduction) -> Result<Matrix> {
+        reduce_rows::reduce_rows(&self.context, x, reduction)
+    }
+
+    fn normalize_rows(&self, x: &Matrix, norm: RowNorm) -> Result<Matrix> {
+        normalize_rows::normalize_rows(&self.context, x, norm)
+    }
+
+    fn batched_matmul(&self, a: &Matrix, b: &Matrix, groups: usize) -> Result<Matrix> {
+        batched_matmul::batched_matmul(&self.context, a, b, groups)
+    }
+
+    fn reshape(&self, x: Matrix, columns: usize) -> Result<Matrix> {
+        x.reshaped(&self.context, columns)
     }
 
     fn gather(&self, x: &Matrix, index: &Indices) -> Result<Matrix> {

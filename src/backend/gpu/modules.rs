@@ -4,10 +4,10 @@ use super::grid::Grid;
 use super::kernel::Constants;
 use super::tile::{self, Tile};
 use super::{
-    activation_patterns, adam_step, affine, ball_step, class_supports, classify, cluster_means, concatenate,
-    convolution, cross_entropy, elementwise, gather, generators, matmul, max_plus_matmul, nearest, pack, path_norms,
-    pooling, product, relu_covariance, row_scores, row_update, support_function, threshold_mask, tropical_eval, unfold,
-    weighted_sum,
+    activation_patterns, adam_step, affine, ball_step, batched_matmul, class_supports, classify, cluster_means,
+    combine, concatenate, convolution, cross_entropy, elementwise, gather, generators, matmul, max_plus_matmul,
+    nearest, normalize_rows, pack, path_norms, pooling, reduce_rows, relu_covariance, row_scores, row_update,
+    support_function, threshold_mask, tropical_eval, unfold, weighted_sum,
 };
 
 /// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
@@ -56,7 +56,11 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (pooling::SOURCE, &rows),
         (weighted_sum::SOURCE, &rows),
         (elementwise::SOURCE, &rows),
-        (product::SOURCE, &rows),
+        (combine::SOURCE, &rows),
+        (reduce_rows::SOURCE, &rows),
+        (normalize_rows::SOURCE, &rows),
+        (batched_matmul::SOURCE, &rows),
+        (batched_matmul::DIRECT, &rows),
         (gather::SOURCE, &rows),
         (concatenate::SOURCE, &rows),
     ];

@@ -6,7 +6,7 @@ use ndarray::Array2;
 use tropix::Result;
 use tropix::backend::{Backend, RowSource};
 use tropix::network::dataset::{self, DataOptions, Dataset};
-use tropix::network::format::{self, ModelFile};
+use tropix::network::format::{self, InputShape, ModelFile};
 use tropix::network::{Head, Network, Node, Normalize, Op, head_features, head_for};
 use tropix::prune::Data;
 use tropix::report::Declined;
@@ -15,10 +15,15 @@ use crate::args::{DataArgs, Globals, ModelArgs};
 use crate::output;
 
 pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
+    shaped(globals, args, &[])
+}
+
+/// Reads a model of which some lengths are given.
+pub(crate) fn shaped(globals: &Globals, args: &ModelArgs, shapes: &[InputShape]) -> Result<ModelFile> {
     globals.session.check()?;
     let model = match &globals.session.shared {
-        Some(shared) => shared.model(&args.model, args.arch.as_deref())?,
-        None => format::load(&args.model, args.arch.as_deref())?,
+        Some(shared) => shared.model(&args.model, args.arch.as_deref(), shapes)?,
+        None => format::load_shaped(&args.model, args.arch.as_deref(), shapes)?,
     };
     globals.run.note(&model.paths);
     if !model.chain.is_empty() {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tropix::Result;
 use tropix::batch::Hashes;
 use tropix::network::dataset::{self, DataOptions, Dataset};
-use tropix::network::format::{self, ModelFile};
+use tropix::network::format::{self, InputShape, ModelFile};
 
 use crate::device::AnyBackend;
 
@@ -37,9 +37,9 @@ impl Shared {
         }
     }
 
-    pub(crate) fn model(&self, path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
-        self.models.get(format!("{path:?} {arch:?}"), || {
-            let model = format::load(path, arch)?;
+    pub(crate) fn model(&self, path: &Path, arch: Option<&Path>, shapes: &[InputShape]) -> Result<ModelFile> {
+        self.models.get(format!("{path:?} {arch:?} {shapes:?}"), || {
+            let model = format::load_shaped(path, arch, shapes)?;
             tracing::info!("read {}", path.display());
             let bytes = bytes_of(&model.paths);
             Ok((model, bytes))

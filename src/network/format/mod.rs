@@ -92,7 +92,25 @@ pub struct Saved {
 /// [`Error::InputMissing`], [`Error::Format`], [`Error::TensorMissing`], [`Error::NonFinite`], [`Error::Chain`],
 /// [`Error::Io`]; each names the file, and the tensor where there is one.
 pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
-    load_scores(path, arch, None)
+    load_as(path, arch, None, &[])
+}
+
+/// The lengths of an input's axes behind the batch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputShape {
+    /// The name of the input, where a model has several.
+    pub name: Option<String>,
+    /// The lengths.
+    pub axes: Vec<usize>,
+}
+
+/// [`load`], with lengths for axes that an ONNX model leaves open. They stay open in what is written of it.
+///
+/// # Errors
+///
+/// As [`load`]; [`Error::Format`] for an input that there is not, or another length than the model declares.
+pub fn load_shaped(path: &Path, arch: Option<&Path>, shapes: &[InputShape]) -> Result<ModelFile> {
+    load_as(path, arch, None, shapes)
 }
 
 /// [`load`], with the name of the output that holds the scores of classes, where an ONNX model has several.
@@ -101,9 +119,17 @@ pub fn load(path: &Path, arch: Option<&Path>) -> Result<ModelFile> {
 ///
 /// As [`load`]; [`Error::Format`] with the names of the outputs if none is called `scores`.
 pub fn load_scores(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<ModelFile> {
+    load_as(path, arch, scores, &[])
+}
+
+fn load_as(path: &Path, arch: Option<&Path>, scores: Option<&str>, shapes: &[InputShape]) -> Result<ModelFile> {
     refuse_other_formats(path)?;
     if onnx::is_onnx(path) {
-        return load_onnx(path, arch, scores);
+        return load_onnx(path, arch, scores, shapes);
+    }
+    if !shapes.is_empty() {
+        let problem = "is no ONNX model: its inputs have the lengths that its architecture says".to_owned();
+        return Err(Error::Format { file: path.to_owned(), problem });
     }
     if let Some(name) = scores {
         let problem = format!("is no ONNX model, whose outputs have names; `{name}` cannot be chosen");
@@ -139,8 +165,8 @@ pub fn load_scores(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Re
     Ok(ModelFile { network, paths, metadata, layout, warnings, chain, onnx: None, single_file: false })
 }
 
-fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>) -> Result<ModelFile> {
-    let onnx::Read { source, network, paths, metadata, mut warnings } = onnx::read(path, scores)?;
+fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>, shapes: &[InputShape]) -> Result<ModelFile> {
+    let onnx::Read { source, network, paths, metadata, mut warnings } = onnx::read(path, scores, shapes)?;
     if arch.is_some() {
         warnings.push(format!("{}: holds its own graph, `--arch` is not used", path.display()));
     }

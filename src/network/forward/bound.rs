@@ -3,7 +3,7 @@
 use ndarray::Array2;
 
 use super::whole::{DeviceNetwork, Operation};
-use crate::backend::{Activation, Backend, Pooling, Reference};
+use crate::backend::{Activation, Backend, Combination, Pooling, Reference};
 use crate::error::{Error, Result};
 
 /// `gamma_n = n u / (1 - n u)` for f32.
@@ -92,10 +92,12 @@ fn error(
                 return Err(Error::Internal { what: "a product of one operand".to_owned() });
             };
             let factor = factor.mapv(f64::abs);
+            let share = size.ncols().checked_div(factor.ncols()).unwrap_or(1).max(1);
+            let product = |a: &Array2<f64>, b: &Array2<f64>| reference.combine(a, b, Combination::Multiply, share);
             // (a + e)(b + f) = a b + e (b + f) + a f.
-            let sum = reference.product(&size, &factor)? * gamma(1)
-                + reference.product(carried, &(&factor + carried_by))?
-                + reference.product(&size, carried_by)?;
+            let sum = product(&size, &factor)? * gamma(1)
+                + product(carried, &(&factor + carried_by))?
+                + product(&size, carried_by)?;
             Ok(sum * (1.0 + gamma(1)))
         }
         Operation::Gather { index } => reference.gather(carried, index),

@@ -41,7 +41,7 @@ pub fn head_features<B: Backend>(
         Err(error) => return Err(error),
     };
     let mut features = Array2::zeros((count, head.inputs()));
-    let step = (Samples::<B>::BATCH_BYTES / (4 * device.widest.max(1))).max(1);
+    let step = Samples::step(backend, device.widest);
     for first in (0..count).step_by(step) {
         let rows = step.min(count - first);
         let batch = backend.upload(&Slice { source: inputs, first, rows })?;

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use super::lower::{Given, Kernel, Lowered, Lowering, Weight, lower};
 use super::{Classifier, upload_and_release};
-use crate::backend::{Activation, Backend, Function, Pooling, Window};
+use crate::backend::{Activation, Backend, Combination, Function, Pooling, Window};
 use crate::error::{Error, Result};
 use crate::network::{Network, Normalization, Tensor};
 
@@ -274,7 +274,10 @@ impl<B: Backend> Step<B> {
                 sum.ok_or_else(|| Error::Internal { what: "a sum of one operand".to_owned() })
             }
             Operation::Multiply => match rest {
-                [second] => backend.product(first, second),
+                [second] => {
+                    let [own, factors] = [first, second].map(|operand| backend.shape(operand)[1]);
+                    backend.combine(first, second, Combination::Multiply, own.checked_div(factors).unwrap_or(1).max(1))
+                }
                 _ => Err(Error::Internal { what: format!("a product of {} operands", operands.len()) }),
             },
             Operation::Gather { index } => backend.gather(first, index),

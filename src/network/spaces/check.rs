@@ -16,7 +16,8 @@ use crate::error::{Error, Result};
 pub(crate) fn check(before: &OperatorGraph, after: &OperatorGraph, edits: &Edits) -> Result<()> {
     let fail = |what: String| Err(Error::Internal { what: format!("the smaller network is wrong: {what}") });
     let old = [Analysis::run(before, 1, false, None)?, Analysis::run(before, 2, false, None)?];
-    let new = [Analysis::run(after, 1, true, Some(&edits.seeds))?, Analysis::run(after, 2, false, None)?];
+    let labelled = Analysis::run_by(edits.granularity, after, 1, true, Some(&edits.seeds))?;
+    let new = [labelled, Analysis::run(after, 2, false, None)?];
     if let Some(place) = &new[0].classes.conflict {
         return fail(format!("{place} mixes different units"));
     }

@@ -26,9 +26,16 @@ pub(super) struct Classes {
     pub(super) conflict: Option<String>,
     /// What is being looked at.
     pub(super) place: String,
+    /// Whether what an axis is split into is one unit: whole heads in place of their dimensions.
+    pub(super) by_heads: bool,
 }
 
 impl Classes {
+    /// No labels yet, of units or of whole heads.
+    pub(super) fn by(by_heads: bool) -> Self {
+        Self { by_heads, ..Self::default() }
+    }
+
     /// New labels.
     pub(super) fn fresh(&mut self, count: usize) -> Vec<u32> {
         (0..count).map(|_| self.one(NONE)).collect()

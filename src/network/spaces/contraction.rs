@@ -3,7 +3,7 @@
 use super::classes::{Balance, NONE};
 use super::facet::{Facet, Flow};
 use super::grid::broadcast_shape;
-use super::walk::{Analysis, Contraction, Or, Ruled, wrong};
+use super::walk::{Analysis, Contraction, Heads, Or, Ruled, wrong};
 
 impl Analysis<'_> {
     pub(super) fn contraction_rule(&mut self, kind: &str) -> Option<Ruled<Vec<Flow>>> {
@@ -236,7 +236,16 @@ impl Analysis<'_> {
             let (summed, given) = (0, 1);
             self.contractions.push(Contraction { operator: self.at, weight: 1, flow: 0, summed, given });
         }
-        self.product(a, b)
+        let sets: usize = a.shape[..a.shape.len() - 2].iter().product();
+        let computed = self.constant(0).is_none() && self.constant(1).is_none();
+        let product = self.product(a, b)?;
+        if self.classes.by_heads && computed && sets > 1 {
+            let row = product.shape.len() - 2;
+            let ahead = product.facets.iter().filter(|facet| facet.along < row);
+            let labels = ahead.flat_map(|facet| facet.labels.items.iter().copied()).collect();
+            self.heads.push(Heads { operator: self.at, sets, labels });
+        }
+        Ok(product)
     }
 
     /// `sum_k a[.., m, k] b[.., k, n]`, batch axes broadcast.

@@ -8,7 +8,7 @@ use super::facet::Flow;
 use super::graph::{Attribute, OperatorGraph, ValueId};
 use super::numbers::{Numbers, Source, axis, slices};
 use super::repair::whole_shape;
-use super::walk::{Analysis, Seeds, Value};
+use super::walk::{Analysis, Granularity, Seeds, Value};
 use crate::error::{Error, Result};
 
 /// What stays along an axis of a constant, as one operator reads it.
@@ -42,6 +42,8 @@ pub(crate) struct Edits {
     pub(crate) attributes: Vec<(usize, String, Option<Attribute>)>,
     /// The classes that are left, for [`super::check`].
     pub(crate) seeds: Seeds,
+    /// Whether they are those of units, or of whole heads.
+    pub(crate) granularity: Granularity,
     /// The shape of each value that has another one, for one sample.
     pub(crate) shapes: BTreeMap<ValueId, Vec<usize>>,
 }
@@ -65,8 +67,8 @@ struct Cut<'a, 'g> {
 /// [`Error::Internal`] if what is left of a value has no shape, [`Error::Unsupported`] for a size that cannot be written.
 pub(crate) fn cut(graph: &OperatorGraph, analysis: &Analysis<'_>, gone: &HashSet<u32>) -> Result<Edits> {
     let twice = Analysis::run(graph, 2, false, None)?;
-    let mut cut =
-        Cut { graph, analysis, twice, gone, after: HashMap::new(), numbers: BTreeMap::new(), edits: Edits::default() };
+    let edits = Edits { granularity: analysis.granularity(), ..Edits::default() };
+    let mut cut = Cut { graph, analysis, twice, gone, after: HashMap::new(), numbers: BTreeMap::new(), edits };
     cut.shapes()?;
     cut.weights();
     for at in 0..graph.operators.len() {

@@ -212,6 +212,11 @@ impl Flow {
             };
             facet.along = facet.last(along).unwrap_or(facet.along);
             if facet.axes().count() > before {
+                if classes.by_heads {
+                    let inner = std::iter::once(facet.along);
+                    let Some(whole) = facet.collapsed(inner, classes) else { continue };
+                    facet = whole;
+                }
                 facet.balance(classes);
             }
             out = out.with(Some(facet), classes);

@@ -50,6 +50,8 @@ pub(crate) enum Constant {
 pub(crate) struct GraphInput {
     pub(crate) value: ValueId,
     pub(crate) shape: Vec<Option<usize>>,
+    /// Axes behind the batch that the model leaves open: they have a length here, and others elsewhere.
+    pub(crate) open: Vec<usize>,
 }
 
 /// Operators in an order in which inputs come first.

@@ -2,24 +2,33 @@
 
 /// An array.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Grid<T> {
-    pub(super) shape: Vec<usize>,
-    pub(super) items: Vec<T>,
+pub(crate) struct Grid<T> {
+    pub(in crate::network) shape: Vec<usize>,
+    pub(in crate::network) items: Vec<T>,
+}
+
+impl Grid<u32> {
+    /// The number of each element in an array of a shape.
+    pub(in crate::network) fn numbered(shape: &[usize]) -> Option<Self> {
+        let count = shape.iter().try_fold(1_usize, |count, length| count.checked_mul(*length))?;
+        let count = u32::try_from(count).ok().filter(|count| *count < u32::MAX)?;
+        Some(Self { shape: shape.to_vec(), items: (0..count).collect() })
+    }
 }
 
 impl<T: Copy> Grid<T> {
     /// An array of one row.
-    pub(super) fn row(items: Vec<T>) -> Self {
+    pub(in crate::network) fn row(items: Vec<T>) -> Self {
         Self { shape: vec![items.len()], items }
     }
 
     /// The same elements in another shape, if their number fits.
-    pub(super) fn reshaped(self, shape: Vec<usize>) -> Option<Self> {
+    pub(in crate::network) fn reshaped(self, shape: Vec<usize>) -> Option<Self> {
         (shape.iter().product::<usize>() == self.items.len()).then_some(Self { shape, ..self })
     }
 
     /// Axis `i` of the result is axis `order[i]`.
-    pub(super) fn transposed(&self, order: &[usize]) -> Self {
+    pub(in crate::network) fn transposed(&self, order: &[usize]) -> Self {
         let steps = strides(&self.shape);
         let shape: Vec<usize> = order.iter().map(|axis| self.shape[*axis]).collect();
         let steps: Vec<usize> = order.iter().map(|axis| steps[*axis]).collect();
@@ -28,7 +37,7 @@ impl<T: Copy> Grid<T> {
     }
 
     /// The elements at `indices` of an axis, in their order.
-    pub(super) fn taken(&self, axis: usize, indices: &[usize]) -> Self {
+    pub(in crate::network) fn taken(&self, axis: usize, indices: &[usize]) -> Self {
         let (before, length, after) = self.around(axis);
         let mut items = Vec::with_capacity(before * indices.len() * after);
         for block in 0..before {
@@ -43,13 +52,13 @@ impl<T: Copy> Grid<T> {
     }
 
     /// Elements before an axis, along it and behind it.
-    pub(super) fn around(&self, axis: usize) -> (usize, usize, usize) {
+    pub(in crate::network) fn around(&self, axis: usize) -> (usize, usize, usize) {
         let product = |axes: &[usize]| axes.iter().product::<usize>();
         (product(&self.shape[..axis]), self.shape[axis], product(&self.shape[axis + 1..]))
     }
 
     /// Arrays behind each other along an axis; their other axes are alike.
-    pub(super) fn concatenated(parts: &[Self], axis: usize) -> Option<Self> {
+    pub(in crate::network) fn concatenated(parts: &[Self], axis: usize) -> Option<Self> {
         let first = parts.first()?;
         let alike = |part: &&Self| {
             let axes = part.shape.iter().zip(&first.shape).enumerate();
@@ -72,7 +81,7 @@ impl<T: Copy> Grid<T> {
     }
 
     /// The array repeated along axes of length one, axes before its own added, as numpy does it.
-    pub(super) fn broadcast(&self, shape: &[usize]) -> Option<Self> {
+    pub(in crate::network) fn broadcast(&self, shape: &[usize]) -> Option<Self> {
         if self.shape == shape {
             return Some(self.clone());
         }
@@ -120,7 +129,7 @@ fn places<'a>(shape: &'a [usize], steps: &'a [usize]) -> impl Iterator<Item = us
 }
 
 /// The shape that arrays have together, as numpy broadcasts them.
-pub(super) fn broadcast_shape(shapes: &[&[usize]]) -> Option<Vec<usize>> {
+pub(crate) fn broadcast_shape(shapes: &[&[usize]]) -> Option<Vec<usize>> {
     let rank = shapes.iter().map(|shape| shape.len()).max()?;
     let mut out = vec![1; rank];
     for shape in shapes {
@@ -139,7 +148,10 @@ pub(super) fn broadcast_shape(shapes: &[&[usize]]) -> Option<Vec<usize>> {
 
 /// Neighbouring axes of two shapes of the same elements that hold the same of them: each pair of ranges is as short as can
 /// be.
-pub(super) fn factors(from: &[usize], to: &[usize]) -> Vec<(std::ops::Range<usize>, std::ops::Range<usize>)> {
+pub(in crate::network) fn factors(
+    from: &[usize],
+    to: &[usize],
+) -> Vec<(std::ops::Range<usize>, std::ops::Range<usize>)> {
     let (mut groups, mut i, mut j) = (Vec::new(), 0, 0);
     while i < from.len() || j < to.len() {
         let (first_i, first_j) = (i, j);

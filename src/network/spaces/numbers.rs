@@ -282,7 +282,7 @@ pub(super) fn exact(value: i64) -> f64 {
 }
 
 /// An axis counted from either end.
-pub(super) fn axis(axis: i64, rank: usize) -> Option<usize> {
+pub(crate) fn axis(axis: i64, rank: usize) -> Option<usize> {
     index(axis, rank)
 }
 
@@ -292,7 +292,7 @@ fn index(at: i64, length: usize) -> Option<usize> {
 }
 
 /// For each axis of a slice the places that it takes.
-pub(super) fn slices(
+pub(crate) fn slices(
     operator: &Operator,
     inputs: &[Option<&Numbers>],
     shape: &[usize],

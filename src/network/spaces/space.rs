@@ -89,6 +89,13 @@ impl Space {
         self.parts.iter().enumerate().filter(move |(_, part)| part.role == role)
     }
 
+    /// Whether another space lies along the same axes, in a graph that has become smaller since or was larger before.
+    #[must_use]
+    pub fn is_along(&self, other: &Self) -> bool {
+        let axis = |part: &UnitPart| (part.operator, part.input, part.axis);
+        self.parts.iter().map(axis).eq(other.parts.iter().map(axis))
+    }
+
     /// Whether several operators write the units, as along the trunk of a residual network.
     #[must_use]
     pub fn is_trunk(&self) -> bool {

@@ -7,6 +7,7 @@ use super::facet::{Facet, Flow};
 use super::graph::{Constant, OperatorGraph, ValueId};
 use super::numbers::{Numbers, axis, fold};
 use crate::error::{Error, Result};
+use crate::network::Tensor;
 
 /// What a value is.
 #[derive(Debug, Clone)]
@@ -19,6 +20,14 @@ pub(crate) enum Value {
     Flow(Flow),
     /// What an operator gives that is not understood, of unknown shape.
     Unknown,
+}
+
+/// What is known of a value before anything flows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Known<'a> {
+    Numbers(&'a Numbers),
+    Weights(&'a Tensor),
+    Other,
 }
 
 /// An axis of a constant, as one operator reads it: index `i` belongs to the unit of label `labels[i]`.
@@ -46,13 +55,33 @@ pub(crate) struct Contraction {
     pub(crate) given: usize,
 }
 
+/// A product of two values, one for each of several sets of their rows: the heads of an attention.
+#[derive(Debug, Clone)]
+pub(crate) struct Heads {
+    pub(crate) operator: usize,
+    /// How many there are.
+    pub(crate) sets: usize,
+    /// Labels of the heads that may go.
+    pub(crate) labels: Vec<u32>,
+}
+
 /// The classes that the axes of constants had before units went, by operator, input and axis.
 pub(crate) type Seeds = HashMap<(usize, usize, usize), Vec<u32>>;
+
+/// What goes as one where an axis is split in two.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Granularity {
+    /// Each place of the inner axis, from every set its own.
+    #[default]
+    Units,
+    /// All places of the inner axis: a head of an attention.
+    Heads,
+}
 
 /// Labels on their way through a graph.
 pub(crate) struct Analysis<'g> {
     pub(super) graph: &'g OperatorGraph,
-    /// Samples at a time: one, but to see which sizes depend on it.
+    /// Samples at a time: one, but to see which sizes depend on it, and on open lengths, which are as many times longer.
     pub(super) batch: usize,
     /// Whether there are labels, or shapes alone.
     pub(super) labelled: bool,
@@ -60,6 +89,8 @@ pub(crate) struct Analysis<'g> {
     pub(crate) values: Vec<Value>,
     pub(crate) owners: Vec<Owner>,
     pub(crate) contractions: Vec<Contraction>,
+    /// Products of values for each head, where labels are those of heads.
+    pub(crate) heads: Vec<Heads>,
     /// Operators that are carried along, and why.
     pub(crate) carried: Vec<Carried>,
     seeds: Option<&'g Seeds>,
@@ -131,14 +162,40 @@ impl<'g> Analysis<'g> {
         labelled: bool,
         seeds: Option<&'g Seeds>,
     ) -> Result<Self> {
+        Self::run_by(Granularity::Units, graph, batch, labelled, seeds)
+    }
+
+    /// Runs labels through a graph in which what an axis is split into goes as one: whole heads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Analysis::run`].
+    pub(crate) fn of_heads(graph: &'g OperatorGraph) -> Result<Self> {
+        Self::run_by(Granularity::Heads, graph, 1, true, None)
+    }
+
+    /// Runs labels through a graph as units, or those of whole heads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Analysis::run`].
+    pub(super) fn run_by(
+        granularity: Granularity,
+        graph: &'g OperatorGraph,
+        batch: usize,
+        labelled: bool,
+        seeds: Option<&'g Seeds>,
+    ) -> Result<Self> {
+        let by_heads = granularity == Granularity::Heads;
         let mut analysis = Self {
             graph,
             batch,
             labelled,
-            classes: Classes::default(),
+            classes: Classes::by(by_heads),
             values: vec![Value::Absent; graph.values.len()],
             owners: Vec::new(),
             contractions: Vec::new(),
+            heads: Vec::new(),
             carried: Vec::new(),
             seeds,
             at: 0,
@@ -158,6 +215,9 @@ impl<'g> Analysis<'g> {
                     "input `{name}` has an axis of unknown length behind the batch; `--input-shape` fixes it"
                 ),
             })?;
+            let mut shape = shape;
+            // Two samples twice as long: what is computed from an open length differs, too.
+            input.open.iter().for_each(|axis| shape[*axis] *= batch);
             analysis.values[input.value] = Value::Flow(Flow::plain(shape));
         }
         for at in 0..graph.operators.len() {
@@ -183,7 +243,7 @@ impl<'g> Analysis<'g> {
         let operator = &graph.operators[at];
         self.at = at;
         self.classes.place = format!("`{}` ({})", operator.name, operator.kind);
-        let known = (self.owners.len(), self.contractions.len(), self.carried.len());
+        let known = (self.owners.len(), self.contractions.len(), self.carried.len(), self.heads.len());
         let given = match self.folded() {
             Some(numbers) => Ok(vec![Value::Numbers(numbers)]),
             None => self.rule().map(|flows| flows.into_iter().map(Value::Flow).collect()),
@@ -193,6 +253,7 @@ impl<'g> Analysis<'g> {
             self.owners.truncate(known.0);
             self.contractions.truncate(known.1);
             self.carried.truncate(known.2);
+            self.heads.truncate(known.3);
             self.carry(why)
         });
         let mut given = given.into_iter();
@@ -274,6 +335,25 @@ impl<'g> Analysis<'g> {
             Value::Constant(constant) => self.graph.weights(*constant).map(|tensor| tensor.dimensions().to_vec()),
             Value::Absent | Value::Unknown => None,
         }
+    }
+
+    /// What is known of a value before anything flows.
+    pub(crate) fn known(&self, value: ValueId) -> Known<'_> {
+        match &self.values[value] {
+            Value::Numbers(numbers) => Known::Numbers(numbers),
+            Value::Constant(constant) => self.graph.weights(*constant).map_or(Known::Other, Known::Weights),
+            Value::Absent | Value::Flow(_) | Value::Unknown => Known::Other,
+        }
+    }
+
+    /// Whether labels are those of units, or of whole heads.
+    pub(super) fn granularity(&self) -> Granularity {
+        if self.classes.by_heads { Granularity::Heads } else { Granularity::Units }
+    }
+
+    /// Why the class of a label stays.
+    pub(crate) fn reason(&self, label: u32) -> Option<&str> {
+        self.classes.reason(label)
     }
 
     /// The class of a label.

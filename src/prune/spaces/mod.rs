@@ -6,26 +6,25 @@
 
 mod biases;
 mod choose;
+mod heads;
+mod pass;
+mod plan;
+mod rank;
 mod reader;
 mod refit;
+mod run;
 mod score;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
-
 use serde::Serialize;
 
-use crate::backend::{Backend, RowSource};
-use crate::error::{Error, Result};
-use crate::network::format::{ModelFile, OnnxSource, Saved, save_operators};
-use crate::network::spaces::{Analysis, FrozenUnits, OperatorGraph, Role, Space, Spaces, check, cut, repair};
-
-use crate::prune::Observer;
-use refit::Refitter;
+use crate::error::Result;
+use crate::network::format::OnnxSource;
+use crate::network::spaces::{Analysis, FrozenUnits, MappedOperator, OperatorGraph, Spaces};
 
 pub use refit::SpaceRefit;
+pub use run::prune_spaces;
 
 /// What tells units of a space apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -73,8 +72,16 @@ impl Importance {
 pub struct SpaceOptions {
     /// What tells units apart.
     pub importance: Importance,
-    /// Share of the units of each space that stays.
+    /// Share of the units of each space that stays, of those that are left where heads went first.
     pub keep: f64,
+    /// Share of the heads of each attention that stays, if whole heads are to go.
+    pub heads: Option<f64>,
+    /// Whether `keep` is the share of the units of all spaces together, those with the least score for a parameter first.
+    pub global: bool,
+    /// Share of the units of a space that goes at most.
+    pub max_ratio: f64,
+    /// Steps in which units go, scores taken anew after each.
+    pub steps: usize,
     /// Units that stay are a multiple of this, in spaces that are large enough.
     pub round_to: usize,
     /// Units of a space, or of each of its cells, that stay in any case.
@@ -94,6 +101,10 @@ impl Default for SpaceOptions {
         Self {
             importance: Importance::L1,
             keep: 0.5,
+            heads: None,
+            global: false,
+            max_ratio: 1.0,
+            steps: 1,
             round_to: 1,
             min_keep: 1,
             leave_trunks: false,
@@ -127,6 +138,20 @@ pub struct SpaceOutcome {
     pub refit: Option<SpaceRefit>,
 }
 
+/// What became of the heads of an attention.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeadOutcome {
+    /// The first operator that writes them.
+    pub name: String,
+    /// Heads before, those that go together counted once.
+    pub before: usize,
+    /// Heads after.
+    pub after: usize,
+    /// What a refit did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refit: Option<SpaceRefit>,
+}
+
 /// A smaller graph.
 #[derive(Debug)]
 pub struct SpaceRun {
@@ -135,6 +160,8 @@ pub struct SpaceRun {
     changed: Vec<String>,
     /// What became of each space.
     pub spaces: Vec<SpaceOutcome>,
+    /// What became of heads, where whole ones were to go.
+    pub heads: Vec<HeadOutcome>,
     /// Units that stay, and why.
     pub frozen: Vec<FrozenUnits>,
     /// Elements of the weights before and after.
@@ -150,6 +177,8 @@ pub struct FoundSpaces {
     pub spaces: Spaces,
     /// Operators that are carried along as they are, with the reason.
     pub carried: Vec<String>,
+    /// The operators that compute values, with the spaces that they write and read.
+    pub operators: Vec<MappedOperator>,
 }
 
 /// The spaces of a model.
@@ -160,7 +189,9 @@ pub struct FoundSpaces {
 pub fn find_spaces(source: &OnnxSource) -> Result<FoundSpaces> {
     let graph = source.operators();
     let analysis = Analysis::run(graph, 1, true, None)?;
-    Ok(FoundSpaces { spaces: Spaces::of(graph, &analysis), carried: carried(graph, &analysis) })
+    let spaces = Spaces::of(graph, &analysis);
+    let operators = spaces.map(graph, &analysis);
+    Ok(FoundSpaces { spaces, carried: carried(graph, &analysis), operators })
 }
 
 fn carried(graph: &OperatorGraph, analysis: &Analysis<'_>) -> Vec<String> {
@@ -169,143 +200,4 @@ fn carried(graph: &OperatorGraph, analysis: &Analysis<'_>) -> Vec<String> {
         format!("`{}` ({}) stays as it is: {}", operator.name, operator.kind, carried.why.text())
     };
     analysis.carried.iter().map(line).collect()
-}
-
-/// Takes units out of every space of a model. `inputs`, one row each, are what [`Importance::SynthRefit`] works on.
-///
-/// Spaces are taken in the order of the graph, and each is refitted on what the earlier ones have left.
-///
-/// # Errors
-///
-/// [`Error::Unsupported`] if no space has a unit to spare, a size cannot be written, or a refit is asked for of a model that
-/// does not run; [`Error::Argument`] for a name in `ignore` that is none; [`Error::Internal`] if what is left does not fit
-/// together.
-pub fn prune_spaces<B: Backend>(
-    backend: &B,
-    source: &OnnxSource,
-    inputs: Option<&dyn RowSource>,
-    options: &SpaceOptions,
-    observer: &dyn Observer,
-) -> Result<SpaceRun> {
-    let original = source.operators();
-    let fits = options.importance == Importance::SynthRefit;
-    let prepared = if fits { Some(biases::with_biases(original)?) } else { None };
-    let graph = prepared.as_ref().unwrap_or(original);
-    let analysis = Analysis::run(graph, 1, true, None)?;
-    let found = Spaces::of(graph, &analysis);
-    known(graph, &options.ignore)?;
-    if found.spaces.is_empty() {
-        let first = found.frozen.first().map(|frozen| format!(": `{}` {}", frozen.name, frozen.reason));
-        let problem = format!("no units can go from this network{}", first.unwrap_or_default());
-        return Err(Error::Unsupported { problem });
-    }
-    let missing = || Error::Internal { what: "a refit without inputs".to_owned() };
-    let mut refitter = match inputs.filter(|_| fits) {
-        Some(inputs) => {
-            let sizes = (options.ridge, options.seed);
-            Some(Refitter::new(backend, source, (graph, &analysis), inputs, sizes)?)
-        }
-        None if fits => return Err(missing()),
-        None => None,
-    };
-    let (mut gone, mut outcomes) = (HashSet::new(), Vec::new());
-    for (at, space) in found.spaces.iter().enumerate() {
-        observer.step(at, found.spaces.len(), &space.name)?;
-        let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
-        let left = ignored || (options.leave_trunks && space.is_trunk());
-        let keeps = choose::keeps(space, if left { 1.0 } else { options.keep }, options);
-        let less = keeps.iter().sum::<usize>() < space.units.len();
-        let fitted = match &mut refitter {
-            Some(refitter) if less => refitter.space(space, &keeps)?,
-            _ => None,
-        };
-        let (after, refit) = match fitted {
-            Some((kept, refit)) => (kept.len(), Some(refit)),
-            None => {
-                let importance = if fits { Importance::PathL2 } else { options.importance };
-                let leaving = if less {
-                    choose::leaving(space, &score::scores(graph, space, importance, options.seed)?, &keeps)
-                } else {
-                    Vec::new()
-                };
-                let classes = leaving.iter().map(|unit| space.units[*unit].class);
-                match &mut refitter {
-                    Some(refitter) => refitter.gone.extend(classes),
-                    None => gone.extend(classes),
-                }
-                (space.units.len() - leaving.len(), None)
-            }
-        };
-        outcomes.push(outcome(graph, space, after, refit));
-    }
-    observer.step(found.spaces.len(), found.spaces.len(), "")?;
-    let (smaller, edits) = match refitter {
-        Some(refitter) => refitter.smaller()?,
-        None => {
-            let edits = cut(graph, &analysis, &gone)?;
-            let mut smaller = graph.edited(&edits)?;
-            repair(graph, &mut smaller, &edits)?;
-            (smaller, edits)
-        }
-    };
-    check(graph, &smaller, &edits)?;
-    let changed = edits.shapes.keys().map(|value| graph.values[*value].clone()).collect();
-    let carried = carried(graph, &analysis);
-    let smaller = if fits { biases::without_zeros(smaller, original) } else { smaller };
-    let parameters = [original.parameters(), smaller.parameters()];
-    Ok(SpaceRun { parameters, carried, changed, graph: smaller, spaces: outcomes, frozen: found.frozen })
-}
-
-fn outcome(graph: &OperatorGraph, space: &Space, after: usize, refit: Option<SpaceRefit>) -> SpaceOutcome {
-    let names = |role: Role| -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        for (_, part) in space.of_role(role) {
-            let name = &graph.operators[part.operator].name;
-            if !names.contains(name) {
-                names.push(name.clone());
-            }
-        }
-        names
-    };
-    let mut tied = names(Role::Writer);
-    tied.retain(|name| *name != space.name);
-    SpaceOutcome {
-        name: space.name.clone(),
-        tied,
-        readers: names(Role::Reader),
-        cells: space.cells.len(),
-        coupled: space.coupled,
-        before: space.units.len(),
-        after,
-        refit,
-    }
-}
-
-impl SpaceRun {
-    /// Writes the smaller graph in place of that of `model`, which it came from.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Unsupported`] if `output` is not named as an ONNX file, and those of
-    /// [`save`](crate::network::format::save).
-    pub fn save(
-        &self,
-        model: &ModelFile,
-        output: &Path,
-        force: bool,
-        metadata: &BTreeMap<String, String>,
-    ) -> Result<Saved> {
-        let changed: HashSet<&str> = self.changed.iter().map(String::as_str).collect();
-        save_operators(model, (&self.graph, &changed), output, force, metadata)
-    }
-}
-
-fn known(graph: &OperatorGraph, names: &[String]) -> Result<()> {
-    match names.iter().find(|name| graph.operators.iter().all(|operator| operator.name != **name)) {
-        Some(name) => {
-            let problem = format!("there is no operator `{name}`; `tropix inspect` names them");
-            Err(Error::Argument { argument: "ignore", problem })
-        }
-        None => Ok(()),
-    }
 }

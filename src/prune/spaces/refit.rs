@@ -5,7 +5,7 @@
 //! least squares of [`crate::prune::synth`] over all readers together. A fit that does worse than none on inputs that it has
 //! not seen is dropped.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use ndarray::Array2;
 
@@ -41,7 +41,7 @@ pub(super) struct Refitter<'a, B: Backend> {
     base: &'a OperatorGraph,
     analysis: &'a Analysis<'a>,
     inputs: &'a dyn RowSource,
-    original: Streams,
+    original: Streams<'a, B>,
     /// The original graph with refitted weights, in the original shapes.
     pub(super) work: OperatorGraph,
     /// Classes that are gone.
@@ -84,14 +84,17 @@ impl<'a, B: Backend> Refitter<'a, B> {
         inputs: &'a dyn RowSource,
         (ridge, seed): (f64, u64),
     ) -> Result<Self> {
-        let original = Streams::new(source, base)?;
+        let read = analysis.contractions.iter().filter_map(|sum| base.operators[sum.operator].input(sum.flow));
+        let read: BTreeSet<&str> = read.map(|value| base.values[value].as_str()).collect();
+        let original = Streams::new(backend, source, base, &read.into_iter().collect::<Vec<_>>())?;
         let (work, gone) = (base.clone(), HashSet::new());
         Ok(Self { backend, source, base, analysis, inputs, original, work, gone, ridge, seed })
     }
 
-    /// The network as it is now.
-    fn current(&self) -> Result<Streams> {
-        Streams::new(self.source, &self.smaller()?.0)
+    /// The network as it is now, as far as some values need it.
+    fn current(&self, readers: &[ReaderOf<'_>]) -> Result<Streams<'a, B>> {
+        let read: BTreeSet<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
+        Streams::new(self.backend, self.source, &self.smaller()?.0, &read.into_iter().collect::<Vec<_>>())
     }
 
     /// The graph of what is left, and what was cut.
@@ -109,7 +112,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
         if found.is_empty() {
             return Ok(None);
         }
-        let found_moments = self.moments(&found, &self.current()?)?;
+        let found_moments = self.moments(&found, &self.current(&found)?)?;
         let pairs = found.into_iter().zip(found_moments);
         let (readers, fits): (Vec<_>, Vec<_>) = pairs.filter_map(|(reader, moments)| Some((reader, moments?))).unzip();
         if readers.is_empty() {
@@ -189,7 +192,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     /// For each reader moments of rows that a fit sees, and of those that it does not; none where the two networks have other
     /// places. All readers look at the same runs.
-    fn moments(&self, readers: &[ReaderOf<'_>], streams: &Streams) -> Result<Vec<Option<[Moments; 2]>>> {
+    fn moments(&self, readers: &[ReaderOf<'_>], streams: &Streams<'_, B>) -> Result<Vec<Option<[Moments; 2]>>> {
         let mut watches = readers.iter().map(|reader| self.watch(reader)).collect::<Result<Vec<_>>>()?;
         let names: Vec<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
         let [count, width] = self.inputs.shape();
@@ -228,7 +231,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let each = ROWS.max(2 * columns).div_ceil(self.inputs.shape()[0].max(1)).max(1);
         let rows = batch.len();
         // Axes of the batch and others may be one: places are counted over what one sample has of them.
-        let samples = old.shape.first().copied().unwrap_or(0) * rows / self.held(rows);
+        let samples = old.shape.first().copied().unwrap_or(0) * rows / self.original.held(rows);
         let places = reader.reads.places(&old.shape);
         let share = (each * rows).div_ceil(samples.max(1)).min(places);
         let mut parts: [Vec<(usize, usize)>; 2] = [Vec::new(), Vec::new()];
@@ -265,11 +268,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let [seen, unseen] = watch.sums.map(|sums| sums.moments(self.backend));
         let about = |moments: Moments| if centred { moments } else { moments.raw() };
         Ok(Some([about(seen?), about(unseen?)]))
-    }
-
-    /// Samples that a run of so many inputs computes.
-    fn held(&self, rows: usize) -> usize {
-        self.base.inputs.first().and_then(|input| input.shape.first().copied().flatten()).unwrap_or(rows).max(rows)
     }
 
     /// For each entry of the summed axis its place among those that are left.

@@ -10,9 +10,11 @@ use rand::RngExt as _;
 
 use super::*;
 use crate::backend::Cpu;
+use crate::backend::RowSource as _;
+use crate::error::Error;
 use crate::network::Tensor;
 use crate::network::format::load;
-use crate::network::spaces::UnitPart;
+use crate::network::spaces::{OperatorGraph, Role, UnitPart, check, cut, repair};
 use crate::network::streams::Streams;
 use crate::rng::stream;
 
@@ -78,7 +80,12 @@ fn units_that_are_zero_go_and_no_output_changes() {
             let width: usize = model.network.input.iter().product();
             let inputs: Vec<f32> = (0..3 * width).map(|_| random.random_range(-1.0..1.0)).collect();
             let [old, new] = [&before, &after].map(|graph| {
-                Streams::new(source, graph).unwrap().values(&inputs, 3, &["logits"]).unwrap().remove(0).values
+                Streams::new(&Cpu::new(), source, graph, &["logits"])
+                    .unwrap()
+                    .values(&inputs, 3, &["logits"])
+                    .unwrap()
+                    .remove(0)
+                    .values
             });
             for (old, new) in old.iter().zip(&new) {
                 assert!((old - new).abs() <= 1e-5 * old.abs().max(1.0), "{}: {old} {new}", path.display());
@@ -86,6 +93,73 @@ fn units_that_are_zero_go_and_no_output_changes() {
         }
     }
     assert!(removed > 300, "{removed}");
+}
+
+#[test]
+fn heads_that_are_zero_go_whole_and_no_output_changes() {
+    let mut removed = 0;
+    for (name, heads) in [("attention", vec![2]), ("separate", vec![4])] {
+        let path = graphs().into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
+        let model = load(&path, None).unwrap();
+        let source = model.onnx.as_deref().unwrap();
+        let graph = source.operators();
+        let analysis = Analysis::of_heads(graph).unwrap();
+        let (spaces, _) = heads::head_spaces(graph, &analysis).unwrap();
+        assert_eq!(spaces.iter().map(|space| space.units.len()).collect::<Vec<_>>(), heads, "{name}");
+        for unit in 0..spaces[0].units.len() {
+            let (space, mut before) = (&spaces[0], graph.clone());
+            for (part, places) in space.parts.iter().zip(&space.units[unit].places) {
+                zeroed(&mut before, part, places);
+            }
+            let gone = HashSet::from([space.units[unit].class]);
+            let edits = cut(graph, &analysis, &gone).unwrap();
+            let mut after = before.edited(&edits).unwrap();
+            repair(graph, &mut after, &edits).unwrap();
+            check(graph, &after, &edits).unwrap();
+            let width: usize = model.network.input.iter().product();
+            let random = &mut stream(unit as u64, "heads");
+            let inputs: Vec<f32> = (0..3 * width).map(|_| random.random_range(-1.0..1.0)).collect();
+            let [old, new] = [&before, &after].map(|graph| {
+                Streams::new(&Cpu::new(), source, graph, &["logits"])
+                    .unwrap()
+                    .values(&inputs, 3, &["logits"])
+                    .unwrap()
+                    .remove(0)
+                    .values
+            });
+            for (old, new) in old.iter().zip(&new) {
+                assert!((old - new).abs() <= 1e-5 * old.abs().max(1.0), "{name}: {old} {new}");
+            }
+            removed += 1;
+        }
+    }
+    assert_eq!(removed, 6);
+}
+
+#[test]
+fn the_score_of_a_head_is_the_sum_of_those_of_its_units() {
+    let path = graphs().into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == "attention")).unwrap();
+    let model = load(&path, None).unwrap();
+    let graph = model.onnx.as_deref().unwrap().operators();
+    let (units, analysis) = (Analysis::run(graph, 1, true, None).unwrap(), Analysis::of_heads(graph).unwrap());
+    let (spaces, _) = heads::head_spaces(graph, &analysis).unwrap();
+    let found = Spaces::of(graph, &units).spaces;
+    let sums = heads::head_scores(graph, &spaces[0], &found, Importance::L2, 0).unwrap();
+    // Row 36 is written as 3 x 2 x 6: head 1 has places 6..12 of queries, of keys and of values. A query's dimension is one unit
+    // with the key's.
+    let matmul = graph.operators.iter().find(|operator| operator.name == "matmul4").unwrap();
+    let weights = graph.weights(matmul.input(1).unwrap()).unwrap().to_vec();
+    let bias = graph.operators.iter().find(|operator| operator.name == "add5").unwrap();
+    assert!(graph.weights(bias.input(1).unwrap()).is_some());
+    let square = |column: usize| (0..12).map(|row| f64::from(weights[row * 36 + column]).powi(2)).sum::<f64>();
+    let by_hand = |head: usize| {
+        let own = 6 * head..6 * head + 6;
+        own.map(|at| (square(at) + square(12 + at)).sqrt() + square(24 + at).sqrt()).sum::<f64>()
+    };
+    assert_eq!(sums.len(), 2);
+    for (head, sum) in sums.iter().enumerate() {
+        assert!((sum - by_hand(head)).abs() < 1e-9, "{sum} {}", by_hand(head));
+    }
 }
 
 #[test]
@@ -140,7 +214,12 @@ fn a_refit_is_better_than_none_where_units_repeat() {
                     .unwrap();
             fresh.read_rows(0, &mut rows).unwrap();
             let [old, new] = [source.operators(), &run.graph].map(|graph| {
-                Streams::new(source, graph).unwrap().values(&rows, 50, &["logits"]).unwrap().remove(0).values
+                Streams::new(&Cpu::new(), source, graph, &["logits"])
+                    .unwrap()
+                    .values(&rows, 50, &["logits"])
+                    .unwrap()
+                    .remove(0)
+                    .values
             });
             old.iter().zip(&new).map(|(old, new)| f64::from((old - new).powi(2))).sum::<f64>()
         };

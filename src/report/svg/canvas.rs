@@ -152,6 +152,23 @@ impl Canvas {
         self.polygon(&[to, wing(1.0), wing(-1.0)], Paint::fill(stroke.colour));
     }
 
+    /// Begins a group of shapes with a title, which viewers show beside the pointer.
+    pub fn open(&mut self, title: &str) {
+        let title = escaped(title);
+        self.push(&format!("<g>\n<title>{title}</title>"));
+    }
+
+    /// Ends a group of shapes.
+    pub fn close(&mut self) {
+        self.push("</g>");
+    }
+
+    /// Text on a ground of one colour: without a halo, and labels do not keep clear of it.
+    pub fn plain(&mut self, [x, y]: Point, size: f64, anchor: Anchor, text: &str) {
+        let (anchor, text) = (anchor.name(), escaped(text));
+        self.push(&format!(r#"<text x="{x:.2}" y="{y:.2}" font-size="{size}" text-anchor="{anchor}">{text}</text>"#));
+    }
+
     /// Text with its anchor on the base line at `at`.
     pub fn text(&mut self, [x, y]: Point, size: f64, anchor: Anchor, text: &str) {
         self.styled(x, y, size, anchor, text, "");

@@ -5,6 +5,8 @@ mod bodies;
 mod boundary;
 mod canvas;
 mod curves;
+mod graph;
+mod layers;
 mod pane;
 mod polynomial;
 
@@ -12,6 +14,7 @@ pub use bodies::{PlaneSide, hausdorff_svg, zonotope_svg};
 pub use boundary::{BoundaryPicture, boundary_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};
 pub use curves::{curves_svg, units_svg};
+pub use graph::graph_svg;
 pub use pane::Pane;
 pub use polynomial::{Drawn, polynomial_svg};
 

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tropix::backend::DeviceTrace;
+use tropix::network::format::InputShape;
 
 use crate::invocation::Invocation;
 use crate::session::Session;
@@ -201,6 +202,32 @@ pub(crate) struct ModelArgs {
 }
 
 #[derive(Debug, Clone, Args)]
+pub(crate) struct ShapeArgs {
+    /// Lengths of the input's axes behind the batch, such as 3,224,224, for ONNX models that leave some open; NAME:3,224,224
+    /// and one for each where there are several inputs. They stay open in what is written
+    #[arg(long, value_name = "[NAME:]D1,D2", value_parser = input_shape)]
+    pub(crate) input_shape: Vec<InputShape>,
+}
+
+/// `3,224,224`, or `NAME:3,224,224`.
+fn input_shape(text: &str) -> Result<InputShape, String> {
+    let (name, lengths) = match text.rsplit_once(':') {
+        Some((name, lengths)) => (Some(name.to_owned()), lengths),
+        None => (None, text),
+    };
+    let length = |text: &str| text.trim().parse::<usize>().ok().filter(|length| (1..=MOST_LENGTH).contains(length));
+    let axes: Option<Vec<usize>> = lengths.split(',').map(length).collect();
+    let within = |axes: &Vec<usize>| axes.iter().try_fold(1, |all: usize, axis| all.checked_mul(*axis)).is_some();
+    match axes.filter(within) {
+        Some(axes) if name.as_deref() != Some("") => Ok(InputShape { name, axes }),
+        _ => Err(format!("`{text}`: expected lengths of at least 1 with commas between, or NAME:LENGTHS")),
+    }
+}
+
+/// The longest axis that is taken: beyond, values of a layer would not fit any memory.
+const MOST_LENGTH: usize = 1 << 24;
+
+#[derive(Debug, Clone, Args)]
 pub(crate) struct DataArgs {
     /// .safetensors or .npz (images|features|points|x, and labels|y), mnist:DIR, cifar10:DIR or cifar100:DIR
     #[arg(long)]
@@ -220,15 +247,22 @@ pub(crate) struct DataArgs {
 pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) shapes: ShapeArgs,
     /// Write an architecture file to edit
     #[arg(long, value_name = "TOML")]
     pub(crate) emit_arch: Option<PathBuf>,
+    /// Draw the operators of an ONNX model, each in the colour of the units that it writes
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) shapes: ShapeArgs,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Another model to agree with

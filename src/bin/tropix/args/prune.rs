@@ -6,13 +6,17 @@ use clap::{ArgGroup, Args, ValueEnum};
 use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
-use super::{BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
+use super::{
+    BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, ShapeArgs, SynthArgs,
+};
 
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("target").required(true).multiple(true))]
 pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) shapes: ShapeArgs,
     /// Where the pruned model goes
     #[arg(short, long, required_unless_present = "dry_run")]
     pub(crate) output: Option<PathBuf>,
@@ -32,6 +36,21 @@ pub(crate) struct PruneArgs {
     /// Share of the neurons or channels of every hidden layer to keep, 0 to 1
     #[arg(long, value_parser = share, group = "target")]
     pub(crate) keep: Option<f64>,
+    /// Share of the heads of every attention to keep, 0 to 1: those that go, go whole, queries, keys, values and what reads
+    /// them, before units go one by one (`--keep`); of ONNX models
+    #[arg(long, value_name = "KEEP", value_parser = share, group = "target", conflicts_with_all = ["rate", "lambda"])]
+    pub(crate) heads: Option<f64>,
+    /// One ranking of the units of all spaces: `--keep` is their share in all, those with the least score, in units of the
+    /// mean of their space, for each parameter that goes with them go first; of ONNX models
+    #[arg(long, requires = "keep")]
+    pub(crate) global: bool,
+    /// Share of the units of one space that goes at most, by default 0.9 with `--global`, else all but `--min-keep`
+    #[arg(long, value_name = "R", value_parser = share, requires = "keep")]
+    pub(crate) max_ratio: Option<f64>,
+    /// Let the units go in so many steps, each the same share of what it finds, with scores taken anew from what is left; of
+    /// ONNX models
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "keep", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) steps: u16,
     /// What one layer keeps, NAME=SHARE, or NAME=128n for a number of neurons; may be repeated, the other layers keep
     /// `--keep`, or all
     #[arg(long, value_name = "NAME=KEEP", value_parser = layer_keep, group = "target")]
@@ -44,7 +63,7 @@ pub(crate) struct PruneArgs {
     #[command(flatten)]
     pub(crate) moments: MomentArgs,
     /// Keep as many neurons as give at most this many parameters
-    #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer"])]
+    #[arg(long, value_name = "N", group = "target", conflicts_with_all = ["rate", "lambda", "keep", "layer", "heads"])]
     pub(crate) target_params: Option<u64>,
     /// Keep as few neurons as leave the certified change of every logit at most at this, for inputs of norm up to
     /// `--radius`, or up to the longest sample of `--data`
@@ -53,7 +72,7 @@ pub(crate) struct PruneArgs {
         value_name = "E",
         value_parser = non_negative,
         group = "target",
-        conflicts_with_all = ["rate", "lambda", "keep", "layer", "target_params", "finetune"]
+        conflicts_with_all = ["rate", "lambda", "keep", "layer", "target_params", "heads", "finetune"]
     )]
     pub(crate) max_error: Option<f64>,
     /// How the neurons that go are divided among the layers; `--keep` then gives the number of parameters

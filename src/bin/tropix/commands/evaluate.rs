@@ -11,13 +11,13 @@ use crate::device::{choose, with_backend};
 use crate::{input, output};
 
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
     let Some(data) = timing.phase("load", || input::data_for(globals, &args.data, &model.network))? else {
         return Err(Error::Argument { argument: "data", problem: "an evaluation needs data".to_owned() }.into());
     };
     let other = args.against.as_ref().map(|path| {
         let other = ModelArgs { model: path.clone(), arch: args.model.arch.clone() };
-        timing.phase("load", || input::model(globals, &other))
+        timing.phase("load", || input::shaped(globals, &other, &args.shapes.input_shape))
     });
     let other = other.transpose()?;
     if let (Some(other), Some(path)) = (&other, &args.against) {

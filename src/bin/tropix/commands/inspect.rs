@@ -3,11 +3,12 @@
 use serde::Serialize;
 use tropix::Error;
 use tropix::backend::{Backend as _, Reference};
-use tropix::network::format::{self, OnnxSource, check_output, write_text};
+use tropix::network::format::{self, ModelFile, OnnxSource, check_output, write_text};
 use tropix::network::spaces::{FrozenUnits, Role, Space};
 use tropix::network::{Block, Blocks, Head, Layout, Network, Op};
 use tropix::prune::Timing;
-use tropix::prune::spaces::find_spaces;
+use tropix::prune::spaces::{FoundSpaces, find_spaces};
+use tropix::report::svg::graph_svg;
 use tropix::report::{Declined, Files, Heading};
 
 use crate::args::{Globals, InspectArgs};
@@ -86,7 +87,7 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
     if let Some(file) = &args.emit_arch {
         check_output(file, std::slice::from_ref(&args.model.model), globals.force)?;
         // A file whose order cannot be guessed still gives a template to edit.
-        let text = match format::load(&args.model.model, args.model.arch.as_deref()) {
+        let text = match format::load_shaped(&args.model.model, args.model.arch.as_deref(), &args.shapes.input_shape) {
             Ok(model) => format::emit_arch(&model.network),
             Err(Error::Chain { .. }) => format::template(&args.model.model)?,
             Err(error) => return Err(error.into()),
@@ -94,13 +95,18 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
         write_text(file, &text)?;
         output::note(globals, &format!("wrote {}", file.display()));
     }
-    let model = timing.phase("load", || input::model(globals, &args.model))?;
+    let model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
     let network = &model.network;
     let head = Head::of(network);
     let found = Blocks::of(network)?;
-    let (spaces, frozen, carried) = match &model.onnx {
-        Some(source) => spaces(source)?,
-        None => Default::default(),
+    let found_spaces = model.onnx.as_ref().map(|source| find_spaces(source)).transpose()?;
+    if let Some(file) = &args.svg {
+        draw(globals, args, &model, found_spaces.as_ref())?;
+        output::note(globals, &format!("wrote {}", file.display()));
+    }
+    let (spaces, frozen, carried) = match (&model.onnx, found_spaces) {
+        (Some(source), Some(found)) => spaces(source, found),
+        _ => Default::default(),
     };
     let report = Report {
         spaces,
@@ -123,10 +129,22 @@ pub(crate) fn run(globals: &Globals, args: &InspectArgs, timing: &mut Timing) ->
     output::result(globals, &report, &text(&report))
 }
 
-type FoundSpaces = (Vec<SpaceReport>, Vec<FrozenUnits>, Vec<String>);
+/// Draws the operators of an ONNX model.
+fn draw(globals: &Globals, args: &InspectArgs, model: &ModelFile, found: Option<&FoundSpaces>) -> tropix::Result<()> {
+    let Some(file) = &args.svg else { return Ok(()) };
+    let Some(found) = found else {
+        let problem = "draws the operators of ONNX models, of which this is none".to_owned();
+        return Err(Error::Argument { argument: "svg", problem });
+    };
+    check_output(file, &input::paths(model, None), globals.force)?;
+    let name = args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    write_text(file, &graph_svg(&name, &found.operators, &found.spaces))
+}
 
-fn spaces(source: &OnnxSource) -> tropix::Result<FoundSpaces> {
-    let found = find_spaces(source)?;
+/// Spaces, units that stay, and operators that are carried along.
+type Units = (Vec<SpaceReport>, Vec<FrozenUnits>, Vec<String>);
+
+fn spaces(source: &OnnxSource, found: FoundSpaces) -> Units {
     let report = |space: &Space| {
         let names = |role: Role| {
             let mut names: Vec<String> = Vec::new();
@@ -142,7 +160,7 @@ fn spaces(source: &OnnxSource) -> tropix::Result<FoundSpaces> {
         let (units, sets) = (space.units.len(), space.cells.len());
         SpaceReport { name: space.name.clone(), units, sets, writers, readers, parameters, coupled: space.coupled }
     };
-    Ok((found.spaces.spaces.iter().map(report).collect(), found.spaces.frozen, found.carried))
+    (found.spaces.spaces.iter().map(report).collect(), found.spaces.frozen, found.carried)
 }
 
 fn layers(network: &Network, head: Option<&Head>, blocks: &Blocks) -> Vec<Layer> {

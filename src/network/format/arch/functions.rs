@@ -5,7 +5,7 @@ use crate::backend::Function;
 use crate::error::Result;
 
 /// The names of activations that are no rectifiers, see [`Function`].
-pub(super) const KNOWN: [&str; 18] = [
+pub(super) const KNOWN: [&str; 22] = [
     "abs",
     "celu",
     "clip",
@@ -16,13 +16,17 @@ pub(super) const KNOWN: [&str; 18] = [
     "gelu_tanh",
     "hardsigmoid",
     "hardswish",
+    "log",
     "mish",
+    "power",
+    "reciprocal",
     "relu6",
     "selu",
     "sigmoid",
     "silu",
     "softplus",
     "softsign",
+    "sqrt",
     "tanh",
 ];
 
@@ -33,6 +37,7 @@ pub(super) fn attributes_of(name: &str) -> &'static [&'static str] {
         "elu" | "celu" => &["alpha"],
         "selu" => &["alpha", "gamma"],
         "hardsigmoid" => &["alpha", "beta"],
+        "power" => &["exponent"],
         _ => &[],
     }
 }
@@ -59,6 +64,10 @@ pub(super) fn read(fields: &mut Fields<'_>, name: &str) -> Result<Function> {
         "mish" => Function::Mish,
         "erf" => Function::Erf,
         "exp" => Function::Exp,
+        "sqrt" => Function::Sqrt,
+        "log" => Function::Log,
+        "reciprocal" => Function::Reciprocal,
+        "power" => Function::Power { exponent: number("exponent", 1.0)? },
         _ => Function::Abs,
     };
     match function.checked() {
@@ -74,6 +83,7 @@ pub(super) fn parameters(function: Function) -> Vec<(&'static str, f64)> {
         Function::HardSigmoid { alpha, beta } => &[("alpha", alpha), ("beta", beta)],
         Function::Elu { alpha } | Function::Celu { alpha } => &[("alpha", alpha)],
         Function::Selu { alpha, gamma } => &[("alpha", alpha), ("gamma", gamma)],
+        Function::Power { exponent } => &[("exponent", exponent)],
         _ => &[],
     };
     named.iter().map(|(key, value)| (*key, f64::from(*value))).collect()

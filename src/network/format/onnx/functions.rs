@@ -55,6 +55,13 @@ impl Export {
             Function::Erf => ("Erf", Vec::new()),
             Function::Exp => ("Exp", Vec::new()),
             Function::Abs => ("Abs", Vec::new()),
+            Function::Sqrt => ("Sqrt", Vec::new()),
+            Function::Log => ("Log", Vec::new()),
+            Function::Reciprocal => ("Reciprocal", Vec::new()),
+            Function::Power { exponent } => {
+                inputs.push(self.scalar(&format!("{name}.exponent"), exponent));
+                ("Pow", Vec::new())
+            }
         };
         self.node(name, kind, inputs, output, attributes);
         Ok(())

@@ -15,6 +15,7 @@ mod prepare;
 mod proto;
 mod read;
 mod rewrite;
+mod shapes;
 mod source;
 mod windows;
 mod write;

@@ -26,8 +26,13 @@ struct Reader<'a> {
     placed: Placed,
 }
 
-/// The operators of a graph that [`super::prepare`] has put in order; `inputs` are its values that are no initialisers.
-pub(super) fn operators(model: &proto::Model, graph: &proto::Graph, files: &mut Files) -> Result<Placed> {
+/// The operators of a graph that [`super::prepare`] has put in order; `given` are lengths of its inputs behind the batch.
+pub(super) fn operators(
+    model: &proto::Model,
+    graph: &proto::Graph,
+    given: &BTreeMap<String, Vec<usize>>,
+    files: &mut Files,
+) -> Result<Placed> {
     let empty = OperatorGraph {
         values: Vec::new(),
         operators: Vec::new(),
@@ -47,8 +52,14 @@ pub(super) fn operators(model: &proto::Model, graph: &proto::Graph, files: &mut 
     let known: HashSet<&str> = graph.initializer.iter().map(proto::Tensor::name).collect();
     for input in graph.input.iter().filter(|input| !known.contains(input.name())) {
         let value = reader.id(input.name());
-        let shape = dimensions(input).unwrap_or_default();
-        reader.placed.graph.inputs.push(GraphInput { value, shape });
+        let mut shape = dimensions(input).unwrap_or_default();
+        let mut open = Vec::new();
+        if let Some(axes) = given.get(input.name()) {
+            shape.resize(axes.len() + 1, None);
+            open.extend((1..shape.len()).filter(|axis| shape[*axis].is_none()));
+            shape.iter_mut().skip(1).zip(axes).for_each(|(axis, length)| *axis = Some(*length));
+        }
+        reader.placed.graph.inputs.push(GraphInput { value, shape, open });
     }
     for (at, node) in graph.node.iter().enumerate() {
         reader.node(at, node)?;

@@ -11,8 +11,10 @@ use super::import::{Import, Imported};
 use super::operators::operators;
 use super::prepare::prepare;
 use super::proto;
+use super::shapes;
 use super::source::{Binding, Read, Source};
 use crate::error::{Error, Result};
+use crate::network::format::InputShape;
 use crate::network::spaces::{Analysis, Constant, GraphInput, Misfit, OperatorGraph};
 use crate::network::{Network, Node, Normalize, Op, Origin};
 
@@ -23,8 +25,8 @@ const OPSET: std::ops::RangeInclusive<i64> = 7..=28;
 /// The entry of the metadata that says what to do to raw inputs.
 pub(super) const NORMALIZE: &str = "tropix.normalize";
 
-/// Reads a model; `scores` names the output to take where there are several.
-pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>) -> Result<Read> {
+/// Reads a model; `scores` names the output to take where there are several, `shapes` are lengths of inputs that it leaves open.
+pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>, shapes: &[InputShape]) -> Result<Read> {
     let mut files = Files::open(path)?;
     let mut model = proto::Model::decode(files.bytes()).map_err(|error| Error::Format {
         file: path.to_owned(),
@@ -33,13 +35,14 @@ pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>) -> Res
     check_versions(&model, &files)?;
     let Some(mut graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
     let inputs = inputs(&graph, &files)?;
+    let given = shapes::given(&graph, &files, &inputs, shapes)?;
     let mut warnings = prepare(&mut graph, &files, &inputs, scores)?;
-    let operators = operators(&model, &graph, &mut files)?;
+    let operators = operators(&model, &graph, &given, &mut files)?;
     let metadata: BTreeMap<String, String> =
         model.metadata_props.iter().map(|entry| (entry.key().to_owned(), entry.value().to_owned())).collect();
     let normalize = metadata.get(NORMALIZE).map(|text| serde_json::from_str::<Normalize>(text)).transpose();
     let normalize = normalize.or_else(|error| files.refused(format!("`{NORMALIZE}`: {error}")))?;
-    let mut done = match imported(&graph, &mut files, &inputs, opset(&model)) {
+    let mut done = match imported(&graph, &mut files, (&inputs, &given), opset(&model)) {
         Ok(done) => done,
         Err(error) => whole(&operators.graph, &graph, error)?,
     };
@@ -108,8 +111,13 @@ fn inputs(graph: &proto::Graph, files: &Files) -> Result<Vec<String>> {
 }
 
 /// The network of a graph whose operators are all computed.
-fn imported(graph: &proto::Graph, files: &mut Files, inputs: &[String], opset: i64) -> Result<Imported> {
-    let (input, shape) = input(graph, files, inputs)?;
+fn imported(
+    graph: &proto::Graph,
+    files: &mut Files,
+    (inputs, given): (&[String], &Given),
+    opset: i64,
+) -> Result<Imported> {
+    let (input, shape) = input(graph, files, inputs, given)?;
     let mut import = Import::new(graph, files, &input, shape, opset);
     (0..graph.node.len()).try_for_each(|at| import.node(at))?;
     import.finish()
@@ -163,8 +171,11 @@ fn whole(operators: &OperatorGraph, graph: &proto::Graph, error: Error) -> Resul
     })
 }
 
+/// Lengths behind the batch that are given for inputs, by name.
+type Given = BTreeMap<String, Vec<usize>>;
+
 /// The name of the one input, and its shape without the batch.
-fn input(graph: &proto::Graph, files: &Files, inputs: &[String]) -> Result<(String, Vec<usize>)> {
+fn input(graph: &proto::Graph, files: &Files, inputs: &[String], given: &Given) -> Result<(String, Vec<usize>)> {
     let [name] = inputs else {
         let names = inputs.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         return files.refused(format!("has {} inputs ({names}), a classifier has one", inputs.len()));
@@ -176,6 +187,9 @@ fn input(graph: &proto::Graph, files: &Files, inputs: &[String]) -> Result<(Stri
     if !kind.is_some_and(is_float) {
         return files.refused(format!("input `{name}` is no tensor of floats"));
     }
+    if let Some(shape) = given.get(name) {
+        return Ok((name.to_owned(), shape.clone()));
+    }
     let Some([_, axes @ ..]) = input.dims() else {
         return files.refused(format!("input `{name}` has no shape; the axes behind the batch have to be known"));
     };
@@ -185,7 +199,8 @@ fn input(graph: &proto::Graph, files: &Files, inputs: &[String]) -> Result<(Stri
             Some(length) if length > 0 => shape.push(length),
             _ => {
                 let (at, dynamic) = (at + 1, axis.dim_param());
-                let problem = format!("axis {at} of input `{name}` is dynamic (`{dynamic}`); only the batch may be");
+                let problem =
+                    format!("axis {at} of input `{name}` is dynamic (`{dynamic}`); `--input-shape` gives it a length");
                 return files.refused(problem);
             }
         }

@@ -69,6 +69,12 @@ impl Source {
         self.operators.graph.operators.get(operator).map_or("", |operator| &operator.name)
     }
 
+    /// Whether axes of its inputs behind the batch are open, and have the lengths that were given for them here alone.
+    #[must_use]
+    pub fn has_open_axes(&self) -> bool {
+        self.operators.graph.inputs.iter().any(|input| !input.open.is_empty())
+    }
+
     /// The operators of its graph.
     pub(crate) fn operators(&self) -> &OperatorGraph {
         &self.operators.graph

@@ -91,7 +91,7 @@ impl Program {
     }
 
     fn find(&self, role: Role, word: &str, arch: Option<&Path>) -> Result<Vec<PathBuf>> {
-        let model = |path: &Path| self.shared.model(path, arch).map(|model| model.paths);
+        let model = |path: &Path| self.shared.model(path, arch, &[]).map(|model| model.paths);
         let (word, name) = (below(self.manifest.folder(), role, word), path(role, word));
         let Some(name) = name.map(|name| self.manifest.folder().join(name)) else { return Ok(Vec::new()) };
         if !name.exists() {

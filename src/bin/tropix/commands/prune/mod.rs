@@ -92,7 +92,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
     if let Some(output) = &args.output {
         check_output(output, std::slice::from_ref(&args.model.model), globals.force)?;
     }
-    let mut model = timing.phase("load", || input::model(globals, &args.model))?;
+    let mut model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
     model.single_file = args.single_file;
     if matches!(family, Family::Units(_))
         && let Some(importance) = spaces::asked(globals, args, &model)?

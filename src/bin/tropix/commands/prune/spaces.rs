@@ -38,6 +38,9 @@ const LAYERS: &[&str] = &[
     "--calib",
 ];
 
+/// What one space loses at most in one ranking over all: the cheapest units of a network may all lie in one layer.
+const MAX_RATIO: f64 = 0.9;
+
 /// Options of synthetic inputs.
 const SYNTHETIC: &[&str] = &["--prior", "--inputs", "--ridge"];
 
@@ -49,9 +52,13 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let whole = model.network.nodes.iter().any(|node| matches!(&node.op, Op::Carried { op, .. } if op == "graph"));
     let onnx = |path: &PathBuf| path.extension().is_some_and(|end| end.eq_ignore_ascii_case("onnx"));
     let graph = model.onnx.is_some() && args.output.as_ref().is_none_or(onnx);
-    let here = args.no_trunk || !args.ignore.is_empty() || matches!(args.method, Some(MethodArg::Spaces(_)));
+    let here = args.no_trunk || !args.ignore.is_empty() || args.heads.is_some() || args.global || args.steps > 1;
+    // Layers know no open lengths: sizes would be written for the one that is given.
+    let open = model.onnx.as_ref().is_some_and(|source| source.has_open_axes());
+    let here = here || args.max_ratio.is_some() || open;
+    let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     let importance = match named {
-        None if whole && args.method.is_none() => Some(Importance::SynthRefit),
+        None if (whole || here) && args.method.is_none() => Some(Importance::SynthRefit),
         named => named,
     };
     let Some(importance) = importance.filter(|_| graph) else {
@@ -113,6 +120,10 @@ pub(super) fn run(
     let options = SpaceOptions {
         importance,
         keep: args.keep.unwrap_or(1.0),
+        heads: args.heads,
+        global: args.global,
+        max_ratio: args.max_ratio.unwrap_or(if args.global { MAX_RATIO } else { 1.0 }),
+        steps: usize::from(args.steps),
         round_to: usize::try_from(args.round_to)?,
         min_keep: usize::try_from(args.min_keep)?,
         leave_trunks: args.no_trunk,
@@ -127,7 +138,7 @@ pub(super) fn run(
     let run = with_backend!(&backend, backend => {
         timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress))?
     });
-    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "seed": options.seed });
+    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "heads": options.heads, "seed": options.seed });
     let metadata = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => Some(timing.phase("write", || run.save(model, output, globals.force, &metadata))?),
@@ -143,6 +154,8 @@ pub(super) fn run(
         heading: Heading::new("prune", globals.seed, backend.device()),
         method: importance.name(),
         keep: options.keep,
+        global: options.global,
+        steps: options.steps,
         model: Files { input: args.model.model.display().to_string(), output: written(args) },
         files: names(saved.as_ref()),
         parameters,
@@ -151,6 +164,7 @@ pub(super) fn run(
         accuracy,
         data: data.as_ref().map(|data| data.applied.clone()),
         spaces: run.spaces.clone(),
+        heads: run.heads.clone(),
         frozen: run.frozen.clone(),
         carried: run.carried.clone(),
         warnings: input::warnings(model, data.as_ref()),
@@ -178,14 +192,19 @@ fn accuracy(
             path
         }
     };
-    let smaller = format::load(&path, None)?;
+    let smaller = format::load_shaped(&path, None, &args.shapes.input_shape)?;
     let samples = input::borrowed(data);
     let found = with_backend!(backend, backend => evaluate_models(backend, &smaller, Some(model), samples, timing)?);
     Ok(found.0)
 }
 
 fn text(report: &SpaceReport) -> String {
-    let mut text = format!("{}, keep {}\n{}", report.method, report.keep, spaces_table(report));
+    let how = if report.global { " of all units" } else { "" };
+    let steps = if report.steps > 1 { format!(" in {} steps", report.steps) } else { String::new() };
+    let mut text = format!("{}, keep {}{how}{steps}\n{}", report.method, report.keep, spaces_table(report));
+    for heads in &report.heads {
+        text.push_str(&format!("\nheads of `{}`: {} -> {}", heads.name, heads.before, heads.after));
+    }
     for frozen in &report.frozen {
         text.push_str(&format!("\nkept: {} of `{}`: {}", frozen.units, frozen.name, frozen.reason));
     }
