@@ -107,6 +107,12 @@ fn whole_heads_go_and_those_that_are_weighed_against_each_other_stay_by_name() {
     assert_eq!(why["reason"], "heads stay: `softmax38` (Softmax) weighs them against each other");
     let left = tropix(folder.path(), "inspect half.onnx").expect(0, &[]).stdout;
     assert!(left.contains("space: 8 units in 2 sets, written by `matmul2`"), "{left}");
+    // Heads are written by three layers, and are no trunk.
+    let count = |options: &str| {
+        let report = tropix(folder.path(), &prune("separate", &format!("--method l1 --dry-run {options}")));
+        report.expect(0, &[]).json()["heads"][0]["after"].as_u64().unwrap()
+    };
+    assert_eq!([count("--no-trunk"), count("--ignore matmul2"), count("--round-to 4")], [2, 4, 2]);
     // Units of what is left go, too, and a refit chooses heads by what reads them.
     let report = tropix(folder.path(), &prune("attention", "--keep 0.5 --inputs 200 --prior gaussian --dry-run"));
     let report = report.expect(0, &[]).json();
@@ -211,5 +217,26 @@ fn a_picture_shows_what_each_operator_writes_and_why_units_stay() {
     }
     assert!(svg.contains("2: 16 units in 4 sets of matmul2"), "no legend");
     tropix(folder.path(), &format!("{draw} a.svg")).expect(73, &["exists"]);
+    tropix(folder.path(), &format!("{draw} a.png")).expect(2, &[".svg"]);
     tropix(folder.path(), &format!("inspect {} --svg c.svg", model())).expect(2, &["of which this is none"]);
+}
+
+#[test]
+fn weights_of_integers_constant_branches_and_sums_by_letters_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        // 8 channels: 27 weights, a bias and 10 columns each; 10 units with 8 weights and 5 columns.
+        ("quantized", 8 * (27 + 1) + 8 * 10 + 10 * 5 + 5, "space: 8 units, written by `conv2`, read by `matmul7`"),
+        // 14 units between layers of 12 and 5.
+        ("taken", 10 * 12 + 12 + 12 * 14 + 14 * 5 + 5, "space: 14 units, written by"),
+        ("summed", 120 + 3 * (96 + 8) + 96 + 60, "space: 12 units, written by `einsum0`, `einsum14`"),
+    ];
+    for (name, parameters, line) in cases {
+        let found = tropix(folder.path(), &format!("inspect {}", graph(name))).expect(0, &[]).stdout;
+        assert!(found.contains(line), "{name}: {found}");
+        let prune = format!("prune {} --keep 0.5 --method l1 --device cpu --json -o {name}.onnx", graph(name));
+        let report = tropix(folder.path(), &prune).expect(0, &[]).json();
+        assert_eq!(report["parameters"]["before"], parameters, "{name}");
+        tropix(folder.path(), &format!("inspect {name}.onnx")).expect(0, &[]);
+    }
 }

@@ -54,9 +54,17 @@ fn every_model_gives_the_classes_of_onnxruntime_in_every_format() {
 
 #[test]
 fn a_condition_is_carried_along_with_what_its_branches_take_from_outside() {
-    let model = load(&path("if_node.onnx")).unwrap();
+    let model = load(&path("if_passed.onnx")).unwrap();
     let [warning] = model.warnings.as_slice() else { unreachable!("{:?}", model.warnings) };
     assert!(warning.contains("node `r` (If): control flow is not supported"), "{warning}");
+}
+
+#[test]
+fn a_branch_that_is_taken_in_any_case_is_part_of_the_network() {
+    let model = load(&path("if_node.onnx")).unwrap();
+    assert!(model.warnings.is_empty(), "{:?}", model.warnings);
+    let ops: Vec<&str> = model.network.nodes.iter().map(|node| node.op.name()).collect();
+    assert_eq!(ops, ["linear", "relu", "linear"]);
 }
 
 #[test]

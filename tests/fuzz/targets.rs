@@ -62,6 +62,7 @@ pub(crate) fn targets() -> Vec<Target> {
                 "residual", "computed-shape", "duplicates-nchw", "matmul", "operators/pad_average_pool_ceil-22",
                 "operators/batch_norm-11", "operators/softmax_inside-11", "operators/shape_slice_step-11",
                 "operators/gate-11", "operators/gemm_factors-11", "operators/reduce_mean-22", "operators/concat-11",
+                "spaces/taken", "spaces/quantized",
             ].iter().map(onnx).collect(),
             read: |folder, input| load(&file(folder, "m.onnx", input), None).is_ok(),
         },

@@ -137,6 +137,20 @@ def attention():
     g.write("attention", g("Gemm", x, g.weights(5, 12), transB=1))
 
 
+def normed():
+    """A residual stream that is read behind layer norms alone: two blocks of two layers, a token of its own."""
+    g = Graph([6, 10])
+    count = g("Gather", g("Shape", "input"), g.ints(0), axis=0)
+    token = g("Expand", g.weights(1, 1, 24, scale=0.3), g("Concat", count, g.ints(1, 1), axis=0))
+    x = g("Add", g("Concat", token, g.linear("input", 10, 24), axis=1), g.weights(1, 7, 24, scale=0.3))
+    for _ in range(2):
+        n = g("LayerNormalization", x, g.weights(24, scale=1.0), g.weights(24, scale=0.3), axis=-1)
+        x = g("Add", x, g.linear(g("Tanh", g.linear(n, 24, 20)), 20, 24))
+    x = g("LayerNormalization", x, g.weights(24, scale=1.0), g.weights(24, scale=0.3), axis=-1)
+    x = g("Gather", x, g.constant(np.int64(0)), axis=1)
+    g.write("normed", g("Gemm", x, g.weights(5, 24), g.weights(5, scale=0.3), transB=1))
+
+
 def separate():
     """Two attentions of four heads: one with layers of their own for queries, keys and values and a table of biases for each
     head, and one whose heads are weighed against each other."""
@@ -151,6 +165,40 @@ def separate():
         o = g("Transpose", g("MatMul", g("Softmax", weights, axis=axis), v), perm=[0, 2, 1, 3])
         x = g("Add", x, g.linear(g("Reshape", o, g.ints(0, 0, 16)), 16, 12))
     g.write("separate", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
+
+
+def shared():
+    """Four heads that share keys and values in pairs, turned by places; then an attention as `torch.nn.MultiheadAttention` writes it,
+    batch and heads on one axis."""
+    g = Graph([6, 10])
+    table = lambda *shape: g.constant(g.random.normal(size=shape).astype(np.float32))
+    cosine, sine = table(1, 1, 6, 4), table(1, 1, 6, 4)
+
+    def turned(x):
+        a, b = (g("Slice", x, g.ints(first), g.ints(first + 2), g.ints(3)) for first in (0, 2))
+        return g("Add", g("Mul", x, cosine), g("Mul", g("Concat", g("Neg", b), a, axis=3), sine))
+
+    def heads(x, count):
+        return g("Transpose", g("Reshape", g.linear(x, 12, 4 * count), g.ints(0, 0, count, 4)), perm=[0, 2, 1, 3])
+
+    def repeated(x):
+        return g("Reshape", g("Expand", g("Unsqueeze", x, g.ints(2)), g.ints(1, 2, 2, 6, 4)), g.ints(0, 4, 6, 4))
+
+    x = g.linear("input", 10, 12)
+    q, k, v = turned(heads(x, 4)), repeated(turned(heads(x, 2))), repeated(heads(x, 2))
+    weights = g("Softmax", g("MatMul", q, g("Transpose", k, perm=[0, 1, 3, 2])), axis=-1)
+    o = g("Transpose", g("MatMul", weights, v), perm=[0, 2, 1, 3])
+    x = g("Add", x, g.linear(g("Reshape", o, g.ints(0, 0, 16)), 16, 12))
+
+    qkv = g("Reshape", g.linear(g("Transpose", x, perm=[1, 0, 2]), 12, 36), g.ints(6, -1, 3, 12))
+    qkv = g("Squeeze", g("Transpose", g("Unsqueeze", qkv, g.ints(0)), perm=[3, 1, 2, 0, 4]), g.ints(3))
+    parts = (g("Gather", qkv, g.constant(np.int64(i)), axis=0) for i in range(3))
+    q, k, v = (g("Transpose", g("Reshape", part, g.ints(6, -1, 3)), perm=[1, 0, 2]) for part in parts)
+    weights = g("Softmax", g("MatMul", q, g("Transpose", k, perm=[0, 2, 1])), axis=-1)
+    o = g("Reshape", g("Transpose", g("MatMul", weights, v), perm=[1, 0, 2]), g.ints(-1, 12))
+    o = g("Reshape", g("Gemm", o, g.weights(12, 12), g.weights(12), transB=1), g.ints(6, -1, 12))
+    x = g("Add", x, g("Transpose", o, perm=[1, 0, 2]))
+    g.write("shared", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
 
 
 def mixer():
@@ -190,6 +238,49 @@ def sequence():
     g.write("sequence", g("Gemm", pooled, g.weights(5, 8), g.weights(5), transB=1))
 
 
+def quantized():
+    """Weights of integers: one scale for each output and for all, with and without a zero point, a bias of 32 bits."""
+    g = Graph([3, 8, 8])
+    draw = lambda kind, *shape: g.constant(g.random.integers(np.iinfo(kind).min // 2, np.iinfo(kind).max // 2, shape).astype(kind))
+    scale = lambda *shape: g.constant(g.random.uniform(0.002, 0.004, shape).astype(np.float32))
+    weights = g("DequantizeLinear", draw(np.int8, 8, 3, 3, 3), scale(8), axis=0)
+    bias = g("DequantizeLinear", g.constant(g.random.integers(-200, 200, 8).astype(np.int32)), scale(8), axis=0)
+    x = g("Relu", g("Conv", "input", weights, bias, kernel_shape=[3, 3], pads=[1] * 4))
+    x = g("Flatten", g("GlobalAveragePool", x))
+    weights = g("DequantizeLinear", draw(np.uint8, 8, 10), scale(), g.constant(np.uint8(60)))
+    x = g("Tanh", g("MatMul", x, weights))
+    g.write("quantized", g("Gemm", x, g.weights(5, 10), g.weights(5), transB=1))
+
+
+def summed():
+    """An attention of two heads by `Einsum`, weights among its operands."""
+    g = Graph([6, 10])
+    einsum = lambda equation, *inputs: g("Einsum", *inputs, equation=equation)
+    x = einsum("bnd,de->bne", "input", g.weights(10, 12, scale=0.3))
+    heads = lambda x: g("Reshape", g.linear(x, 12, 8), g.ints(0, 0, 2, 4))
+    q, k, v = heads(x), heads(x), heads(x)
+    weights = g("Softmax", einsum("bihd,bjhd->bhij", q, k), axis=-1)
+    o = g("Reshape", einsum("bhij,bjhd->bihd", weights, v), g.ints(0, 0, 8))
+    x = g("Add", x, einsum("ed,bne->bnd", g.weights(8, 12, scale=0.3), o))
+    g.write("summed", g("Gemm", g("ReduceMean", x, axes=[1], keepdims=0), g.weights(5, 12), transB=1))
+
+
+def taken():
+    """Branches with a constant condition, one in the other, that read what is outside and have constants of their own."""
+    g = Graph([10])
+    x = g("Relu", g.linear("input", 10, 12))
+    info = lambda name: helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    draw = lambda name, *shape: numpy_helper.from_array(g.random.normal(size=shape).astype(np.float32), name)
+    node = helper.make_node
+    inner = helper.make_graph([node("Tanh", ["h"], ["o"])], "inner", [], [info("o")])
+    plain = helper.make_graph([node("Identity", [x], ["p"])], "plain", [], [info("p")])
+    yes, no = g.constant(np.array(True)), g.constant(np.array(False))
+    body = [node("MatMul", [x, "w"], ["h"]), node("If", [no], ["a"], then_branch=plain, else_branch=inner)]
+    outer = helper.make_graph(body, "outer", [], [info("a")], [draw("w", 12, 14)])
+    x = g("If", yes, then_branch=outer, else_branch=plain)
+    g.write("taken", g("Gemm", x, g.weights(5, 14), g.weights(5), transB=1))
+
+
 def tokens():
     """Places of an image of any size as tokens: shapes computed from the sizes that there are, and from channels."""
     g = Graph([3, "h", "w"])
@@ -219,6 +310,6 @@ def pair():
 if __name__ == "__main__":
     (FOLDER / "spaces").mkdir(exist_ok=True)
     (FOLDER / "open").mkdir(exist_ok=True)
-    for make in (gated, shuffled, padded, attention, separate, mixer, dense, sequence, tokens, pair):
+    for make in (gated, shuffled, padded, attention, normed, separate, shared, mixer, dense, sequence, quantized, summed, taken, tokens, pair):
         make()
         print(make.__name__)

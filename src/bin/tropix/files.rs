@@ -92,7 +92,9 @@ impl Command {
         let files: Vec<Option<PathBuf>> = match self {
             Self::Doctor(_) | Self::Bench(_) => Vec::new(),
             Self::Batch(args) => args.step.files(),
-            Self::Inspect(args) => [of_model(&args.model).to_vec(), vec![args.emit_arch.clone()]].concat(),
+            Self::Inspect(args) => {
+                [of_model(&args.model).to_vec(), vec![args.emit_arch.clone(), args.svg.clone()]].concat()
+            }
             Self::Prune(args) => {
                 let training = args.tuning.train.as_ref().map(PathBuf::from);
                 [of_model(&args.model).to_vec(), vec![of_data(&args.data), training, args.output.clone()]].concat()
@@ -135,7 +137,7 @@ impl Command {
         let own = match self {
             Self::Doctor(_) | Self::Bench(_) | Self::Evaluate(_) | Self::Compare(_) | Self::Certify(_) => Vec::new(),
             Self::Batch(args) => vec![one("output", args.step.table(), TABLES)],
-            Self::Inspect(args) => vec![one("emit-arch", &args.emit_arch, &[".toml"])],
+            Self::Inspect(args) => vec![one("emit-arch", &args.emit_arch, &[".toml"]), svg(&args.svg)],
             Self::Prune(args) => vec![one("output", &args.output, MODELS)],
             Self::Sweep(args) => vec![one("csv", &args.csv, &[".csv", ".txt"]), svg(&args.svg)],
             Self::Zonotope(args) => vec![svg(&args.svg)],

@@ -26,7 +26,7 @@ pub(super) struct Classes {
     pub(super) conflict: Option<String>,
     /// What is being looked at.
     pub(super) place: String,
-    /// Whether what an axis is split into is one unit: whole heads in place of their dimensions.
+    /// Whether whole heads are units in place of their dimensions.
     pub(super) by_heads: bool,
 }
 

@@ -13,6 +13,7 @@ impl Analysis<'_> {
             "ConvTranspose" => one(self.conv_transpose()),
             "Gemm" => one(self.gemm()),
             "MatMul" => one(self.matmul()),
+            "Einsum" => one(self.einsum()),
             _ => None,
         }
     }
@@ -236,16 +237,35 @@ impl Analysis<'_> {
             let (summed, given) = (0, 1);
             self.contractions.push(Contraction { operator: self.at, weight: 1, flow: 0, summed, given });
         }
+        self.matrices(a, b)
+    }
+
+    /// A product of matrices, of which heads of attentions are noted.
+    pub(super) fn matrices(&mut self, a: Flow, b: Flow) -> Ruled<Flow> {
         let sets: usize = a.shape[..a.shape.len() - 2].iter().product();
         let computed = self.constant(0).is_none() && self.constant(1).is_none();
-        let product = self.product(a, b)?;
-        if self.classes.by_heads && computed && sets > 1 {
-            let row = product.shape.len() - 2;
-            let ahead = product.facets.iter().filter(|facet| facet.along < row);
-            let labels = ahead.flat_map(|facet| facet.labels.items.iter().copied()).collect();
-            self.heads.push(Heads { operator: self.at, sets, labels });
+        if !self.classes.by_heads || !computed || sets < 2 {
+            return self.product(a, b);
         }
+        let [a, b] = [a, b].map(|operand| self.by_heads(operand));
+        let product = self.product(a, b)?;
+        let row = product.shape.len() - 2;
+        let ahead = product.facets.iter().filter(|facet| facet.along < row);
+        let labels = ahead.flat_map(|facet| facet.labels.items.iter().copied()).collect();
+        self.heads.push(Heads { operator: self.at, sets, labels });
         Ok(product)
+    }
+
+    /// An operand of which all that a head has is one unit.
+    fn by_heads(&mut self, operand: Flow) -> Flow {
+        let row = operand.shape.len() - 2;
+        let mut out = Flow::plain(operand.shape.clone());
+        for facet in operand.facets {
+            let of_head = (0..row).any(|axis| facet.varies(axis));
+            let facet = if of_head { facet.collapsed(row..row + 2, &mut self.classes) } else { Some(facet) };
+            out = out.with(facet, &mut self.classes);
+        }
+        out
     }
 
     /// `sum_k a[.., m, k] b[.., k, n]`, batch axes broadcast.

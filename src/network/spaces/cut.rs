@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::classes::NONE;
 use super::facet::Flow;
 use super::graph::{Attribute, OperatorGraph, ValueId};
 use super::numbers::{Numbers, Source, axis, slices};
@@ -103,10 +104,18 @@ impl Cut<'_, '_> {
         Ok(())
     }
 
+    /// The class that a label had, for the check of what is left. Where one head is left of several, its dimensions meet what
+    /// stays the same within heads, and stays in any case.
+    fn seed(&self, label: u32) -> u32 {
+        let classes = &self.analysis.classes;
+        let any = self.edits.granularity == Granularity::Heads && classes.reason(label).is_some();
+        if any { NONE } else { classes.root(label) }
+    }
+
     fn weights(&mut self) {
         for owner in &self.analysis.owners {
             let kept: Vec<usize> = (0..owner.labels.len()).filter(|at| self.stays(owner.labels[*at])).collect();
-            let classes = kept.iter().map(|at| self.analysis.classes.root(owner.labels[*at])).collect();
+            let classes = kept.iter().map(|at| self.seed(owner.labels[*at])).collect();
             self.edits.seeds.insert((owner.operator, owner.input, owner.axis), classes);
             if kept.len() < owner.labels.len() {
                 let (operator, input, constant) = (owner.operator, owner.input, owner.constant);

@@ -106,7 +106,10 @@ impl Analysis<'_> {
     pub(super) fn meet(&mut self, operands: Vec<Flow>) -> Ruled<Flow> {
         let shapes: Vec<&[usize]> = operands.iter().map(|operand| operand.shape.as_slice()).collect();
         let shape = broadcast_shape(&shapes).or_wrong(|| format!("has inputs of shapes {shapes:?}"))?;
-        let operands: Vec<Flow> = operands.into_iter().map(|operand| operand.lifted(shape.len())).collect();
+        let mut operands: Vec<Flow> = operands.into_iter().map(|operand| operand.lifted(shape.len())).collect();
+        if self.classes.by_heads {
+            self.keep_heads_apart(&mut operands);
+        }
         let mut met: Vec<(Facet, Vec<usize>)> = Vec::new();
         for (at, operand) in operands.iter().enumerate() {
             for facet in &operand.facets {
@@ -130,6 +133,30 @@ impl Analysis<'_> {
             out = out.with(settled, &mut self.classes);
         }
         Ok(out)
+    }
+
+    /// Makes units of heads where they meet what is the same for all of them, such as the angles of a rotary embedding or the
+    /// factors of a norm within heads: place by place that would make one unit of all heads.
+    fn keep_heads_apart(&mut self, operands: &mut [Flow]) {
+        let facets = operands.iter().enumerate();
+        let facets = facets.flat_map(|(at, operand)| operand.facets.iter().map(move |facet| (at, facet)));
+        let all: Vec<(usize, Vec<usize>)> = facets.map(|(at, facet)| (at, facet.axes().collect())).collect();
+        for (at, operand) in operands.iter_mut().enumerate() {
+            let mut kept = Vec::new();
+            for facet in std::mem::take(&mut operand.facets) {
+                let (own, inner): (Vec<usize>, usize) = (facet.axes().collect(), facet.along);
+                let within = |(other, axes): &(usize, Vec<usize>)| {
+                    *other != at
+                        && axes.len() < own.len()
+                        && axes.contains(&inner)
+                        && axes.iter().all(|axis| own.contains(axis))
+                };
+                let apart = all.iter().any(within);
+                let inner = std::iter::once(inner);
+                kept.extend(if apart { facet.collapsed(inner, &mut self.classes) } else { Some(facet) });
+            }
+            operand.facets = kept;
+        }
     }
 
     /// The labels of two facets, tied where they meet.

@@ -121,8 +121,16 @@ impl Facet {
         (even && kept > 0).then_some(kept)
     }
 
-    /// Asks for equally many labels in each line along the axis that shrinks.
+    /// Asks for equally many labels in each line along the axis that shrinks. Which axis that is, is known last where labels
+    /// are those of heads.
     pub(super) fn balance(&self, classes: &mut Classes) {
+        if !classes.by_heads {
+            self.even(classes);
+        }
+    }
+
+    /// [`Self::balance`], in any case.
+    pub(super) fn even(&self, classes: &mut Classes) {
         if !self.is_joint() {
             return;
         }
@@ -212,11 +220,6 @@ impl Flow {
             };
             facet.along = facet.last(along).unwrap_or(facet.along);
             if facet.axes().count() > before {
-                if classes.by_heads {
-                    let inner = std::iter::once(facet.along);
-                    let Some(whole) = facet.collapsed(inner, classes) else { continue };
-                    facet = whole;
-                }
                 facet.balance(classes);
             }
             out = out.with(Some(facet), classes);

@@ -236,7 +236,8 @@ impl Analysis<'_> {
         let mut flow = flow.lifted(shape.len());
         let rank = shape.len();
         for (at, length) in shape.iter().enumerate().skip(1) {
-            if flow.shape[at] == 1 && *length > 1 {
+            // Heads that share keys and values are repeated for them, and go together.
+            if flow.shape[at] == 1 && *length > 1 && !self.classes.by_heads {
                 let filler = self.filler(rank, at, *length);
                 flow = flow.with(filler, &mut self.classes);
             }

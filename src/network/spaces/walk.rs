@@ -6,6 +6,8 @@ use super::classes::Classes;
 use super::facet::{Facet, Flow};
 use super::graph::{Constant, OperatorGraph, ValueId};
 use super::numbers::{Numbers, axis, fold};
+pub(crate) use super::ruled::Misfit;
+pub(super) use super::ruled::{Or, Ruled, unknown, wrong};
 use crate::error::{Error, Result};
 use crate::network::Tensor;
 
@@ -74,7 +76,7 @@ pub(crate) enum Granularity {
     /// Each place of the inner axis, from every set its own.
     #[default]
     Units,
-    /// All places of the inner axis: a head of an attention.
+    /// All places of the inner axis, where products are taken for each of the outer one: a head of an attention.
     Heads,
 }
 
@@ -98,56 +100,11 @@ pub(crate) struct Analysis<'g> {
     pub(super) at: usize,
 }
 
-/// Why a rule gives nothing.
-#[derive(Debug, Clone)]
-pub(crate) enum Misfit {
-    /// The operator, or what it is asked for, is not understood.
-    Unknown(String),
-    /// What it is given does not fit.
-    Wrong(String),
-}
-
-impl Misfit {
-    pub(crate) fn text(&self) -> &str {
-        let (Self::Unknown(text) | Self::Wrong(text)) = self;
-        text
-    }
-}
-
 /// An operator that is carried along as it is.
 #[derive(Debug, Clone)]
 pub(crate) struct Carried {
     pub(crate) operator: usize,
     pub(crate) why: Misfit,
-}
-
-/// What a rule gives: a value for each output, or why there is none.
-pub(super) type Ruled<T> = std::result::Result<T, Misfit>;
-
-/// An operator that is not understood.
-pub(super) fn unknown<T>(what: &str) -> Ruled<T> {
-    Err(Misfit::Unknown(what.to_owned()))
-}
-
-/// An operator whose inputs or attributes do not fit.
-pub(super) fn wrong<T>(what: impl Into<String>) -> Ruled<T> {
-    Err(Misfit::Wrong(what.into()))
-}
-
-/// Names what is not understood, or does not fit, where there is nothing.
-pub(super) trait Or<T> {
-    fn or_unknown(self, what: &str) -> Ruled<T>;
-    fn or_wrong(self, what: impl FnOnce() -> String) -> Ruled<T>;
-}
-
-impl<T> Or<T> for Option<T> {
-    fn or_unknown(self, what: &str) -> Ruled<T> {
-        self.ok_or_else(|| Misfit::Unknown(what.to_owned()))
-    }
-
-    fn or_wrong(self, what: impl FnOnce() -> String) -> Ruled<T> {
-        self.ok_or_else(|| Misfit::Wrong(what()))
-    }
 }
 
 impl<'g> Analysis<'g> {
@@ -165,7 +122,8 @@ impl<'g> Analysis<'g> {
         Self::run_by(Granularity::Units, graph, batch, labelled, seeds)
     }
 
-    /// Runs labels through a graph in which what an axis is split into goes as one: whole heads.
+    /// Runs labels through a graph in which all that a product of two values has for each place of its outer axes goes as one:
+    /// whole heads.
     ///
     /// # Errors
     ///
@@ -230,7 +188,20 @@ impl<'g> Analysis<'g> {
                 flow.freeze(&mut analysis.classes, &format!("`{name}` is an output of the network"));
             }
         }
+        if by_heads {
+            analysis.settle();
+        }
         Ok(analysis)
+    }
+
+    /// Lets values say of labels that met after them what they are now: axes within heads vary no more.
+    fn settle(&mut self) {
+        for value in &mut self.values {
+            let Value::Flow(flow) = value else { continue };
+            let facets = std::mem::take(&mut flow.facets).into_iter();
+            flow.facets = facets.filter_map(|facet| facet.settled(&mut self.classes)).collect();
+            flow.facets.iter().for_each(|facet| facet.even(&mut self.classes));
+        }
     }
 
     /// A declared shape at this batch: the first axis may vary.

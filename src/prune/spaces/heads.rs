@@ -1,7 +1,8 @@
 //! Whole heads of attentions: which there are, and what they are worth.
 //!
 //! Labels run with all dimensions of a head as one unit ([`Analysis::of_heads`]): queries, keys and values of a head meet where
-//! its products are taken, and go together with what reads it. So do tables of one bias for each head.
+//! its products are taken, and go together with what reads it. So do tables of one bias for each head, and heads that share
+//! keys and values.
 
 use std::collections::{HashMap, HashSet};
 

@@ -6,9 +6,12 @@
 
 mod biases;
 mod choose;
+mod groups;
 mod heads;
+mod pairs;
 mod pass;
 mod plan;
+mod project;
 mod rank;
 mod reader;
 mod refit;
@@ -42,8 +45,9 @@ pub enum Importance {
     NormScale,
     /// None: chance, from the stream `random-neurons/<space>` of the seed.
     Random,
-    /// Greedy selection and joint least squares of what reads the units, see [`prune_spaces`]; [`Importance::PathL2`] where
-    /// nothing reads them that a fit can be made for.
+    /// Greedy selection and joint least squares of what reads the units, see [`prune_spaces`]; sums of units where only sums lie
+    /// between writers and readers, pairs of sums where two values are multiplied; [`Importance::PathL2`] where nothing reads
+    /// them that a fit can be made for.
     SynthRefit,
 }
 
@@ -185,7 +189,7 @@ pub struct FoundSpaces {
 ///
 /// # Errors
 ///
-/// [`Error::Unsupported`] for inputs with axes of unknown length.
+/// [`Error::Unsupported`](crate::Error::Unsupported) for inputs with axes of unknown length.
 pub fn find_spaces(source: &OnnxSource) -> Result<FoundSpaces> {
     let graph = source.operators();
     let analysis = Analysis::run(graph, 1, true, None)?;

@@ -50,26 +50,20 @@ impl<B: Backend> Passes<'_, B> {
             None if fits => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),
             None => None,
         };
-        let (mut gone, mut outcomes) = (HashSet::new(), Vec::new());
+        let (mut gone, mut outcomes) = (HashSet::new(), Vec::<(Vec<usize>, Option<SpaceRefit>)>::new());
         for (at, (space, keeps)) in spaces.iter().zip(keeps).enumerate() {
             self.observer.step(self.done * spaces.len() + at, self.all * spaces.len(), &space.name)?;
             let less = keeps.iter().sum::<usize>() < space.units.len();
-            let fitted = match &mut refitter {
-                Some(refitter) if less => refitter.space(space, keeps)?,
-                _ => None,
-            };
-            if let Some((kept, refit)) = fitted {
+            if let Some(refitter) = refitter.as_mut().filter(|_| less) {
+                let score = |space: &Space| score(space, scored(self.options.importance));
+                let (kept, refit) = refitter.space(space, keeps, &score)?;
                 let went = (0..space.units.len()).filter(|unit| kept.binary_search(unit).is_err());
-                outcomes.push((went.collect(), Some(refit)));
+                outcomes.push((went.collect(), refit));
                 continue;
             }
             let importance = scored(self.options.importance);
             let leaving = if less { choose::leaving(space, &score(space, importance)?, keeps) } else { Vec::new() };
-            let classes = leaving.iter().map(|unit| space.units[*unit].class);
-            match &mut refitter {
-                Some(refitter) => refitter.gone.extend(classes),
-                None => gone.extend(classes),
-            }
+            gone.extend(leaving.iter().map(|unit| space.units[*unit].class));
             outcomes.push((leaving, None));
         }
         self.done += 1;

@@ -1,15 +1,29 @@
 //! How many units of each cell of each space stay.
 
+use super::heads::Members;
 use super::pass::scored;
 use super::{Importance, SpaceOptions, choose, rank};
 use crate::error::Result;
 use crate::network::spaces::{OperatorGraph, Space};
 
-/// Heads that stay, by their share.
-pub(super) fn of_heads(graph: &OperatorGraph, spaces: &[Space], share: f64, options: &SpaceOptions) -> Vec<Vec<usize>> {
+/// Heads that stay, by their share. Those that are units of a trunk, `spaces` of units say, stay where trunks do.
+pub(super) fn of_heads(
+    graph: &OperatorGraph,
+    (heads, spaces): (&[Space], &[Space]),
+    share: f64,
+    options: &SpaceOptions,
+) -> Vec<Vec<usize>> {
     let plain = SpaceOptions { round_to: 1, min_keep: 1, ..SpaceOptions::default() };
-    let keep = |space: &Space| choose::keeps(space, if is_left(graph, space, options) { 1.0 } else { share }, &plain);
-    spaces.iter().map(keep).collect()
+    let of_trunk = |space: &Space| {
+        let members = Members::of(space);
+        let has = |own: &Space| own.units.iter().any(|unit| members.head(own, unit).is_some());
+        spaces.iter().any(|own| own.is_trunk() && has(own))
+    };
+    let keep = |space: &Space| {
+        let stays = is_ignored(graph, space, options) || (options.leave_trunks && of_trunk(space));
+        choose::keeps(space, if stays { 1.0 } else { share }, &plain)
+    };
+    heads.iter().map(keep).collect()
 }
 
 /// The spaces before the first step, and how many units of each are left.
@@ -82,6 +96,9 @@ pub(super) fn of_units(
 
 /// Whether a space keeps all its units.
 fn is_left(graph: &OperatorGraph, space: &Space, options: &SpaceOptions) -> bool {
-    let ignored = space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name));
-    ignored || (options.leave_trunks && space.is_trunk())
+    is_ignored(graph, space, options) || (options.leave_trunks && space.is_trunk())
+}
+
+fn is_ignored(graph: &OperatorGraph, space: &Space, options: &SpaceOptions) -> bool {
+    space.parts.iter().any(|part| options.ignore.contains(&graph.operators[part.operator].name))
 }

@@ -126,6 +126,8 @@ pub(super) struct ReaderOf<'s> {
     pub(super) operator: usize,
     /// The part of the space.
     pub(super) part: usize,
+    /// The class of its first unit.
+    pub(super) class: u32,
     pub(super) reads: Reads,
     /// The value that it reads.
     pub(super) value: String,

@@ -5,7 +5,7 @@
 //! least squares of [`crate::prune::synth`] over all readers together. A fit that does worse than none on inputs that it has
 //! not seen is dropped.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ndarray::Array2;
 
@@ -35,18 +35,22 @@ const RUN: usize = 64;
 
 /// Two graphs side by side.
 pub(super) struct Refitter<'a, B: Backend> {
-    backend: &'a B,
+    pub(super) backend: &'a B,
     source: &'a OnnxSource,
     /// The original graph, each sum with a bias to shift.
-    base: &'a OperatorGraph,
-    analysis: &'a Analysis<'a>,
+    pub(super) base: &'a OperatorGraph,
+    pub(super) analysis: &'a Analysis<'a>,
     inputs: &'a dyn RowSource,
     original: Streams<'a, B>,
     /// The original graph with refitted weights, in the original shapes.
     pub(super) work: OperatorGraph,
+    /// The original graph with the rows of writers in the bases of linear spaces: what sums aim at.
+    pub(super) aims: OperatorGraph,
     /// Classes that are gone.
     pub(super) gone: HashSet<u32>,
-    ridge: f64,
+    /// By reader and the class of the first unit that it reads, what was added to its bias.
+    pub(super) shifts: BTreeMap<(usize, u32), Vec<f64>>,
+    pub(super) ridge: f64,
     seed: u64,
 }
 
@@ -76,6 +80,14 @@ pub struct SpaceRefit {
     pub loss: f64,
 }
 
+impl SpaceRefit {
+    /// Both together: the larger loss of the two.
+    pub(super) fn and(self, other: Self) -> Self {
+        let (readers, left) = (self.readers + other.readers, self.left + other.left);
+        Self { readers, left, loss: self.loss.max(other.loss) }
+    }
+}
+
 impl<'a, B: Backend> Refitter<'a, B> {
     pub(super) fn new(
         backend: &'a B,
@@ -87,14 +99,32 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let read = analysis.contractions.iter().filter_map(|sum| base.operators[sum.operator].input(sum.flow));
         let read: BTreeSet<&str> = read.map(|value| base.values[value].as_str()).collect();
         let original = Streams::new(backend, source, base, &read.into_iter().collect::<Vec<_>>())?;
-        let (work, gone) = (base.clone(), HashSet::new());
-        Ok(Self { backend, source, base, analysis, inputs, original, work, gone, ridge, seed })
+        let (work, aims, gone) = (base.clone(), base.clone(), HashSet::new());
+        Ok(Self {
+            backend,
+            source,
+            base,
+            analysis,
+            inputs,
+            original,
+            work,
+            aims,
+            gone,
+            shifts: BTreeMap::new(),
+            ridge,
+            seed,
+        })
     }
 
     /// The network as it is now, as far as some values need it.
-    fn current(&self, readers: &[ReaderOf<'_>]) -> Result<Streams<'a, B>> {
+    pub(super) fn current(&self, readers: &[ReaderOf<'_>]) -> Result<Streams<'a, B>> {
         let read: BTreeSet<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
-        Streams::new(self.backend, self.source, &self.smaller()?.0, &read.into_iter().collect::<Vec<_>>())
+        self.streams(&read.into_iter().collect::<Vec<_>>())
+    }
+
+    /// The network as it is now, as far as values of these names need it.
+    pub(super) fn streams(&self, names: &[&str]) -> Result<Streams<'a, B>> {
+        Streams::new(self.backend, self.source, &self.smaller()?.0, names)
     }
 
     /// The graph of what is left, and what was cut.
@@ -107,12 +137,12 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     /// Chooses the units of a space that stay, so many of each cell, and refits what reads them. Without a reader that a fit
     /// can be made for, nothing is chosen.
-    pub(super) fn space(&mut self, space: &Space, keeps: &[usize]) -> Result<Option<(Vec<usize>, SpaceRefit)>> {
+    pub(super) fn select(&mut self, space: &Space, keeps: &[usize]) -> Result<Option<(Vec<usize>, SpaceRefit)>> {
         let found = self.readers(space);
         if found.is_empty() {
             return Ok(None);
         }
-        let found_moments = self.moments(&found, &self.current(&found)?)?;
+        let found_moments = self.moments(&found, &self.current(&found)?, None)?;
         let pairs = found.into_iter().zip(found_moments);
         let (readers, fits): (Vec<_>, Vec<_>) = pairs.filter_map(|(reader, moments)| Some((reader, moments?))).unzip();
         if readers.is_empty() {
@@ -155,7 +185,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
         space.of_role(Role::Reader).filter(|(at, _)| readers.iter().all(|reader| reader.part != *at)).count()
     }
 
-    fn readers<'s>(&self, space: &'s Space) -> Vec<ReaderOf<'s>> {
+    pub(super) fn readers<'s>(&self, space: &'s Space) -> Vec<ReaderOf<'s>> {
         let of = |(at, part): (usize, &crate::network::spaces::UnitPart)| {
             let operator = &self.base.operators[part.operator];
             let sum = self
@@ -169,6 +199,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             let reads = Reads::of(operator, weights.dimensions()).filter(|_| even && part.groups == 1)?;
             let columns = places.len() * places.first()?.len() * reads.entries();
             let rows = weights.dimensions()[sum.given];
+            let class = space.units.first()?.class;
             let labels = self
                 .analysis
                 .owners
@@ -179,6 +210,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             (columns <= COLUMNS).then(|| ReaderOf {
                 operator: part.operator,
                 part: at,
+                class,
                 reads,
                 value: operator.input(sum.flow).map(|value| self.base.values[value].clone()).unwrap_or_default(),
                 places,
@@ -192,30 +224,50 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     /// For each reader moments of rows that a fit sees, and of those that it does not; none where the two networks have other
     /// places. All readers look at the same runs.
-    fn moments(&self, readers: &[ReaderOf<'_>], streams: &Streams<'_, B>) -> Result<Vec<Option<[Moments; 2]>>> {
-        let mut watches = readers.iter().map(|reader| self.watch(reader)).collect::<Result<Vec<_>>>()?;
+    /// The network that shrinks is read at the units `kept`, all by default.
+    pub(super) fn moments(
+        &self,
+        readers: &[ReaderOf<'_>],
+        streams: &Streams<'_, B>,
+        kept: Option<&[usize]>,
+    ) -> Result<Vec<Option<[Moments; 2]>>> {
+        let mut watches = readers.iter().map(|reader| self.watch(reader, kept)).collect::<Result<Vec<_>>>()?;
         let names: Vec<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
+        let mut first = 0;
+        self.batches(|inputs, rows| {
+            let old = self.original.values(inputs, rows, &names)?;
+            let new = streams.values(inputs, rows, &names)?;
+            for (watch, [old, new]) in watches.iter_mut().zip(old.iter().zip(&new).map(|(old, new)| [old, new])) {
+                self.add(watch, [old, new], first..first + rows)?;
+            }
+            first += rows;
+            Ok(())
+        })?;
+        watches.into_iter().map(|watch| self.taken(watch)).collect()
+    }
+
+    /// Gives all inputs away, batch by batch.
+    pub(super) fn batches(&self, mut work: impl FnMut(&[f32], usize) -> Result<()>) -> Result<()> {
         let [count, width] = self.inputs.shape();
         let step = self.original.step((VALUES / width.max(1)).clamp(1, RUN));
         for first in (0..count).step_by(step) {
             let rows = step.min(count - first);
             let mut inputs = vec![0.0; rows * width];
             self.inputs.read_rows(first, &mut inputs)?;
-            let old = self.original.values(&inputs, rows, &names)?;
-            let new = streams.values(&inputs, rows, &names)?;
-            for (watch, [old, new]) in watches.iter_mut().zip(old.iter().zip(&new).map(|(old, new)| [old, new])) {
-                self.add(watch, [old, new], first..first + rows)?;
-            }
+            work(&inputs, rows)?;
         }
-        watches.into_iter().map(|watch| self.taken(watch)).collect()
+        Ok(())
     }
 
-    fn watch<'r, 's>(&self, reader: &'r ReaderOf<'s>) -> Result<Watch<'r, 's, B>> {
+    fn watch<'r, 's>(&self, reader: &'r ReaderOf<'s>, kept: Option<&[usize]>) -> Result<Watch<'r, 's, B>> {
         let units = reader.places.len();
         let channels: Vec<usize> = reader.places.iter().flat_map(|places| places.iter().copied()).collect();
         let left = self.ranks(reader);
-        let now = channels.iter().map(|channel| left[*channel]).collect();
-        let weights = self.columns_of(self.base, reader, &(0..units).collect::<Vec<_>>());
+        let now = match kept {
+            Some(kept) => kept.iter().flat_map(|unit| reader.places[*unit]).map(|channel| left[*channel]).collect(),
+            None => channels.iter().map(|channel| left[*channel]).collect(),
+        };
+        let weights = self.columns_of(&self.aims, reader, &(0..units).collect::<Vec<_>>());
         let weights = self.backend.upload(&weights.mapv(narrow).view())?;
         Ok(Watch { reader, weights, channels, now, sums: [Sums::new(), Sums::new()], apart: false })
     }
@@ -246,7 +298,9 @@ impl<'a, B: Backend> Refitter<'a, B> {
             parts[part].extend(chosen.into_iter().map(|place| (sample, place)));
         }
         for (part, sums) in parts.iter().zip(sums).filter(|(part, _)| !part.is_empty()) {
-            let mut read = [Array2::<f32>::zeros((part.len(), columns)), Array2::zeros((part.len(), columns))];
+            let entries = reader.reads.entries();
+            let mut read =
+                [&*now, &*channels].map(|channels| Array2::<f32>::zeros((part.len(), channels.len() * entries)));
             for ((matrix, batch), own) in read.iter_mut().zip([new, old]).zip([&*now, &*channels]) {
                 for (mut row, at) in matrix.rows_mut().into_iter().zip(part) {
                     let row = row.as_slice_mut().ok_or_else(|| Error::Internal { what: "a row apart".to_owned() })?;
@@ -272,27 +326,27 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     /// For each entry of the summed axis its place among those that are left.
     fn ranks(&self, reader: &ReaderOf<'_>) -> Vec<usize> {
-        let owner = self
-            .analysis
-            .owners
-            .iter()
-            .find(|owner| (owner.operator, owner.axis) == (reader.operator, reader.summed) && owner.input == 1);
+        self.left((reader.operator, 1, reader.summed)).unwrap_or_default()
+    }
+
+    /// For each entry of an axis of weights, by operator, input and axis, its place among those that are left.
+    pub(super) fn left(&self, axis: (usize, usize, usize)) -> Option<Vec<usize>> {
+        let owner = self.analysis.owners.iter().find(|owner| (owner.operator, owner.input, owner.axis) == axis)?;
         let mut rank = 0;
-        let labels = owner.map(|owner| owner.labels.as_slice()).unwrap_or_default();
-        let mut ranks = Vec::with_capacity(labels.len());
-        for label in labels {
+        let mut ranks = Vec::with_capacity(owner.labels.len());
+        for label in &owner.labels {
             ranks.push(rank);
             rank += usize::from(!self.gone.contains(&self.analysis.class(*label)));
         }
-        ranks
+        Some(ranks)
     }
 
     /// The columns of some units in the weights of a reader as they are now: `rows x (units q)`.
-    fn columns(&self, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
+    pub(super) fn columns(&self, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
         self.columns_of(&self.work, reader, units)
     }
 
-    fn columns_of(&self, graph: &OperatorGraph, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
+    pub(super) fn columns_of(&self, graph: &OperatorGraph, reader: &ReaderOf<'_>, units: &[usize]) -> Array2<f64> {
         let Some(tensor) = graph.operators[reader.operator].input(1).and_then(|value| graph.weights(value)) else {
             return Array2::zeros((reader.rows.len(), 0));
         };
@@ -305,7 +359,13 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// Writes new columns of the units that stay, and shifts the bias.
-    fn write(&mut self, reader: &ReaderOf<'_>, kept: &[usize], next: &Array2<f64>, shift: &[f64]) -> Result<()> {
+    pub(super) fn write(
+        &mut self,
+        reader: &ReaderOf<'_>,
+        kept: &[usize],
+        next: &Array2<f64>,
+        shift: &[f64],
+    ) -> Result<()> {
         let lost = || Error::Internal { what: "a reader without weights".to_owned() };
         let operator = &self.work.operators[reader.operator];
         let tensor = operator.input(1).and_then(|value| self.work.weights(value)).ok_or_else(lost)?;
@@ -320,13 +380,18 @@ impl<'a, B: Backend> Refitter<'a, B> {
         }
         let weights = Tensor::owned(tensor.name(), tensor.element(), shape.clone(), values)?;
         self.work.replace(reader.operator, 1, weights);
+        let class = reader.class;
+        let mut own = vec![0.0; shape[reader.given]];
+        reader.rows.iter().zip(shift).for_each(|(row, shift)| own[*row] = *shift);
+        self.shifts.insert((reader.operator, class), own);
         if let Some((operator, input)) = self.bias(reader) {
-            let bias = self.work.operators[operator].input(input).and_then(|value| self.work.weights(value));
+            let bias = self.aims.operators[operator].input(input).and_then(|value| self.aims.weights(value));
             let bias = bias.ok_or_else(lost)?;
-            let mut values = bias.to_vec();
-            for (row, shift) in reader.rows.iter().zip(shift) {
-                values[*row] = narrow(f64::from(values[*row]) + shift);
+            let mut values: Vec<f64> = bias.to_vec().into_iter().map(f64::from).collect();
+            for (_, shifts) in self.shifts.iter().filter(|((own, _), _)| *own == reader.operator) {
+                values.iter_mut().zip(shifts).for_each(|(value, shift)| *value += shift);
             }
+            let values = values.into_iter().map(narrow).collect();
             let bias = Tensor::owned(bias.name(), bias.element(), bias.dimensions().to_vec(), values)?;
             self.work.replace(operator, input, bias);
         }
@@ -334,7 +399,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// The operator and input that hold the bias of a reader: its own, or what is added right behind a `MatMul`.
-    fn bias(&self, reader: &ReaderOf<'_>) -> Option<(usize, usize)> {
+    pub(super) fn bias(&self, reader: &ReaderOf<'_>) -> Option<(usize, usize)> {
         let operator = &self.base.operators[reader.operator];
         let outputs = self.base.weights(operator.input(1)?)?.dimensions()[reader.given];
         let fits = |value: ValueId| {
@@ -356,7 +421,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
 }
 
 /// `E |z - C~ p_S|^2` after the best shift.
-fn loss(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> f64 {
+pub(super) fn loss(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> f64 {
     let columns: Vec<usize> = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q).collect();
     let gram = moments.gram.select(ndarray::Axis(0), &columns).select(ndarray::Axis(1), &columns);
     let target = moments.target.select(ndarray::Axis(1), &columns);
@@ -364,7 +429,7 @@ fn loss(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> f64 
 }
 
 /// What the mean of the outputs lacks.
-fn mean_shift(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> Vec<f64> {
+pub(super) fn mean_shift(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> Vec<f64> {
     let columns = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q);
     let means: Vec<f64> = columns.map(|column| moments.mean[column]).collect();
     let lacks = |(row, wanted): (ndarray::ArrayView1<'_, f64>, &f64)| {
@@ -374,6 +439,6 @@ fn mean_shift(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are f32; what overflows is found where they are written")]
-fn narrow(value: f64) -> f32 {
+pub(super) fn narrow(value: f64) -> f32 {
     value as f32
 }

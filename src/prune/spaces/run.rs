@@ -79,7 +79,7 @@ impl Work {
         let options = passes.options;
         let analysis = Analysis::of_heads(&self.graph)?;
         let (spaces, stay) = heads::head_spaces(&self.graph, &analysis)?;
-        let keeps = plan::of_heads(&self.graph, &spaces, share, options);
+        let keeps = plan::of_heads(&self.graph, (&spaces, &self.found.spaces), share, options);
         let score = |space: &Space, importance: Importance| {
             heads::head_scores(&self.graph, space, &self.found.spaces, importance, options.seed)
         };

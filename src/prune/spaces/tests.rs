@@ -98,7 +98,7 @@ fn units_that_are_zero_go_and_no_output_changes() {
 #[test]
 fn heads_that_are_zero_go_whole_and_no_output_changes() {
     let mut removed = 0;
-    for (name, heads) in [("attention", vec![2]), ("separate", vec![4])] {
+    for (name, heads) in [("attention", vec![2]), ("separate", vec![4]), ("shared", vec![2, 4])] {
         let path = graphs().into_iter().find(|path| path.file_stem().is_some_and(|stem| stem == name)).unwrap();
         let model = load(&path, None).unwrap();
         let source = model.onnx.as_deref().unwrap();
@@ -106,8 +106,9 @@ fn heads_that_are_zero_go_whole_and_no_output_changes() {
         let analysis = Analysis::of_heads(graph).unwrap();
         let (spaces, _) = heads::head_spaces(graph, &analysis).unwrap();
         assert_eq!(spaces.iter().map(|space| space.units.len()).collect::<Vec<_>>(), heads, "{name}");
-        for unit in 0..spaces[0].units.len() {
-            let (space, mut before) = (&spaces[0], graph.clone());
+        let units = spaces.iter().flat_map(|space| (0..space.units.len()).map(move |unit| (space, unit)));
+        for (space, unit) in units {
+            let mut before = graph.clone();
             for (part, places) in space.parts.iter().zip(&space.units[unit].places) {
                 zeroed(&mut before, part, places);
             }
@@ -133,7 +134,7 @@ fn heads_that_are_zero_go_whole_and_no_output_changes() {
             removed += 1;
         }
     }
-    assert_eq!(removed, 6);
+    assert_eq!(removed, 12);
 }
 
 #[test]

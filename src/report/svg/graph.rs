@@ -21,6 +21,8 @@ const GAP: f64 = 16.0;
 const MARGIN: f64 = 24.0;
 const LEGEND: f64 = 380.0;
 const LINE: f64 = 20.0;
+/// Width of a character in a box, on the safe side.
+const CHARACTER: f64 = 6.0;
 /// Characters of a name that are shown, and of a line of the legend.
 const SHOWN: usize = 24;
 
@@ -65,10 +67,17 @@ pub fn graph_svg(name: &str, operators: &[MappedOperator], spaces: &Spaces) -> S
 }
 
 fn width(operator: &MappedOperator) -> f64 {
-    let longest = operator.kind.chars().count().max(shown(&operator.name).chars().count() + 1);
+    let longest = operator.kind.chars().count().max(label(operator).chars().count());
     #[expect(clippy::cast_precision_loss, reason = "the length of a line")]
-    let text = longest as f64 * 6.6;
+    let text = longest as f64 * CHARACTER;
     text.max(60.0) + 14.0
+}
+
+/// The numbers of the spaces that an operator writes, and its name.
+fn label(operator: &MappedOperator) -> String {
+    let numbers = operator.writes.iter().map(|space| (space + 1).to_string()).collect::<Vec<_>>().join(" ");
+    let name = shown(&operator.name);
+    if numbers.is_empty() { name } else { format!("{numbers}: {name}") }
 }
 
 /// The end of a name: paths of modules differ there.
@@ -117,9 +126,7 @@ fn draw(canvas: &mut Canvas, operator: &MappedOperator, spaces: &Spaces, [x, y]:
         canvas.polygon(&corners(strip, width - 2.0, STRIP), Paint::fill(SPACES[space % SPACES.len()]));
     }
     canvas.plain([x, y + 3.0], 11.0, Anchor::Middle, &operator.kind);
-    let numbers = operator.writes.iter().map(|space| (space + 1).to_string()).collect::<Vec<_>>().join(" ");
-    let number = if numbers.is_empty() { numbers } else { format!("{numbers}: ") };
-    canvas.plain([x, y + 14.0], 9.5, Anchor::Middle, &format!("{number}{}", shown(&operator.name)));
+    canvas.plain([x, y + 14.0], 9.5, Anchor::Middle, &label(operator));
     canvas.close();
 }
 

@@ -59,6 +59,25 @@ impl Files {
         }
     }
 
+    /// The bytes of a tensor of any type; none where typed fields hold its values.
+    pub(super) fn raw(&mut self, proto: &proto::Tensor) -> Result<Option<Bytes>> {
+        let name = proto.name().to_owned();
+        let checked = match layout(proto) {
+            Ok((_, _, bytes)) if proto.data_location() == proto::EXTERNAL => {
+                let found = self.external(proto, bytes)?;
+                found.map(|(map, range)| Some(Bytes::copy_from_slice(&map[range])))
+            }
+            Ok((_, shape, bytes)) => match &proto.raw_data {
+                Some(raw) if raw.len() != bytes => {
+                    Err(format!("shape {shape:?} needs {bytes} bytes, the raw data hold {}", raw.len()))
+                }
+                raw => Ok(raw.clone()),
+            },
+            Err(problem) => Err(problem),
+        };
+        checked.or_else(|problem| self.refused(format!("initialiser `{name}`: {problem}")))
+    }
+
     fn read(&mut self, proto: &proto::Tensor, name: &str) -> Checked<Tensor> {
         let (element, shape, bytes) = match layout(proto) {
             Ok(found) => found,

@@ -6,7 +6,9 @@
 //! ```
 
 mod attributes;
+mod branches;
 mod data;
+mod dequantize;
 mod export;
 mod functions;
 mod import;

@@ -134,7 +134,7 @@ pub(super) struct Attribute {
     pub(super) s: Option<Bytes>,
     #[prost(message, optional, tag = "5")]
     pub(super) t: Option<Tensor>,
-    /// A subgraph: tropix does not look into control flow.
+    /// A subgraph: tropix looks into control flow where a branch is taken in any case.
     #[prost(bytes = "bytes", optional, tag = "6")]
     pub(super) g: Option<Bytes>,
     #[prost(float, repeated, packed = "false", tag = "7")]

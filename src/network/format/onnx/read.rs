@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use prost::Message;
 
+use super::branches::take_branches;
 use super::data::{Files, is_float};
+use super::dequantize::dequantize;
 use super::import::{Import, Imported};
 use super::operators::operators;
 use super::prepare::prepare;
@@ -34,6 +36,8 @@ pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>, shapes
     })?;
     check_versions(&model, &files)?;
     let Some(mut graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
+    take_branches(&mut graph);
+    dequantize(&mut graph, &mut files)?;
     let inputs = inputs(&graph, &files)?;
     let given = shapes::given(&graph, &files, &inputs, shapes)?;
     let mut warnings = prepare(&mut graph, &files, &inputs, scores)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use tropix::backend::RowSource;
-use tropix::network::dataset::Dataset;
+use tropix::network::dataset::{Dataset, Inputs};
 use tropix::network::format::{self, ModelFile, Saved, check_output};
 use tropix::network::{Op, Site, coupled_sites};
 use tropix::prune::spaces::{Importance, SpaceOptions, SpaceRun, find_spaces, prune_spaces};
@@ -14,7 +14,7 @@ use tropix::report::{Change, Files, Heading, Memory, SpaceReport, accuracy_table
 use tropix::{Error, Result};
 
 use super::{names, written};
-use crate::args::{Globals, MethodArg, PruneArgs};
+use crate::args::{DataArgs, Globals, MethodArg, PruneArgs};
 use crate::device::{AnyBackend, choose, with_backend};
 use crate::effect::refuse;
 use crate::{input, output};
@@ -35,14 +35,16 @@ const LAYERS: &[&str] = &[
     "--verify",
     "--finetune",
     "--moments",
-    "--calib",
 ];
 
 /// What one space loses at most in one ranking over all: the cheapest units of a network may all lie in one layer.
 const MAX_RATIO: f64 = 0.9;
 
 /// Options of synthetic inputs.
-const SYNTHETIC: &[&str] = &["--prior", "--inputs", "--ridge"];
+const SYNTHETIC: &[&str] = &["--prior", "--inputs"];
+
+/// Options of refits.
+const REFIT: &[&str] = &["--prior", "--inputs", "--ridge", "--calib", "--calib-samples"];
 
 /// The importance of units that is asked for, if the run is one on the graph of operators: of an ONNX model, by a method that
 /// takes any graph, without an option that is about layers of neurons. `synth-refit` goes by layers where these hold all units:
@@ -76,7 +78,9 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     }
     refuse(globals, LAYERS, "on units of any graph: it is about layers of neurons")?;
     if importance != Importance::SynthRefit {
-        refuse(globals, SYNTHETIC, "without `synth-refit`")?;
+        refuse(globals, REFIT, "without `synth-refit`")?;
+    } else if args.moments.calib.is_some() {
+        refuse(globals, SYNTHETIC, "with `--calib`: no inputs are drawn")?;
     }
     Ok(Some(importance))
 }
@@ -87,6 +91,41 @@ fn layers_hold_all(model: &ModelFile) -> Result<bool> {
     let units: usize = find_spaces(source)?.spaces.spaces.iter().map(|space| space.units.len()).sum();
     let (sites, _) = coupled_sites(&model.network)?;
     Ok(units <= sites.iter().map(Site::units).sum())
+}
+
+/// Inputs for a refit: calibration samples, or synthetic ones.
+fn inputs(
+    globals: &Globals,
+    args: &PruneArgs,
+    model: &ModelFile,
+    importance: Importance,
+) -> anyhow::Result<Option<Box<dyn RowSource>>> {
+    if importance == Importance::SynthRefit && args.moments.calib.is_some() {
+        let spec = DataArgs { data: args.moments.calib.clone(), ..args.data.clone() };
+        let samples = input::data_for(globals, &spec, &model.network)?;
+        let missing = || Error::Internal { what: "calibration samples that are not there".to_owned() };
+        let source = samples.ok_or_else(missing)?.inputs;
+        let rows = source.shape()[0].min(usize::try_from(args.moments.calib_samples)?);
+        return Ok(Some(Box::new(Samples { source, rows })));
+    }
+    let drawn = synthetic(args, model, importance)?;
+    Ok(drawn.map(|inputs| Box::new(inputs) as Box<dyn RowSource>))
+}
+
+/// The first rows of calibration samples.
+struct Samples {
+    source: Inputs,
+    rows: usize,
+}
+
+impl RowSource for Samples {
+    fn shape(&self) -> [usize; 2] {
+        [self.rows, self.source.shape()[1]]
+    }
+
+    fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        self.source.read_rows(first, out)
+    }
 }
 
 /// Synthetic inputs for a refit.
@@ -132,8 +171,8 @@ pub(super) fn run(
         ridge: args.synth.ridge,
     };
     let backend = timing.phase("start device", || choose(globals))?;
-    let inputs = synthetic(args, model, importance)?;
-    let inputs = inputs.as_ref().map(|inputs| inputs as &dyn RowSource);
+    let inputs = inputs(globals, args, model, importance)?;
+    let inputs = inputs.as_deref();
     let progress = output::Progress::new(globals);
     let run = with_backend!(&backend, backend => {
         timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress))?
