@@ -98,7 +98,7 @@ impl RowNorm {
     }
 
     /// The norm, if its parameter is one.
-    pub(super) fn checked(self) -> Result<Self> {
+    pub(crate) fn checked(self) -> Result<Self> {
         match self {
             Self::Standard { epsilon } | Self::RootMeanSquare { epsilon }
                 if !(epsilon > 0.0 && epsilon.is_finite()) =>

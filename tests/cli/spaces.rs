@@ -77,6 +77,27 @@ fn a_refit_needs_no_data_and_says_what_it_did() {
 }
 
 #[test]
+fn samples_may_take_the_place_of_synthetic_inputs() {
+    let folder = tempfile::tempdir().unwrap();
+    tropix(folder.path(), &format!("convert {} -o mlp.onnx", model())).expect(0, &[]);
+    let top1 = |inputs: &str| {
+        let prune =
+            format!("prune mlp.onnx --keep 0.1 --method synth-refit --no-trunk --dry-run --device cpu {inputs}");
+        let report = tropix(folder.path(), &format!("{prune} --data {} --json", data())).expect(0, &[]).json();
+        report["accuracy"]["top1"][1].as_f64().unwrap()
+    };
+    let (samples, drawn) = (top1(&format!("--calib {} --calib-samples 400", data())), top1("--inputs 400"));
+    assert!(samples > 0.8 && samples != drawn, "{samples} {drawn}");
+    let run = |options: &str, parts: &[&str]| {
+        let calib = format!("--calib {}", data());
+        let prune = format!("prune mlp.onnx --keep 0.5 --no-trunk --dry-run --device cpu {calib} {options}");
+        tropix(folder.path(), &prune).expect(2, parts);
+    };
+    run("--method synth-refit --inputs 100", &["`--inputs`", "with `--calib`: no inputs are drawn"]);
+    run("--method l1", &["`--calib`", "without `synth-refit`"]);
+}
+
+#[test]
 fn what_is_for_layers_alone_is_refused_on_any_graph_and_the_other_way_round() {
     let folder = tempfile::tempdir().unwrap();
     let run = |options: &str, code, parts: &[&str]| {

@@ -151,6 +151,22 @@ def normed():
     g.write("normed", g("Gemm", x, g.weights(5, 24), g.weights(5, scale=0.3), transB=1))
 
 
+def crossed():
+    """Units that look like coordinates and are none: a mean over them, a number added to all, their reciprocal; queries and keys
+    whose biases come in the other order."""
+    g = Graph([6, 10], opset=18)
+    h = g.linear("input", 10, 12)
+    q, k = g("MatMul", h, g.weights(12, 8)), g("MatMul", h, g.weights(12, 8))
+    k, q = g("Add", k, g.weights(8, scale=0.3)), g("Add", q, g.weights(8, scale=0.3))
+    weights = g("Softmax", g("MatMul", q, g("Transpose", k, perm=[0, 2, 1])), axis=-1)
+    o = g.linear(g("MatMul", weights, g.linear(h, 12, 8)), 8, 12)
+    x = g.linear(g("Tanh", o), 12, 10)
+    x = g("Add", g.linear(x, 10, 14), g("ReduceMean", x, g.ints(2)))
+    y = g("Add", g.linear(g("Tanh", x), 14, 9), g.constant(np.float32(7)))
+    y = g("ReduceMean", g.linear(g("Div", g.constant(np.float32(5)), y), 9, 8), g.ints(1), keepdims=0)
+    g.write("crossed", g("Gemm", g("Tanh", y), g.weights(5, 8), g.weights(5, scale=0.3), transB=1))
+
+
 def separate():
     """Two attentions of four heads: one with layers of their own for queries, keys and values and a table of biases for each
     head, and one whose heads are weighed against each other."""
@@ -310,6 +326,6 @@ def pair():
 if __name__ == "__main__":
     (FOLDER / "spaces").mkdir(exist_ok=True)
     (FOLDER / "open").mkdir(exist_ok=True)
-    for make in (gated, shuffled, padded, attention, normed, separate, shared, mixer, dense, sequence, quantized, summed, taken, tokens, pair):
+    for make in (gated, shuffled, padded, attention, normed, crossed, separate, shared, mixer, dense, sequence, quantized, summed, taken, tokens, pair):
         make()
         print(make.__name__)

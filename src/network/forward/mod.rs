@@ -132,8 +132,7 @@ impl<B: Backend> Samples<B> {
     /// Bytes that the widest signal of a batch may take.
     pub const BATCH_BYTES: usize = 256 << 20;
 
-    /// The same on the host: steps find there what others have left in its caches (of 0.5 to 256 MiB, 32 takes the least time
-    /// on `resnet20-cifar10`, `vit-mnist` and `mobile-mnist`).
+    /// The same on the host: steps find more of what others have left in its caches, and less memory is taken.
     const HOST_BYTES: usize = 32 << 20;
 
     /// Samples of a batch on the host that its bytes do not cut: weights are read for each batch anew.

@@ -132,6 +132,12 @@ impl<'g> Builder<'g> {
         axes.iter().any(|axis| one.get(*axis) != two.get(*axis))
     }
 
+    /// Fails where windows or statistics over places and channels would be over samples.
+    pub(super) fn apart(&self) -> Ruled<()> {
+        let rank = self.now().input(0).and_then(|value| self.shapes[0].shape(value)).map_or(0, |shape| shape.len());
+        if self.counts_samples(0, &(1..rank).collect::<Vec<_>>()) { Err("mixes samples".to_owned()) } else { Ok(()) }
+    }
+
     pub(super) fn has(&self, input: usize) -> bool {
         self.now().input(input).is_some()
     }

@@ -33,6 +33,7 @@ impl Builder<'_> {
     }
 
     fn conv(&mut self) -> Ruled<Held> {
+        self.apart()?;
         let (x, weight, shape) = (self.operand(0)?, self.operand(1)?, self.output(0)?);
         let values = self.constant(1)?;
         let (&[_, channels, ref image @ ..], &[outputs, _, ref kernel @ ..]) =
@@ -97,6 +98,7 @@ impl Builder<'_> {
 
     /// The transpose of a convolution: zeros between the pixels and around them, under the kernel turned round.
     fn conv_transpose(&mut self) -> Ruled<Held> {
+        self.apart()?;
         let (x, weight, shape) = (self.operand(0)?, self.operand(1)?, self.output(0)?);
         let (values, groups) = (self.constant(1)?, self.groups());
         let (&[images, channels, ref image @ ..], &[_, each, ref kernel @ ..]) =

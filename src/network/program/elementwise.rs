@@ -75,9 +75,12 @@ impl Builder<'_> {
 
     /// A step of one operand that keeps its shape.
     pub(super) fn map(&mut self, step: Step, x: &Held) -> Ruled<Held> {
-        if let Step::Function(function) = step {
-            function.checked().map_err(|error| error.to_string())?;
+        match step {
+            Step::Function(function) => function.checked().map(drop),
+            Step::Normalize { norm, .. } => norm.checked().map(drop),
+            _ => Ok(()),
         }
+        .map_err(|error| format!("is not computed on backends: {error}"))?;
         self.push(step, &[x], x.shape.clone())
     }
 

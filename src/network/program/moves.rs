@@ -227,8 +227,11 @@ impl Builder<'_> {
             let own = held.shape.get(axis).copied().filter(|own| *own > 0 && length % own == 0);
             let times = length / own.ok_or("stretches by no whole number")?;
             let rounding = self.now().text("nearest_mode").unwrap_or("round_prefer_floor");
-            let asymmetric = self.now().text("coordinate_transformation_mode") == Some("asymmetric");
-            let same = if asymmetric { rounding == "floor" } else { rounding.starts_with("round") };
+            let same = match self.now().text("coordinate_transformation_mode").unwrap_or("half_pixel") {
+                "asymmetric" => rounding == "floor",
+                "half_pixel" | "pytorch_half_pixel" => rounding.starts_with("round"),
+                _ => false,
+            };
             if times > 1 && self.now().kind == "Resize" && !same {
                 return Err("takes other pixels than those at the same place".to_owned());
             }

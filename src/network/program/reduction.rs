@@ -42,6 +42,7 @@ impl Builder<'_> {
     }
 
     fn pool(&mut self, pooling: Pooling) -> Ruled<Held> {
+        self.apart()?;
         let (x, shape) = (self.operand(0)?, self.output(0)?);
         let &[images, channels, ref image @ ..] = x.shape.as_slice() else { return Err("reads no image".to_owned()) };
         let kernel = self.now().ints("kernel_shape").ok_or("lacks `kernel_shape`")?;
@@ -92,6 +93,7 @@ impl Builder<'_> {
     }
 
     fn global(&mut self, reduction: Reduction) -> Ruled<Held> {
+        self.apart()?;
         let (x, shape) = (self.operand(0)?, self.output(0)?);
         let columns = x.shape.iter().skip(2).product();
         self.push(Step::Reduce { columns, reduction }, &[&x], shape)
@@ -214,6 +216,7 @@ impl Builder<'_> {
     }
 
     fn group_norm(&mut self, grouped: bool) -> Ruled<Held> {
+        self.apart()?;
         let x = self.operand(0)?;
         let channels = *x.shape.get(1).ok_or("has no channels")?;
         let groups = if grouped { usize::try_from(self.now().int("num_groups", 1)).unwrap_or(0) } else { channels };
@@ -235,6 +238,7 @@ impl Builder<'_> {
 
     /// `x / (bias + alpha / size * sum of squares over size channels)^beta`.
     fn lrn(&mut self) -> Ruled<Held> {
+        self.apart()?;
         let x = self.operand(0)?;
         let &[_, channels, ref image @ ..] = x.shape.as_slice() else { return Err("has no channels".to_owned()) };
         let size = usize::try_from(self.now().int("size", 1)).unwrap_or(0).max(1);

@@ -29,10 +29,9 @@ pub(crate) struct Linear {
     pub(crate) normed: HashMap<ValueId, usize>,
 }
 
-/// Operators that move elements, as far as units are concerned.
-pub(super) const MOVES: [&str; 13] = [
+/// Operators that move elements, or take means of them, as far as units are concerned.
+const MOVES: [&str; 12] = [
     "AveragePool",
-    "Cast",
     "Dropout",
     "Flatten",
     "Gather",
@@ -47,7 +46,53 @@ pub(super) const MOVES: [&str; 13] = [
 ];
 
 /// Operators that sum values, or lay them side by side.
-pub(super) const SUMS: [&str; 6] = ["Add", "Concat", "Expand", "Split", "Sub", "Sum"];
+const SUMS: [&str; 6] = ["Add", "Concat", "Expand", "Split", "Sub", "Sum"];
+
+/// What an operator does to values of the units of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passing {
+    /// None of them flows into it, or their shape alone.
+    Nothing,
+    /// It passes them on as they are.
+    Moved,
+    /// It passes on sums of them, or all of them by the same factor.
+    Summed,
+    /// Anything else.
+    Other,
+}
+
+/// What operator `at` does to values of the units of a space, which are of these classes: a basis of the units passes it where
+/// it moves or sums them.
+pub(super) fn passing(
+    (graph, analysis): (&OperatorGraph, &Analysis<'_>),
+    (space, classes): (&Space, &BTreeSet<u32>),
+    at: usize,
+) -> Passing {
+    let operator = &graph.operators[at];
+    let carries = |value: ValueId| analysis.along(value, classes).is_some();
+    let carried = (0..operator.inputs.len()).filter(|input| operator.input(*input).is_some_and(carries));
+    let carried: Vec<usize> = carried.collect();
+    let output = operator.outputs.first().copied().flatten();
+    if carried.is_empty() || output.is_some_and(|output| matches!(analysis.values[output], Value::Numbers(_))) {
+        return Passing::Nothing;
+    }
+    let own = |input: usize| space.parts.iter().any(|part| (part.operator, part.input) == (at, input));
+    let by_number = || operator.inputs.iter().flatten().any(|value| is_number(analysis, *value));
+    match operator.kind.as_str() {
+        // A mean over units has none, and is none in another basis.
+        kind if MOVES.contains(&kind) && output.is_some_and(carries) => Passing::Moved,
+        "Cast" if matches!(operator.int("to", 0), 1 | 10 | 11 | 16) => Passing::Moved,
+        "Expand" | "Split" => Passing::Summed,
+        // A number for all units is no sum of them.
+        kind if SUMS.contains(&kind) => {
+            let given = |input: usize| operator.input(input).is_none_or(carries) || own(input);
+            if (0..operator.inputs.len()).all(given) { Passing::Summed } else { Passing::Other }
+        }
+        "Mul" if carried.len() == 1 && by_number() => Passing::Summed,
+        "Div" if carried == [0] && by_number() => Passing::Summed,
+        _ => Passing::Other,
+    }
+}
 
 impl Linear {
     /// The space as a linear one; nothing if a value of its units is bent, scaled or multiplied on the way, or a unit takes more
@@ -76,69 +121,38 @@ impl Linear {
         let places = places.collect::<Option<Vec<Place>>>()?;
         let mut normed = HashMap::new();
         for (at, operator) in graph.operators.iter().enumerate() {
-            let carried = |input: &ValueId| analysis.carries(*input, &classes);
-            let inputs: Vec<(usize, ValueId)> = (operator.inputs.iter().enumerate())
-                .filter_map(|(input, value)| Some((input, (*value)?)))
-                .filter(|(_, value)| carried(value))
+            let inputs: Vec<(usize, ValueId, usize)> = (operator.inputs.iter().enumerate())
+                .filter_map(|(input, value)| Some((input, (*value)?, analysis.along((*value)?, &classes)?)))
                 .collect();
-            let behind = inputs.iter().find_map(|(_, value)| normed.get(value).copied());
+            let behind = inputs.iter().find_map(|(_, value, _)| normed.get(value).copied());
             let output = operator.outputs.first().copied().flatten();
-            let along: Vec<usize> = inputs.iter().filter_map(|(_, value)| analysis.along(*value, &classes)).collect();
-            match operator.kind.as_str() {
-                _ if inputs.is_empty() => {}
-                // Of its shape alone.
-                _ if output.is_some_and(|output| matches!(analysis.values[output], Value::Numbers(_))) => {}
-                kind if MOVES.contains(&kind) => {
-                    let rank = inputs.first().and_then(|(_, value)| analysis.shape(*value))?.len();
-                    let axes = operator.ints("axes").unwrap_or_default().iter().map(|at| axis(*at, rank));
-                    if kind == "ReduceMean" && axes.flatten().any(|axis| along.contains(&axis)) {
-                        return None;
-                    }
-                    if let (Some(norm), Some(output)) = (behind, output) {
-                        normed.insert(output, norm);
-                    }
-                }
-                kind if SUMS.contains(&kind) && behind.is_none() => {
-                    // A number for all units is no sum of units.
-                    let own = |input: usize, value: ValueId| {
-                        let part = |part: &super::space::UnitPart| (part.operator, part.input) == (at, input);
-                        carried(&value) || space.parts.iter().any(part)
-                    };
-                    let given = operator
-                        .inputs
-                        .iter()
-                        .enumerate()
-                        .all(|(input, value)| value.is_none_or(|value| own(input, value)));
-                    if !given && !matches!(kind, "Expand" | "Split") {
-                        return None;
-                    }
-                }
-                "Mul" | "Div" if inputs.len() == 1 && behind.is_none() => {
-                    // The same number for all units.
-                    if !operator.inputs.iter().flatten().any(|value| is_number(analysis, *value)) {
-                        return None;
-                    }
-                }
-                "LayerNormalization" if behind.is_none() => {
-                    let rank = analysis.shape(inputs.first()?.1)?.len();
-                    if axis(operator.int("axis", -1), rank)? + 1 != rank || along != [rank - 1] {
+            match (passing((graph, analysis), (space, &classes), at), operator.kind.as_str()) {
+                (Passing::Nothing, _) => {}
+                (Passing::Moved, _) => normed.extend(output.zip(behind)),
+                (Passing::Summed, _) if behind.is_none() => {}
+                (Passing::Other, "LayerNormalization") if behind.is_none() => {
+                    // All that the norm is over has to be in the one basis.
+                    let &[(_, value, along)] = inputs.as_slice() else { return None };
+                    let shape = analysis.shape(value)?;
+                    let last = shape.len() - 1;
+                    let whole = shape[last] == space.units.len() && space.cells.len() == 1;
+                    if axis(operator.int("axis", -1), shape.len())? != last || along != last || !whole {
                         return None;
                     }
                     normed.insert(output?, at);
                 }
-                "Conv" | "Gemm" => {
-                    let read = operator.int("group", 1) == 1 && inputs.iter().all(|(input, _)| *input == 0);
-                    if !read {
+                (Passing::Other, "Conv" | "Gemm") => {
+                    if operator.int("group", 1) != 1 || inputs.iter().any(|(input, ..)| *input != 0) {
                         return None;
                     }
                 }
-                "MatMul" => {
+                (Passing::Other, "MatMul") => {
                     let constant = operator.input(1).is_some_and(|value| graph.weights(value).is_some());
                     // Of two values, the one whose units are not summed over passes them on.
-                    let [(input, value)] = inputs.as_slice() else { return None };
-                    let rank = analysis.shape(*value)?.len();
-                    let summed = if *input == 0 { rank - 1 } else { rank - 2 };
-                    if !constant && (behind.is_some() || along.contains(&summed)) {
+                    let &[(input, value, along)] = inputs.as_slice() else { return None };
+                    let rank = analysis.shape(value)?.len();
+                    let summed = if input == 0 { rank - 1 } else { rank - 2 };
+                    if !constant && (behind.is_some() || along == summed) {
                         return None;
                     }
                 }
@@ -158,17 +172,12 @@ impl Linear {
 }
 
 /// Whether a value is one number.
-pub(super) fn is_number(analysis: &Analysis<'_>, value: ValueId) -> bool {
+fn is_number(analysis: &Analysis<'_>, value: ValueId) -> bool {
     let known = !matches!(analysis.known(value), Known::Other);
     known && analysis.shape(value).is_some_and(|shape| shape.iter().product::<usize>() == 1)
 }
 
 impl Analysis<'_> {
-    /// Whether a value has units of some classes.
-    fn carries(&self, value: ValueId, classes: &BTreeSet<u32>) -> bool {
-        self.along(value, classes).is_some()
-    }
-
     /// The axis of a value along which units of some classes lie.
     pub(super) fn along(&self, value: ValueId, classes: &BTreeSet<u32>) -> Option<usize> {
         let Value::Flow(flow) = &self.values[value] else { return None };

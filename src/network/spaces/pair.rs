@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::graph::{OperatorGraph, ValueId};
-use super::linear::{MOVES, SUMS, is_number};
+use super::linear::{Passing, passing};
 use super::space::{Role, Space};
-use super::walk::{Analysis, Value};
+use super::walk::Analysis;
 
 /// One of the two values.
 #[derive(Debug, Clone)]
@@ -22,21 +22,15 @@ pub(crate) struct Side {
 pub(crate) fn sides(graph: &OperatorGraph, analysis: &Analysis<'_>, space: &Space) -> Option<[Side; 2]> {
     let classes: BTreeSet<u32> = space.units.iter().map(|unit| unit.class).collect();
     let mut products = 0;
-    for operator in &graph.operators {
-        let inputs: Vec<ValueId> = operator.inputs.iter().flatten().copied().collect();
-        let along: Vec<Option<usize>> = inputs.iter().map(|value| analysis.along(*value, &classes)).collect();
-        let carried = along.iter().flatten().count();
-        let output = operator.outputs.first().copied().flatten();
-        match operator.kind.as_str() {
-            _ if carried == 0 => {}
-            _ if output.is_some_and(|output| matches!(analysis.values[output], Value::Numbers(_))) => {}
-            kind if MOVES.contains(&kind) && kind != "AveragePool" && kind != "GlobalAveragePool" => {}
-            kind if SUMS.contains(&kind) => {}
-            "Mul" | "Div" if carried == 1 && inputs.iter().any(|value| is_number(analysis, *value)) => {}
-            "MatMul" => {
-                let ranks: Vec<usize> = inputs.iter().filter_map(|value| Some(analysis.shape(*value)?.len())).collect();
-                let &[a, b] = ranks.as_slice() else { return None };
-                if along != [Some(a - 1), Some(b - 2)] {
+    for (at, operator) in graph.operators.iter().enumerate() {
+        match (passing((graph, analysis), (space, &classes), at), operator.kind.as_str()) {
+            (Passing::Nothing | Passing::Moved | Passing::Summed, _) => {}
+            (Passing::Other, "MatMul") => {
+                let summed = |input: usize, from_behind: usize| {
+                    let value = operator.input(input)?;
+                    Some(analysis.along(value, &classes)? + from_behind == analysis.shape(value)?.len())
+                };
+                if (summed(0, 1), summed(1, 2)) != (Some(true), Some(true)) {
                     return None;
                 }
                 products += 1;
@@ -60,13 +54,15 @@ pub(crate) fn sides(graph: &OperatorGraph, analysis: &Analysis<'_>, space: &Spac
                 sides.extend((0..places).map(|place| Side { value: output, writer: at, parts: vec![(at, place)] }));
             }
             (Role::Parameter, "Gemm" | "Add") => {
-                let own: Vec<&mut Side> =
-                    if places == 2 { sides.iter_mut().collect() } else { sides.last_mut().into_iter().collect() };
-                for (place, side) in own.into_iter().enumerate() {
+                // A bias belongs to what it is added to: what both come from has one with a place for each.
+                let reads = |side: &Side| operator.inputs.contains(&Some(side.value)) || output == side.value;
+                let mut own: Vec<&mut Side> = sides.iter_mut().filter(|side| reads(side)).collect();
+                if own.len() != places {
+                    return None;
+                }
+                for (place, side) in own.iter_mut().enumerate() {
                     side.parts.push((at, place));
-                    if operator.kind == "Add" && operator.inputs.contains(&Some(side.value)) {
-                        side.value = output;
-                    }
+                    side.value = output;
                 }
             }
             _ => return None,

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use super::choose;
-use super::refit::{Refitter, SpaceRefit};
+use super::fit::SpaceRefit;
+use super::refit::Refitter;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::network::spaces::{Linear, Role, Space, Unit, sides};
-use crate::prune::synth::{ReadMoments as Moments, choose_in_cells};
 
 /// A part of a space, as a space of its own.
 pub(super) struct Group {
@@ -110,19 +110,11 @@ impl<B: Backend> Refitter<'_, B> {
         if let Some(kept) = self.pairs(space, keeps)? {
             return Ok(kept);
         }
-        let moments =
-            if readers.is_empty() { Vec::new() } else { self.moments(&readers, &self.current(&readers)?, None)? };
-        let problems: Vec<(&Moments, usize)> = (moments.iter().zip(&readers))
-            .filter_map(|(moments, reader)| Some((&moments.as_ref()?[0], reader.block())))
-            .collect();
-        if problems.is_empty() {
-            let gone = choose::leaving(space, &score(space)?, keeps);
-            return Ok((0..space.units.len()).filter(|unit| gone.binary_search(unit).is_err()).collect());
+        let found = self.seen(&readers)?;
+        if let Some(kept) = self.best(space, keeps, &readers, &found) {
+            return Ok(kept);
         }
-        let cells: Vec<(&[usize], usize)> =
-            space.cells.iter().zip(keeps).map(|(cell, keep)| (cell.as_slice(), *keep)).collect();
-        let mut kept = choose_in_cells(&problems, &cells, self.ridge).order;
-        kept.sort_unstable();
-        Ok(kept)
+        let gone = choose::leaving(space, &score(space)?, keeps);
+        Ok((0..space.units.len()).filter(|unit| gone.binary_search(unit).is_err()).collect())
     }
 }

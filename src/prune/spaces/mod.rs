@@ -6,6 +6,7 @@
 
 mod biases;
 mod choose;
+mod fit;
 mod groups;
 mod heads;
 mod pairs;
@@ -26,7 +27,7 @@ use crate::error::Result;
 use crate::network::format::OnnxSource;
 use crate::network::spaces::{Analysis, FrozenUnits, MappedOperator, OperatorGraph, Spaces};
 
-pub use refit::SpaceRefit;
+pub use fit::SpaceRefit;
 pub use run::prune_spaces;
 
 /// What tells units of a space apart.

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::refit::{Refitter, SpaceRefit};
+use super::fit::SpaceRefit;
+use super::refit::Refitter;
 use super::{Importance, SpaceOptions, choose};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};

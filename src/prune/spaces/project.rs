@@ -12,18 +12,21 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::Array2;
 
 use super::reader::ReaderOf;
-use super::refit::{Refitter, SpaceRefit, loss, mean_shift, narrow};
+use super::refit::{Refitter, narrow};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::Tensor;
 use crate::network::spaces::{Linear, OperatorGraph, Place, Role, Space, UnitPart};
-use crate::prune::synth::{ReadMoments as Moments, refit_moments};
+use crate::prune::synth::ReadMoments as Moments;
 
 /// Units of a space whose eigenvectors are looked for at most.
 pub(super) const MOST: usize = 1_024;
 
 /// The least eigenvalue of a covariance that is looked at, in units of the largest.
 pub(super) const NOISE: f64 = 1e-7;
+
+/// Factors and shifts of the units in a layer norm, if there is one.
+type Norm = Option<[Vec<f64>; 2]>;
 
 impl<B: Backend> Refitter<'_, B> {
     /// Exchanges the units of a linear space for `keeps` sums of them in each cell; nothing where the space is not linear, not all
@@ -43,7 +46,7 @@ impl<B: Backend> Refitter<'_, B> {
         let Some(linear) = Linear::of(self.base, self.analysis, space) else { return Ok(None) };
         let found = self.moments(readers, &self.current(readers)?, None)?;
         let Some(found) = found.into_iter().collect::<Option<Vec<[Moments; 2]>>>() else { return Ok(None) };
-        let norms = readers.iter().map(|reader| self.norm(space, &linear, reader)).collect::<Result<Vec<_>>>()?;
+        let norms = self.norms(space, &linear, readers)?;
         let mut kept: Vec<usize> =
             space.cells.iter().zip(keeps).flat_map(|(cell, keep)| cell[..*keep].to_vec()).collect();
         kept.sort_unstable();
@@ -55,7 +58,7 @@ impl<B: Backend> Refitter<'_, B> {
                 row.iter().zip(cell).for_each(|(value, from)| basis[[at, *from]] = *value);
             }
         }
-        self.exchange(space, &linear, (&kept, &basis), readers)?;
+        self.exchange(space, &linear, (&kept, &basis), (readers, &norms))?;
         Ok(Some(kept))
     }
 
@@ -65,47 +68,21 @@ impl<B: Backend> Refitter<'_, B> {
         space: &Space,
         linear: &Linear,
         (kept, basis): (&[usize], &Array2<f64>),
-        readers: &[ReaderOf<'_>],
+        (readers, norms): (&[ReaderOf<'_>], &[Norm]),
     ) -> Result<()> {
-        let norms = readers.iter().map(|reader| self.norm(space, linear, reader)).collect::<Result<Vec<_>>>()?;
         self.turn(space, linear, kept, basis)?;
-        for (reader, norm) in readers.iter().zip(&norms) {
+        for (reader, norm) in readers.iter().zip(norms) {
             self.turn_reader(reader, norm.as_ref(), (kept, basis), space.units.len())?;
         }
         Ok(())
     }
 
-    /// Fits all readers of a space to the units that are left, where that does better on inputs that the fit has not seen.
-    pub(super) fn again(&mut self, space: &Space, kept: &[usize]) -> Result<Option<SpaceRefit>> {
-        let readers = self.readers(space);
-        let found = self.moments(&readers, &self.current(&readers)?, Some(kept))?;
-        let mut outcome = SpaceRefit { readers: 0, left: 0, loss: 0.0 };
-        let (mut lost, mut variance) = (0.0, 0.0);
-        let all: Vec<usize> = (0..kept.len()).collect();
-        for (reader, moments) in readers.iter().zip(found) {
-            let Some([seen, unseen]) = moments else { continue };
-            let q = reader.block();
-            let fitted = refit_moments(&seen, q, &all, self.ridge);
-            let plain = self.columns(reader, kept);
-            let [with, without] = [&fitted.next, &plain].map(|next| loss(&unseen, q, &all, next));
-            variance += unseen.variance();
-            lost += with.min(without);
-            let (next, shift) = if with <= without {
-                outcome.readers += 1;
-                (fitted.next, fitted.shift)
-            } else {
-                outcome.left += 1;
-                let shift = mean_shift(&seen, q, &all, &plain);
-                (plain, shift)
-            };
-            self.write(reader, kept, &next, &shift)?;
-        }
-        outcome.loss = if variance > 0.0 { lost / variance } else { 0.0 };
-        Ok((outcome.readers + outcome.left > 0).then_some(outcome))
+    fn norms(&self, space: &Space, linear: &Linear, readers: &[ReaderOf<'_>]) -> Result<Vec<Norm>> {
+        readers.iter().map(|reader| self.norm(space, linear, reader)).collect()
     }
 
     /// Factor and shift of each unit in the layer norm before a reader.
-    fn norm(&self, space: &Space, linear: &Linear, reader: &ReaderOf<'_>) -> Result<Option<[Vec<f64>; 2]>> {
+    fn norm(&self, space: &Space, linear: &Linear, reader: &ReaderOf<'_>) -> Result<Norm> {
         let value = self.base.operators[reader.operator].input(0);
         let Some(norm) = value.and_then(|value| linear.normed.get(&value)) else { return Ok(None) };
         let vector = |input: usize, default: f64| {
@@ -131,7 +108,7 @@ impl<B: Backend> Refitter<'_, B> {
         &self,
         cell: &[usize],
         readers: &[ReaderOf<'_>],
-        norms: &[Option<[Vec<f64>; 2]>],
+        norms: &[Norm],
         found: &[[Moments; 2]],
     ) -> [DMatrix<f64>; 2] {
         let n = cell.len();
@@ -329,9 +306,9 @@ mod tests {
     use crate::backend::Cpu;
     use crate::network::format::load;
     use crate::network::spaces::{Analysis, Spaces};
-    use crate::network::streams::Streams;
     use crate::prune::spaces::biases::with_biases;
     use crate::prune::spaces::groups::groups;
+    use crate::prune::spaces::tests::outputs;
     use crate::rng::stream;
 
     /// With as many directions as units another basis changes no output.
@@ -350,11 +327,6 @@ mod tests {
             let random = &mut stream(7, "basis");
             let inputs = Array2::from_shape_simple_fn((4, width), || random.random_range(-1.0_f32..1.0));
             let values = inputs.iter().copied().collect::<Vec<_>>();
-            let of = |graph: &OperatorGraph| {
-                let backend = Cpu::new();
-                let streams = Streams::new(&backend, source, graph, &["logits"]).unwrap();
-                streams.values(&values, 4, &["logits"]).unwrap().remove(0).values
-            };
             let spaces = Spaces::of(&graph, &analysis).spaces;
             for space in spaces.iter().flat_map(groups).map(|group| group.space) {
                 let backend = Cpu::new();
@@ -376,7 +348,8 @@ mod tests {
                         }
                     }
                     let all: Vec<usize> = (0..n).collect();
-                    refitter.exchange(&space, &found, (&all, &basis), &readers).unwrap();
+                    let norms = refitter.norms(&space, &found, &readers).unwrap();
+                    refitter.exchange(&space, &found, (&all, &basis), (&readers, &norms)).unwrap();
                     linear += 1;
                     normed += usize::from(found.is_normed());
                 } else {
@@ -386,7 +359,8 @@ mod tests {
                     }
                     pairs += 1;
                 }
-                for (before, after) in of(&graph).iter().zip(&of(&refitter.work)) {
+                let [before, after] = [&graph, &refitter.work].map(|graph| outputs(source, graph, &values, 4));
+                for (before, after) in before.iter().zip(&after) {
                     let name = format!("{} of {}", space.name, path.display());
                     assert!((before - after).abs() <= 1e-4 * before.abs().max(1.0), "{name}: {before} {after}");
                 }
@@ -396,5 +370,41 @@ mod tests {
             linear >= 5 && normed >= 1 && pairs >= 2,
             "{linear} linear spaces, {normed} behind a norm, {pairs} of pairs"
         );
+    }
+
+    /// `E |C h - M E h|^2` with the best `M`.
+    fn lost([covariance, weights]: &[DMatrix<f64>; 2], rows: &Array2<f64>) -> f64 {
+        let e = DMatrix::from_fn(rows.nrows(), rows.ncols(), |i, j| rows[[i, j]]);
+        let seen = &e * covariance;
+        let inverse = (&seen * e.transpose()).try_inverse().unwrap();
+        (weights * (covariance - seen.transpose() * inverse * seen)).trace()
+    }
+
+    #[test]
+    fn no_units_and_no_other_sums_of_them_do_better() {
+        let random = &mut stream(3, "directions");
+        let (n, keep) = (6, 3);
+        let mut square = |rows: usize| {
+            let half = DMatrix::from_fn(n, rows, |_, _| random.random_range(-1.0..1.0));
+            &half * half.transpose()
+        };
+        let moments = [square(n), square(4)];
+        let best = lost(&moments, &directions(&moments, keep, false));
+        let mut others = Vec::new();
+        for units in (0..1_usize << n).filter(|units| units.count_ones() as usize == keep) {
+            let chosen: Vec<usize> = (0..n).filter(|unit| units >> unit & 1 == 1).collect();
+            others.push(Array2::from_shape_fn((keep, n), |(row, unit)| f64::from(u8::from(chosen[row] == unit))));
+        }
+        others.extend((0..50).map(|_| Array2::from_shape_simple_fn((keep, n), || random.random_range(-1.0..1.0))));
+        assert!(best > 0.0 && others.iter().all(|other| best <= lost(&moments, other) * (1.0 + 1e-9)), "{best}");
+        // Behind a norm: orthonormal, and nothing of the mean.
+        let rows = directions(&moments, keep, true);
+        assert!(
+            rows.sum_axis(ndarray::Axis(0)).iter().chain(&rows.sum_axis(ndarray::Axis(1))).all(|sum| sum.abs() < 1e-9)
+        );
+        // Three entries for two directions.
+        let projector = rows.t().dot(&rows);
+        assert!((&projector.dot(&projector) - &projector).iter().all(|apart| apart.abs() < 1e-9));
+        assert!((projector.diag().sum() - 2.0).abs() < 1e-9);
     }
 }

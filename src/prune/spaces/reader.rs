@@ -124,8 +124,6 @@ impl Reads {
 /// A sum that reads units of a space.
 pub(super) struct ReaderOf<'s> {
     pub(super) operator: usize,
-    /// The part of the space.
-    pub(super) part: usize,
     /// The class of its first unit.
     pub(super) class: u32,
     pub(super) reads: Reads,

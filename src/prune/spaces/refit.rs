@@ -1,9 +1,8 @@
-//! Refits what reads the units of a space, on synthetic inputs or samples, for every activation and whatever lies between.
+//! Two graphs side by side, and what the readers of a space see in both, on synthetic inputs or samples.
 //!
-//! Inputs pass the original graph and the one that shrinks. For each sum that reads the units, `p` is what it reads of them in
-//! the network that shrinks and `z = C h` what it made of them in the original one. Units are chosen, and `C~` fitted, by the
-//! least squares of [`crate::prune::synth`] over all readers together. A fit that does worse than none on inputs that it has
-//! not seen is dropped.
+//! Inputs pass the original graph and the one that shrinks. For each sum that reads units, `p` is what it reads of them in the
+//! network that shrinks and `z = C h` what it made of them in the original one: their moments are what [`super::fit`] and
+//! [`super::project`] work with.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -14,9 +13,9 @@ use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::Tensor;
 use crate::network::format::OnnxSource;
-use crate::network::spaces::{Analysis, Edits, OperatorGraph, Role, Space, ValueId, cut, repair};
+use crate::network::spaces::{Analysis, Edits, Operator, OperatorGraph, Role, Space, UnitPart, ValueId, cut, repair};
 use crate::network::streams::{Batch, Streams};
-use crate::prune::synth::{ReadBy, ReadMoments as Moments, Sums, SyntheticInputs, choose_in_cells, refit_moments};
+use crate::prune::synth::{ReadBy, ReadMoments as Moments, Sums, SyntheticInputs};
 
 /// Rows that moments are taken over at most, unless a layer has more columns than half of that.
 const ROWS: usize = 20_000;
@@ -68,26 +67,6 @@ struct Watch<'r, 's, B: Backend> {
     apart: bool,
 }
 
-/// What became of the fit of a space.
-#[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct SpaceRefit {
-    /// Readers that were refitted.
-    pub readers: usize,
-    /// Readers whose weights stayed, because a fit of them did no better on inputs that it had not seen, or they are read in a
-    /// way that is not computed.
-    pub left: usize,
-    /// `E ||z - z~||^2 / E ||z - E z||^2` on inputs that the fit has not seen, over all readers.
-    pub loss: f64,
-}
-
-impl SpaceRefit {
-    /// Both together: the larger loss of the two.
-    pub(super) fn and(self, other: Self) -> Self {
-        let (readers, left) = (self.readers + other.readers, self.left + other.left);
-        Self { readers, left, loss: self.loss.max(other.loss) }
-    }
-}
-
 impl<'a, B: Backend> Refitter<'a, B> {
     pub(super) fn new(
         backend: &'a B,
@@ -135,58 +114,9 @@ impl<'a, B: Backend> Refitter<'a, B> {
         Ok((graph, edits))
     }
 
-    /// Chooses the units of a space that stay, so many of each cell, and refits what reads them. Without a reader that a fit
-    /// can be made for, nothing is chosen.
-    pub(super) fn select(&mut self, space: &Space, keeps: &[usize]) -> Result<Option<(Vec<usize>, SpaceRefit)>> {
-        let found = self.readers(space);
-        if found.is_empty() {
-            return Ok(None);
-        }
-        let found_moments = self.moments(&found, &self.current(&found)?, None)?;
-        let pairs = found.into_iter().zip(found_moments);
-        let (readers, fits): (Vec<_>, Vec<_>) = pairs.filter_map(|(reader, moments)| Some((reader, moments?))).unzip();
-        if readers.is_empty() {
-            return Ok(None);
-        }
-        let problems: Vec<(&Moments, usize)> =
-            fits.iter().zip(&readers).map(|([seen, _], reader)| (seen, reader.block())).collect();
-        let cells: Vec<(&[usize], usize)> =
-            space.cells.iter().zip(keeps).map(|(cell, keep)| (cell.as_slice(), *keep)).collect();
-        let mut kept = choose_in_cells(&problems, &cells, self.ridge).order;
-        kept.sort_unstable();
-        let all = readers.len() + self.unread(space, &readers);
-        let mut outcome = SpaceRefit { readers: 0, left: all - readers.len(), loss: 0.0 };
-        let (mut lost, mut variance) = (0.0, 0.0);
-        for ([seen, unseen], reader) in fits.iter().zip(&readers) {
-            let fitted = refit_moments(seen, reader.block(), &kept, self.ridge);
-            let plain = self.columns(reader, &kept);
-            let [with, without] = [&fitted.next, &plain].map(|next| loss(unseen, reader.block(), &kept, next));
-            variance += unseen.variance();
-            if with <= without {
-                lost += with;
-                outcome.readers += 1;
-                self.write(reader, &kept, &fitted.next, &fitted.shift)?;
-            } else {
-                lost += without;
-                outcome.left += 1;
-                // The mean of what went can be made good for all the same.
-                let shift = mean_shift(seen, reader.block(), &kept, &plain);
-                self.write(reader, &kept, &plain, &shift)?;
-            }
-        }
-        outcome.loss = if variance > 0.0 { lost / variance } else { 0.0 };
-        let gone = (0..space.units.len()).filter(|unit| kept.binary_search(unit).is_err());
-        self.gone.extend(gone.map(|unit| space.units[unit].class));
-        Ok(Some((kept, outcome)))
-    }
-
-    /// Readers of a space that no fit is made for.
-    fn unread(&self, space: &Space, readers: &[ReaderOf<'_>]) -> usize {
-        space.of_role(Role::Reader).filter(|(at, _)| readers.iter().all(|reader| reader.part != *at)).count()
-    }
-
+    /// What reads the units of a space and can be fitted.
     pub(super) fn readers<'s>(&self, space: &'s Space) -> Vec<ReaderOf<'s>> {
-        let of = |(at, part): (usize, &crate::network::spaces::UnitPart)| {
+        let of = |(at, part): (usize, &UnitPart)| {
             let operator = &self.base.operators[part.operator];
             let sum = self
                 .analysis
@@ -209,7 +139,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
                 |row: &usize| labels.is_none_or(|owner| !self.gone.contains(&self.analysis.class(owner.labels[*row])));
             (columns <= COLUMNS).then(|| ReaderOf {
                 operator: part.operator,
-                part: at,
                 class,
                 reads,
                 value: operator.input(sum.flow).map(|value| self.base.values[value].clone()).unwrap_or_default(),
@@ -223,8 +152,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
     }
 
     /// For each reader moments of rows that a fit sees, and of those that it does not; none where the two networks have other
-    /// places. All readers look at the same runs.
-    /// The network that shrinks is read at the units `kept`, all by default.
+    /// places. All readers look at the same runs. The network that shrinks is read at the units `kept`, all by default.
     pub(super) fn moments(
         &self,
         readers: &[ReaderOf<'_>],
@@ -411,31 +339,13 @@ impl<'a, B: Backend> Refitter<'a, B> {
             return operator.input(2).filter(|value| fits(*value)).map(|_| (reader.operator, 2));
         }
         let output = operator.outputs.first().copied().flatten()?;
-        let reads = |next: &&crate::network::spaces::Operator| next.inputs.contains(&Some(output));
+        let reads = |next: &&Operator| next.inputs.contains(&Some(output));
         let mut next = self.base.operators.iter().filter(reads);
         let (first, None) = (next.next()?, next.next()) else { return None };
         let at = self.base.operators.iter().position(|operator| std::ptr::eq(operator, first))?;
         let input = (0..2).find(|input| first.input(*input).is_some_and(fits))?;
         (first.kind == "Add").then_some((at, input))
     }
-}
-
-/// `E |z - C~ p_S|^2` after the best shift.
-pub(super) fn loss(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> f64 {
-    let columns: Vec<usize> = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q).collect();
-    let gram = moments.gram.select(ndarray::Axis(0), &columns).select(ndarray::Axis(1), &columns);
-    let target = moments.target.select(ndarray::Axis(1), &columns);
-    moments.variance() - 2.0 * (next * &target).sum() + (&next.dot(&gram) * next).sum()
-}
-
-/// What the mean of the outputs lacks.
-pub(super) fn mean_shift(moments: &Moments, q: usize, kept: &[usize], next: &Array2<f64>) -> Vec<f64> {
-    let columns = kept.iter().flat_map(|unit| unit * q..(unit + 1) * q);
-    let means: Vec<f64> = columns.map(|column| moments.mean[column]).collect();
-    let lacks = |(row, wanted): (ndarray::ArrayView1<'_, f64>, &f64)| {
-        wanted - row.iter().zip(&means).map(|(value, mean)| value * mean).sum::<f64>()
-    };
-    next.rows().into_iter().zip(&moments.target_mean).map(lacks).collect()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are f32; what overflows is found where they are written")]

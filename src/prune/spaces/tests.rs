@@ -25,6 +25,13 @@ fn graphs() -> Vec<PathBuf> {
     files
 }
 
+/// What a graph gives for some inputs.
+pub(super) fn outputs(source: &OnnxSource, graph: &OperatorGraph, inputs: &[f32], rows: usize) -> Vec<f32> {
+    let backend = Cpu::new();
+    let streams = Streams::new(&backend, source, graph, &["logits"]).unwrap();
+    streams.values(inputs, rows, &["logits"]).unwrap().remove(0).values
+}
+
 /// Zeros the weights of some places along the axis of a part.
 fn zeroed(graph: &mut OperatorGraph, part: &UnitPart, places: &[usize]) {
     let input = graph.operators[part.operator].input(part.input).unwrap();
@@ -79,14 +86,7 @@ fn units_that_are_zero_go_and_no_output_changes() {
             removed += gone.len();
             let width: usize = model.network.input.iter().product();
             let inputs: Vec<f32> = (0..3 * width).map(|_| random.random_range(-1.0..1.0)).collect();
-            let [old, new] = [&before, &after].map(|graph| {
-                Streams::new(&Cpu::new(), source, graph, &["logits"])
-                    .unwrap()
-                    .values(&inputs, 3, &["logits"])
-                    .unwrap()
-                    .remove(0)
-                    .values
-            });
+            let [old, new] = [&before, &after].map(|graph| outputs(source, graph, &inputs, 3));
             for (old, new) in old.iter().zip(&new) {
                 assert!((old - new).abs() <= 1e-5 * old.abs().max(1.0), "{}: {old} {new}", path.display());
             }
@@ -120,14 +120,7 @@ fn heads_that_are_zero_go_whole_and_no_output_changes() {
             let width: usize = model.network.input.iter().product();
             let random = &mut stream(unit as u64, "heads");
             let inputs: Vec<f32> = (0..3 * width).map(|_| random.random_range(-1.0..1.0)).collect();
-            let [old, new] = [&before, &after].map(|graph| {
-                Streams::new(&Cpu::new(), source, graph, &["logits"])
-                    .unwrap()
-                    .values(&inputs, 3, &["logits"])
-                    .unwrap()
-                    .remove(0)
-                    .values
-            });
+            let [old, new] = [&before, &after].map(|graph| outputs(source, graph, &inputs, 3));
             for (old, new) in old.iter().zip(&new) {
                 assert!((old - new).abs() <= 1e-5 * old.abs().max(1.0), "{name}: {old} {new}");
             }
@@ -214,14 +207,7 @@ fn a_refit_is_better_than_none_where_units_repeat() {
                 crate::prune::synth::SyntheticInputs::new(&model.network, crate::prune::synth::Prior::Gaussian, 50, 2)
                     .unwrap();
             fresh.read_rows(0, &mut rows).unwrap();
-            let [old, new] = [source.operators(), &run.graph].map(|graph| {
-                Streams::new(&Cpu::new(), source, graph, &["logits"])
-                    .unwrap()
-                    .values(&rows, 50, &["logits"])
-                    .unwrap()
-                    .remove(0)
-                    .values
-            });
+            let [old, new] = [source.operators(), &run.graph].map(|graph| outputs(source, graph, &rows, 50));
             old.iter().zip(&new).map(|(old, new)| f64::from((old - new).powi(2))).sum::<f64>()
         };
         let (fitted, chosen) = (run(Importance::SynthRefit), run(Importance::PathL2));

@@ -1,23 +1,43 @@
 //! `If` with a constant condition: the branch that is taken stands in its place.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 
 use prost::Message as _;
 use prost::bytes::Bytes;
 
 use super::proto;
 
+/// Graphs that lie in each other at most: far more than exporters write.
+const DEEPEST: usize = 64;
+
+/// Whether more graphs lie in each other than are looked into.
+pub(super) fn is_too_deep(graph: &proto::Graph) -> bool {
+    deeper(graph, DEEPEST)
+}
+
+fn deeper(graph: &proto::Graph, most: usize) -> bool {
+    let parts = graph.node.iter().flat_map(|node| &node.attribute);
+    let mut inner = parts.flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+    inner.any(|bytes| most == 0 || proto::Graph::decode(bytes.clone()).is_ok_and(|graph| deeper(&graph, most - 1)))
+}
+
 /// Puts the branch that is taken in place of every `If` whose condition is a constant.
 pub(super) fn take_branches(graph: &mut proto::Graph) {
-    // Branches lie in each other. It ends: each look takes one of the nodes that the file holds.
-    loop {
-        let known = conditions(graph);
-        let found = graph.node.iter().position(|node| {
-            node.op_type() == "If" && node.input.first().is_some_and(|condition| known.contains_key(condition))
-        });
-        let Some(at) = found else { return };
-        if !take(graph, at, &known) {
-            return;
+    // Branches lie in each other: each pass takes those that are in sight.
+    let mut more = true;
+    while more {
+        let (known, mut taken) = (conditions(graph), names(graph));
+        more = false;
+        for node in mem::take(&mut graph.node) {
+            let branch = node.input.first().filter(|_| node.op_type() == "If").and_then(|name| known.get(name));
+            match branch.and_then(|condition| take(graph, &node, *condition, &mut taken)) {
+                Some(nodes) => {
+                    more = true;
+                    graph.node.extend(nodes);
+                }
+                None => graph.node.push(node),
+            }
         }
     }
 }
@@ -38,15 +58,18 @@ fn conditions(graph: &proto::Graph) -> HashMap<String, bool> {
     stored.chain(given).collect()
 }
 
-/// Takes a branch; says whether there was one.
-fn take(graph: &mut proto::Graph, at: usize, known: &HashMap<String, bool>) -> bool {
-    let node = &graph.node[at];
-    let condition = node.input.first().and_then(|name| known.get(name)).copied().unwrap_or(false);
+/// The nodes of the branch that a node takes, if there is one; what else it holds goes into the graph.
+fn take(
+    graph: &mut proto::Graph,
+    node: &proto::Node,
+    condition: bool,
+    taken: &mut HashSet<String>,
+) -> Option<Vec<proto::Node>> {
     let name = if condition { "then_branch" } else { "else_branch" };
-    let branch = node.attribute(name).and_then(|attribute| attribute.g.clone());
-    let Some(mut branch) = branch.and_then(|bytes| proto::Graph::decode(bytes).ok()) else { return false };
+    let bytes = node.attribute(name).and_then(|attribute| attribute.g.clone())?;
+    let mut branch = proto::Graph::decode(bytes).ok()?;
     if branch.output.len() != node.output.len() || !branch.sparse_initializer.is_empty() {
-        return false;
+        return None;
     }
     let (outputs, label) = (node.output.clone(), node.label().to_owned());
     // Values of a branch take the names of the outputs that they are, or names that nothing else has.
@@ -54,7 +77,6 @@ fn take(graph: &mut proto::Graph, at: usize, known: &HashMap<String, bool>) -> b
     let inner = branch.initializer.iter().map(|tensor| tensor.name().to_owned());
     let mut own: Vec<String> = given.iter().cloned().chain(inner).filter(|name| !name.is_empty()).collect();
     own.sort_unstable();
-    let mut taken = names(graph);
     let mut to: HashMap<String, String> = HashMap::new();
     let mut passed = Vec::new();
     for (value, output) in branch.output.iter().zip(&outputs).filter(|(_, output)| !output.is_empty()) {
@@ -83,12 +105,11 @@ fn take(graph: &mut proto::Graph, at: usize, known: &HashMap<String, bool>) -> b
             ..proto::Node::default()
         });
     }
-    graph.node.splice(at..=at, branch.node);
     graph.initializer.extend(branch.initializer);
     let known: HashSet<String> = graph.value_info.iter().map(|info| info.name().to_owned()).collect();
     let described = branch.value_info.into_iter().filter(|info| !known.contains(info.name()));
     graph.value_info.extend(described.collect::<Vec<_>>());
-    true
+    Some(branch.node)
 }
 
 /// All names of values in a graph.
@@ -172,6 +193,19 @@ mod tests {
         // `h` of the inner branch and of the outer one are two values.
         let expected = ["Abs(x) h", "Relu(x) h.i", "Exp(h.i) i", "Add(h,i) y", "Identity(x) z", "Mul(y,z) out"];
         assert_eq!(lines(&whole), expected);
+    }
+
+    #[test]
+    fn graphs_in_graphs_are_followed_so_far_and_no_further() {
+        let nested = |levels: usize| {
+            (0..levels).fold(graph(Vec::new(), "x"), |inner, _| {
+                let mut either = node("If", &["c"], "y");
+                either.attribute = vec![branch("then_branch", &inner)];
+                graph(vec![either], "y")
+            })
+        };
+        assert!(!is_too_deep(&nested(DEEPEST)));
+        assert!(is_too_deep(&nested(DEEPEST + 1)));
     }
 
     #[test]

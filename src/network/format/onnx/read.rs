@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use prost::Message;
 
-use super::branches::take_branches;
+use super::branches::{is_too_deep, take_branches};
 use super::data::{Files, is_float};
 use super::dequantize::dequantize;
 use super::import::{Import, Imported};
@@ -36,6 +36,9 @@ pub(in crate::network::format) fn read(path: &Path, scores: Option<&str>, shapes
     })?;
     check_versions(&model, &files)?;
     let Some(mut graph) = model.graph.take() else { return files.refused("holds no graph".to_owned()) };
+    if is_too_deep(&graph) {
+        return files.refused("holds more than 64 graphs that lie in each other".to_owned());
+    }
     take_branches(&mut graph);
     dequantize(&mut graph, &mut files)?;
     let inputs = inputs(&graph, &files)?;
