@@ -289,6 +289,20 @@ pub(crate) fn pooling(images: Shape, window: &Window) -> Result<(Shape, Shape)> 
     Ok(([images[0], window.image[0] * height * width], [height, width]))
 }
 
+/// Returns the number of positions of the window.
+pub(crate) fn pooling_gradient(images: Shape, pooled: Shape, gradient: Shape, window: &Window) -> Result<Shape> {
+    let (shape, positions) = pooling(images, window)?;
+    same("pooling_gradient", "pooled", pooled, shape)?;
+    same("pooling_gradient", "gradient", gradient, shape)?;
+    Ok(positions)
+}
+
+/// Returns the shape of the result.
+pub(crate) fn elementwise_gradient(x: Shape, gradient: Shape) -> Result<Shape> {
+    same("elementwise_gradient", "gradient", gradient, x)?;
+    Ok(x)
+}
+
 /// Returns the shape of the result.
 pub(crate) fn weighted_sum(a: Shape, b: Option<Shape>, factors: [f32; 2]) -> Result<Shape> {
     if let Some(b) = b {

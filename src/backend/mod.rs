@@ -14,6 +14,7 @@ mod reference;
 mod rows;
 mod rowwise;
 mod self_test;
+mod slope;
 mod values;
 mod window;
 
@@ -346,6 +347,20 @@ pub trait Backend: Sync {
     /// window meets the image. Global pooling is a window as large as the image.
     fn pooling(&self, images: &Self::Matrix, window: &Window, pooling: Pooling) -> Result<Self::Matrix>;
 
+    /// What [`Backend::pooling`] passes back: each window's slope goes to the first entry (row-major) that is its maximum, or
+    /// in equal parts to the entries that its mean is of.
+    ///
+    /// `images`: `n x (C H W)`, `pooled`: `n x (C Y X)`, what they became; `gradient`: `n x (C Y X)`, the slopes; returns
+    /// `n x (C H W)`.
+    fn pooling_gradient(
+        &self,
+        images: &Self::Matrix,
+        pooled: &Self::Matrix,
+        gradient: &Self::Matrix,
+        window: &Window,
+        pooling: Pooling,
+    ) -> Result<Self::Matrix>;
+
     /// `Y = phi(alpha A + beta B)`, entry by entry; `phi(alpha A)` without `b`.
     ///
     /// `a`, `b`: `n x m`, `[alpha, beta]` finite; returns `n x m`. Residual sums, and a rectifier by itself.
@@ -362,6 +377,17 @@ pub trait Backend: Sync {
     /// `x`: `n x m`; returns `n x m`. Backends in f32 differ from [`Function::at`] by at most
     /// `gamma_16 (1 + 2 |x| + (2 + |x|) |phi(x)|)`: exponentials double the rounding of their argument again and again.
     fn elementwise(&self, x: &Self::Matrix, function: Function) -> Result<Self::Matrix>;
+
+    /// What [`Backend::elementwise`] passes back: `dX = dY phi'(X)`, entry by entry, see [`Function::slope`].
+    ///
+    /// `x`, `gradient`: `n x m` (`dY`); returns `n x m`. Backends in f32 differ by at most
+    /// `gamma_16 (1 + 2 |x| + (2 + |x|) |phi'(x)|) |dy|`, but where `x` is a rounding away from a kink.
+    fn elementwise_gradient(
+        &self,
+        x: &Self::Matrix,
+        gradient: &Self::Matrix,
+        function: Function,
+    ) -> Result<Self::Matrix>;
 
     /// `Y[i, j] = A[i, j] o B[i, floor(j / p) mod m]`, entry by entry, see [`Combination`]: of values of one shape, with a
     /// value for each channel, with a vector that every row meets.

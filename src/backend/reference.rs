@@ -483,6 +483,33 @@ impl Backend for Reference {
         }))
     }
 
+    fn pooling_gradient(
+        &self,
+        images: &Array2<f64>,
+        pooled: &Array2<f64>,
+        gradient: &Array2<f64>,
+        window: &Window,
+        pooling: Pooling,
+    ) -> Result<Array2<f64>> {
+        let [_, width] = check::pooling_gradient(shape(images), shape(pooled), shape(gradient), window)?;
+        let (plane, windows) = (window.image[1] * window.image[2], pooled.ncols() / window.image[0]);
+        let mut out = Array2::zeros(images.dim());
+        for ((i, j), slope) in gradient.indexed_iter() {
+            let (channel, at) = (j / windows, j % windows);
+            let entries = (0..window.entries()).filter_map(|entry| {
+                let place = [entry / window.kernel[1], entry % window.kernel[1]];
+                window.pixel([at / width, at % width], place).map(|pixel| channel * plane + pixel)
+            });
+            let entries: Vec<usize> = match pooling {
+                Pooling::Max => entries.filter(|pixel| images[[i, *pixel]] == pooled[[i, j]]).take(1).collect(),
+                _ => entries.collect(),
+            };
+            let share = if pooling == Pooling::AveragePadded { window.entries() } else { entries.len() };
+            entries.iter().for_each(|pixel| out[[i, *pixel]] += slope / share as f64);
+        }
+        Ok(out)
+    }
+
     fn weighted_sum(
         &self,
         a: &Array2<f64>,
@@ -501,6 +528,12 @@ impl Backend for Reference {
     fn elementwise(&self, x: &Array2<f64>, function: Function) -> Result<Array2<f64>> {
         let function = function.checked()?;
         Ok(x.mapv(|x| function.at(x)))
+    }
+
+    fn elementwise_gradient(&self, x: &Array2<f64>, gradient: &Array2<f64>, function: Function) -> Result<Array2<f64>> {
+        let function = function.checked()?;
+        check::elementwise_gradient(shape(x), shape(gradient))?;
+        Ok(Array2::from_shape_fn(x.dim(), |at| gradient[at] * function.slope(x[at])))
     }
 
     fn combine(&self, a: &Array2<f64>, b: &Array2<f64>, how: Combination, share: usize) -> Result<Array2<f64>> {

@@ -33,7 +33,7 @@ type Results = Vec<Array2<f64>>;
 ///
 /// Entries of the data are at most 1 in size, so that sums of absolute terms exceed the largest result by less than
 /// the square root of their length; row updates divide by differences, which costs two more digits.
-const OPERATIONS: [(&str, usize); 31] = [
+const OPERATIONS: [(&str, usize); 33] = [
     ("affine", 132 * 12),
     ("matmul", 132 * 12),
     ("max_plus_matmul", 2),
@@ -53,8 +53,10 @@ const OPERATIONS: [(&str, usize); 31] = [
     ("unfold", 0),
     ("convolution", 132 * 12),
     ("pooling", 12),
+    ("pooling_gradient", 24),
     ("weighted_sum", 3),
     ("elementwise", 16),
+    ("elementwise_gradient", 16),
     ("combine", 1),
     ("reduce_rows", 132),
     ("normalize_rows", (132 + 48) * 24),
@@ -132,8 +134,10 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
     let convolved =
         backend.convolution(&images, &kernels, Some(&data("shift", 1, 10)?), &window, 1, Activation::Relu)?;
     let pooled = backend.pooling(&images, &window, Pooling::Average)?;
+    let passed = backend.pooling_gradient(&images, &pooled, &pooled, &window, Pooling::Average)?;
     let sum = backend.weighted_sum(&x, Some(&data("y", n, d)?), [0.5, -2.0], Activation::Relu)?;
     let bent = backend.elementwise(&x, Function::Gelu)?;
+    let bent_back = backend.elementwise_gradient(&x, &data("y", n, d)?, Function::Gelu)?;
     let gated = backend.combine(&images, &data("gates", n, 5)?, Combination::Multiply, 99)?;
     let means_of_rows = backend.reduce_rows(&x, Reduction::Mean)?;
     let weighed = backend.normalize_rows(&x, RowNorm::Standard { epsilon: 1e-5 })?;
@@ -168,8 +172,10 @@ fn run<B: Backend>(backend: &B) -> Result<Results> {
         backend.download(&windows)?,
         backend.download(&convolved)?,
         backend.download(&pooled)?,
+        backend.download(&passed)?,
         backend.download(&sum)?,
         backend.download(&bent)?,
+        backend.download(&bent_back)?,
         backend.download(&gated)?,
         backend.download(&means_of_rows)?,
         backend.download(&weighed)?,

@@ -37,7 +37,7 @@ pub use head::{Head, HeadLayer};
 pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
 pub use prefix::same_before_head;
-pub use program::Program;
+pub use program::{Program, Reverse, Trace};
 pub use random::random_network;
 pub use runtime::Runtime;
 pub use shallow::ShallowNetwork;

@@ -36,7 +36,7 @@ pub use polynomial::{
     CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,
     SubdivisionReport, polynomial_text,
 };
-pub use spaces::{SpaceReport, spaces_table};
+pub use spaces::{DistilReport, SpaceReport, spaces_table};
 pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table, sparse_refits_table};
 pub use trace::trace_json;

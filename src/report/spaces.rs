@@ -1,11 +1,14 @@
 //! The report of a run on the graph of operators.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use super::table::{bytes, grouped, percent, rows_table};
 use super::{Change, Files, Heading, Memory};
 use crate::network::spaces::FrozenUnits;
 use crate::prune::spaces::{HeadOutcome, SpaceOutcome, SpaceRun};
+use crate::prune::synth::{DistilOptions, Distilled};
 use crate::prune::{Accuracy, Timing};
 
 /// The report of `prune` where units of any graph go.
@@ -43,6 +46,9 @@ pub struct SpaceReport {
     /// Heads that went whole, where that was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<HeadOutcome>,
+    /// The inputs of the refit, where they were distilled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub distilled: Option<DistilReport>,
     /// Units that stay, and why.
     pub frozen: Vec<FrozenUnits>,
     /// Operators that are carried along as they are.
@@ -53,6 +59,39 @@ pub struct SpaceReport {
     pub memory: Memory,
     /// Seconds by phase.
     pub timing: Timing,
+}
+
+/// Inputs that were distilled.
+#[derive(Debug, Clone, Serialize)]
+pub struct DistilReport {
+    /// How many.
+    pub inputs: usize,
+    /// Gradient steps.
+    pub steps: u32,
+    /// Batch norms whose statistics they were moved to; 0 where classes are all that is known.
+    pub norms: usize,
+    /// The loss before the first and before the last step.
+    pub loss: [f64; 2],
+}
+
+impl DistilReport {
+    /// What became of inputs.
+    #[must_use]
+    pub fn of(distilled: &Distilled, options: &DistilOptions) -> Self {
+        let Distilled { inputs, norms, loss } = distilled;
+        Self { inputs: inputs.nrows(), steps: options.steps, norms: *norms, loss: *loss }
+    }
+}
+
+impl fmt::Display for DistilReport {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [before, after] = self.loss;
+        let aim = match self.norms {
+            0 => "classes, for there are no batch norms".to_owned(),
+            norms => format!("the statistics of {norms} batch norms"),
+        };
+        write!(out, "{} inputs distilled in {} steps to {aim}: loss {before:.3} -> {after:.3}", self.inputs, self.steps)
+    }
 }
 
 impl SpaceReport {

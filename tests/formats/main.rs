@@ -7,6 +7,7 @@ mod blocks;
 mod cases;
 mod data;
 mod files;
+mod gradients;
 mod graphs;
 mod malformed;
 mod npz;

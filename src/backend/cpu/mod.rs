@@ -18,6 +18,7 @@ mod convolution;
 mod cross_entropy;
 mod direct;
 mod elementwise;
+mod elementwise_gradient;
 mod exponential;
 mod gather;
 mod generators;
@@ -33,6 +34,7 @@ mod operand;
 mod patches;
 mod path_norms;
 mod pooling;
+mod pooling_gradient;
 mod reduce_rows;
 mod relu_covariance;
 mod row_scores;
@@ -307,6 +309,17 @@ impl Backend for Cpu {
         pooling::pooling(images, window, pooling)
     }
 
+    fn pooling_gradient(
+        &self,
+        images: &HostMatrix,
+        pooled: &HostMatrix,
+        gradient: &HostMatrix,
+        window: &Window,
+        pooling: Pooling,
+    ) -> Result<HostMatrix> {
+        pooling_gradient::pooling_gradient(images, pooled, gradient, window, pooling)
+    }
+
     fn weighted_sum(
         &self,
         a: &HostMatrix,
@@ -319,6 +332,10 @@ impl Backend for Cpu {
 
     fn elementwise(&self, x: &HostMatrix, function: Function) -> Result<HostMatrix> {
         elementwise::elementwise(x, function)
+    }
+
+    fn elementwise_gradient(&self, x: &HostMatrix, gradient: &HostMatrix, function: Function) -> Result<HostMatrix> {
+        elementwise_gradient::elementwise_gradient(x, gradient, function)
     }
 
     fn combine(&self, a: &HostMatrix, b: &HostMatrix, how: Combination, share: usize) -> Result<HostMatrix> {

@@ -31,7 +31,7 @@ pub(super) fn pooling(images: &HostMatrix, window: &Window, pooling: Pooling) ->
 }
 
 /// Where the window `position` starts along an axis, and which of its entries lie inside the image.
-fn inside(window: &Window, axis: usize, position: usize) -> (usize, Range<usize>) {
+pub(super) fn inside(window: &Window, axis: usize, position: usize) -> (usize, Range<usize>) {
     let (start, step) = (position * window.stride[axis], window.dilation[axis]);
     let first = window.padding[axis].saturating_sub(start).div_ceil(step);
     let end = (window.padding[axis] + window.image[1 + axis]).saturating_sub(start).div_ceil(step);

@@ -12,18 +12,22 @@ use crate::error::Result;
 pub(super) const SOURCE: Source = Source {
     stem: "elementwise",
     entry: "elementwise",
-    wgsl: concat!(include_str!("../../../shaders/elementwise.wgsl"), include_str!("../../../shaders/grid.wgsl")),
+    wgsl: concat!(
+        include_str!("../../../shaders/elementwise.wgsl"),
+        include_str!("../../../shaders/functions.wgsl"),
+        include_str!("../../../shaders/grid.wgsl")
+    ),
     trusted: false,
 };
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct Params {
-    first: u32,
-    end: u32,
-    function: u32,
-    alpha: f32,
-    beta: f32,
+pub(super) struct Params {
+    pub(super) first: u32,
+    pub(super) end: u32,
+    pub(super) function: u32,
+    pub(super) alpha: f32,
+    pub(super) beta: f32,
 }
 
 pub(super) fn elementwise(context: &Context, x: &Matrix, function: Function) -> Result<Matrix> {

@@ -20,6 +20,7 @@ mod contraction;
 mod convolution;
 mod cross_entropy;
 mod elementwise;
+mod elementwise_gradient;
 mod gather;
 mod generators;
 mod grid;
@@ -35,6 +36,7 @@ mod pack;
 mod path_norms;
 mod pool;
 mod pooling;
+mod pooling_gradient;
 mod reduce_rows;
 mod relu_covariance;
 mod row_scores;
@@ -361,6 +363,17 @@ impl Backend for Gpu {
         pooling::pooling(&self.context, images, window, pooling)
     }
 
+    fn pooling_gradient(
+        &self,
+        images: &Matrix,
+        pooled: &Matrix,
+        gradient: &Matrix,
+        window: &Window,
+        pooling: Pooling,
+    ) -> Result<Matrix> {
+        pooling_gradient::pooling_gradient(&self.context, images, pooled, gradient, window, pooling)
+    }
+
     fn weighted_sum(
         &self,
         a: &Matrix,
@@ -373,6 +386,10 @@ impl Backend for Gpu {
 
     fn elementwise(&self, x: &Matrix, function: Function) -> Result<Matrix> {
         elementwise::elementwise(&self.context, x, function)
+    }
+
+    fn elementwise_gradient(&self, x: &Matrix, gradient: &Matrix, function: Function) -> Result<Matrix> {
+        elementwise_gradient::elementwise_gradient(&self.context, x, gradient, function)
     }
 
     fn combine(&self, a: &Matrix, b: &Matrix, how: Combination, share: usize) -> Result<Matrix> {

@@ -5,9 +5,9 @@ use super::kernel::Constants;
 use super::tile::{self, Tile};
 use super::{
     activation_patterns, adam_step, affine, ball_step, batched_matmul, class_supports, classify, cluster_means,
-    combine, concatenate, convolution, cross_entropy, elementwise, gather, generators, matmul, max_plus_matmul,
-    nearest, normalize_rows, pack, path_norms, pooling, reduce_rows, relu_covariance, row_scores, row_update,
-    support_function, threshold_mask, tropical_eval, unfold, weighted_sum,
+    combine, concatenate, convolution, cross_entropy, elementwise, elementwise_gradient, gather, generators, matmul,
+    max_plus_matmul, nearest, normalize_rows, pack, path_norms, pooling, pooling_gradient, reduce_rows,
+    relu_covariance, row_scores, row_update, support_function, threshold_mask, tropical_eval, unfold, weighted_sum,
 };
 
 /// The composed WGSL modules with the sizes of tiles that the host appends: `(stem, variant, text)`.
@@ -54,8 +54,10 @@ pub fn shader_modules() -> Vec<(&'static str, &'static str, String)> {
         (unfold::SOURCE, &rows),
         (convolution::GROUPED, &rows),
         (pooling::SOURCE, &rows),
+        (pooling_gradient::SOURCE, &rows),
         (weighted_sum::SOURCE, &rows),
         (elementwise::SOURCE, &rows),
+        (elementwise_gradient::SOURCE, &rows),
         (combine::SOURCE, &rows),
         (reduce_rows::SOURCE, &rows),
         (normalize_rows::SOURCE, &rows),

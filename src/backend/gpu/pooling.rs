@@ -51,14 +51,19 @@ pub(super) fn pooling(context: &Context, images: &Matrix, window: &Window, pooli
             channels: word(window.image[0])?,
             positions: word(height * width)?,
             across: word(width)?,
-            fold: match pooling {
-                Pooling::Max => 0,
-                Pooling::Average => 1,
-                Pooling::AveragePadded => 2,
-            },
+            fold: fold(pooling),
             geometry: Geometry::new(window)?,
         };
         context.launch(&kernel).params(&params).read(values).write(buffer).dispatch(grid.groups(part.len()))?;
     }
     Ok(out)
+}
+
+/// How kernels call it.
+pub(super) fn fold(pooling: Pooling) -> u32 {
+    match pooling {
+        Pooling::Max => 0,
+        Pooling::Average => 1,
+        Pooling::AveragePadded => 2,
+    }
 }

@@ -7,7 +7,7 @@ use tropix::prune::structured::Refit;
 use tropix::{Error, Result};
 
 use crate::args::{Arguments, BodyArgs, Command, DataArgs, DeviceChoice, Globals, MethodArg, PruneArgs, SweepArgs};
-use crate::args::{FinetuneArg, FinetuneArgs};
+use crate::args::{FinetuneArg, FinetuneArgs, PriorArg};
 
 /// The commands that a rule is for, the options, and what takes their effect.
 type Rule = (&'static [&'static str], &'static [&'static str], fn(&Arguments) -> Option<&'static str>);
@@ -31,6 +31,9 @@ const RULES: &[Rule] = &[
     (&["prune"], &["--holdout"], |all| prune(all)?.tuning.train.as_ref().map(|_| "with `--train`")),
     (&["prune"], &["--bounds", "--no-certify"], |all| prune(all)?.has_no_ball().then_some("without `--radius` or `--data`")),
     (&["prune", "sweep"], &["--calib-samples"], without_calib),
+    (&["prune"], &["--distil-steps", "--keep-inputs"], |all| {
+        (prune(all)?.synth.prior != Some(PriorArg::Distilled)).then_some("without `--prior distilled`")
+    }),
     (&["prune", "certify", "boundary", "evaluate", "compare", "sweep"], NORMALISE, without_data),
     (&["sweep"], &["--seeds"], |all| sweep(all)?.has_no_random_method().then_some("without a method of random order")),
     (&["boundary"], &["--form", "--samples", "--most-cells"], with_grid),

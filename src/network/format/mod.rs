@@ -10,6 +10,7 @@ mod arch;
 mod chain;
 pub(crate) mod header;
 mod onnx;
+mod samples;
 mod shards;
 mod store;
 mod write;
@@ -30,6 +31,7 @@ use write::{Pending, Sink};
 
 pub use onnx::Source as OnnxSource;
 pub(super) use onnx::{Names, encode_onnx, encode_operators};
+pub use samples::save_samples;
 pub use shards::{Layout, Shard};
 pub use write::check_output;
 

@@ -14,8 +14,10 @@ mod contraction;
 mod elementwise;
 mod moves;
 mod reduction;
+mod reverse;
 mod run;
 mod step;
 mod window;
 
+pub use reverse::{Reverse, Trace};
 pub use run::Program;

@@ -14,29 +14,29 @@ use crate::network::spaces::OperatorGraph;
 ///
 /// Values between layers keep their ONNX shapes, as rows of matrices; the first output is what [`Classifier`] gives.
 pub struct Program<B: Backend> {
-    steps: Vec<Ready<B>>,
+    pub(super) steps: Vec<Ready<B>>,
     /// Values that depend on no input, one row each.
-    fixed: HashMap<usize, B::Matrix>,
-    lengths: Vec<usize>,
+    pub(super) fixed: HashMap<usize, B::Matrix>,
+    pub(super) lengths: Vec<usize>,
     /// Slot and shape of each value, by name, or why there is none.
     values: HashMap<String, std::result::Result<Place, String>>,
-    output: String,
+    pub(super) output: String,
     /// Entries of one sample.
     pub inputs: usize,
     /// Entries that a step reads and writes for one sample, at most.
     pub widest: usize,
 }
 
-struct Ready<B: Backend> {
-    step: Loaded<B>,
-    inputs: Vec<usize>,
-    slot: usize,
+pub(super) struct Ready<B: Backend> {
+    pub(super) step: Loaded<B>,
+    pub(super) inputs: Vec<usize>,
+    pub(super) slot: usize,
 }
 
 /// Where a value is.
 #[derive(Debug, Clone)]
-struct Place {
-    slot: usize,
+pub(super) struct Place {
+    pub(super) slot: usize,
     shape: Vec<usize>,
 }
 
@@ -108,7 +108,7 @@ impl<B: Backend> Program<B> {
         Ok(program)
     }
 
-    fn place(&self, name: &str) -> Result<&Place> {
+    pub(super) fn place(&self, name: &str) -> Result<&Place> {
         let unsupported = |problem: String| Error::Unsupported { problem };
         let found = self.values.get(name).ok_or_else(|| unsupported(format!("there is no value `{name}`")))?;
         found.as_ref().map_err(|reason| unsupported(reason.clone()))

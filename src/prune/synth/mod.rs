@@ -22,6 +22,7 @@
 mod arrangement;
 mod channels;
 mod cholesky;
+mod distil;
 mod field;
 mod greedy;
 mod held;
@@ -38,6 +39,7 @@ mod refitter;
 mod windows;
 
 pub use arrangement::Arrangement;
+pub use distil::{DistilOptions, Distilled, distil};
 pub use greedy::Selection;
 pub(crate) use held::{DRAWN, HeldSynthetic, Parted, Rows};
 pub(crate) use judge::Judge;

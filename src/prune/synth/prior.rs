@@ -129,6 +129,20 @@ impl SyntheticInputs {
         Ok(Self { prior, seed, count, length, image, channels_last: has_channels_last(network), channels, inputs })
     }
 
+    /// Between what the pixels of each channel lie, for images that are drawn; `None` for other inputs.
+    pub(super) fn bounds(&self) -> Option<PixelBounds> {
+        if matches!(self.prior, Prior::Gaussian | Prior::Arrangement) {
+            return None;
+        }
+        let ends = self.channels.iter().map(|[mean, std]| [-mean / std, (1.0 - mean) / std]).collect();
+        let share = if self.channels_last { 1 } else { self.image[1] * self.image[2] };
+        Some(PixelBounds { ends, share, image: self.image })
+    }
+
+    pub(super) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     fn fill(&self, index: usize, out: &mut [f32]) {
         let random = &mut rng::stream(self.seed, &format!("synthetic/{}/{index}", self.prior.name()));
         let leaves_number = match self.prior {
@@ -171,6 +185,27 @@ impl SyntheticInputs {
         all.truncate(count);
         all.sort_unstable();
         all
+    }
+}
+
+/// What pixels can be.
+pub(super) struct PixelBounds {
+    /// The least and the largest value of each channel.
+    pub(super) ends: Vec<[f32; 2]>,
+    /// Pixels of a channel that lie side by side.
+    pub(super) share: usize,
+    pub(super) image: [usize; 3],
+}
+
+impl PixelBounds {
+    /// The place of a pixel in an image.
+    pub(super) fn number(&self, channel: usize, y: usize, x: usize) -> usize {
+        let [channels, height, width] = self.image;
+        if self.share == height * width {
+            (channel * height + y) * width + x
+        } else {
+            (y * width + x) * channels + channel
+        }
     }
 }
 

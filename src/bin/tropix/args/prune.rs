@@ -7,7 +7,8 @@ use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
 use super::{
-    BoundArg, DataArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, ShapeArgs, SynthArgs,
+    BoundArg, DataArgs, DistilArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, ShapeArgs,
+    SynthArgs,
 };
 
 #[derive(Debug, Args)]
@@ -110,6 +111,8 @@ pub(crate) struct PruneArgs {
     pub(crate) data: DataArgs,
     #[command(flatten)]
     pub(crate) synth: SynthArgs,
+    #[command(flatten)]
+    pub(crate) distil: DistilArgs,
     #[command(flatten)]
     pub(crate) tuning: FinetuneArgs,
     #[command(flatten)]

@@ -1,7 +1,9 @@
 //! Settings of `synth-refit`.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
-use tropix::prune::synth::{Prior, SynthOptions};
+use tropix::prune::synth::{DistilOptions, Prior, SynthOptions};
 
 #[derive(Debug, Args)]
 pub(crate) struct SynthArgs {
@@ -9,7 +11,8 @@ pub(crate) struct SynthArgs {
     /// (`synth-refit`): `arrangement`, a mean and a deviation of each input read off the hyperplanes of the first linear layer.
     /// In closed form only: `iso`, N(0, I), `image`, the covariance of images in general, `moments`, those of `--moments` or
     /// `--calib`. By samples only: `leaves`, `natural` and `fields` for images, `gaussian`, N(0, I), `mixed`, half `gaussian` and
-    /// half `leaves`. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
+    /// half `leaves`; `distilled`, the default prior moved by gradient steps until batch norms see what they saw in training, or
+    /// until classes are told apart where there are none, of ONNX models. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
     /// others
     #[arg(long, value_enum)]
     pub(crate) prior: Option<PriorArg>,
@@ -43,6 +46,7 @@ pub(crate) enum PriorArg {
     Fields,
     Gaussian,
     Mixed,
+    Distilled,
 }
 
 impl PriorArg {
@@ -61,7 +65,27 @@ impl PriorArg {
             Self::Fields => Some(Prior::Fields),
             Self::Gaussian => Some(Prior::Gaussian),
             Self::Mixed => Some(Prior::Mixed),
+            // Drawn from the default prior first.
+            Self::Distilled => None,
         }
+    }
+}
+
+/// How inputs are distilled.
+#[derive(Debug, Args)]
+pub(crate) struct DistilArgs {
+    /// Gradient steps of `--prior distilled`
+    #[arg(long, value_name = "N", default_value_t = DistilOptions::default().steps, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) distil_steps: u32,
+    /// Write the inputs that were distilled, for `--calib` in later runs: as the network takes them, without `--mean` and
+    /// `--std`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) keep_inputs: Option<PathBuf>,
+}
+
+impl DistilArgs {
+    pub(crate) fn options(&self) -> DistilOptions {
+        DistilOptions { steps: self.distil_steps, ..DistilOptions::default() }
     }
 }
 

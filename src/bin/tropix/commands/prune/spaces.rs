@@ -8,13 +8,13 @@ use tropix::network::dataset::{Dataset, Inputs};
 use tropix::network::format::{self, ModelFile, Saved, check_output};
 use tropix::network::{Op, Site, coupled_sites};
 use tropix::prune::spaces::{Importance, SpaceOptions, SpaceRun, find_spaces, prune_spaces};
-use tropix::prune::synth::{Prior, SyntheticInputs};
+use tropix::prune::synth::{Prior, SyntheticInputs, distil};
 use tropix::prune::{Accuracy, Timing, evaluate_models};
-use tropix::report::{Change, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table};
+use tropix::report::{Change, DistilReport, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table};
 use tropix::{Error, Result};
 
 use super::{names, written};
-use crate::args::{DataArgs, Globals, MethodArg, PruneArgs};
+use crate::args::{DataArgs, Globals, MethodArg, PriorArg, PruneArgs};
 use crate::device::{AnyBackend, choose, with_backend};
 use crate::effect::refuse;
 use crate::{input, output};
@@ -44,7 +44,8 @@ const MAX_RATIO: f64 = 0.9;
 const SYNTHETIC: &[&str] = &["--prior", "--inputs"];
 
 /// Options of refits.
-const REFIT: &[&str] = &["--prior", "--inputs", "--ridge", "--calib", "--calib-samples"];
+const REFIT: &[&str] =
+    &["--distil-steps", "--keep-inputs", "--prior", "--inputs", "--ridge", "--calib", "--calib-samples"];
 
 /// The importance of units that is asked for, if the run is one on the graph of operators: of an ONNX model, by a method that
 /// takes any graph, without an option that is about layers of neurons. `synth-refit` goes by layers where these hold all units:
@@ -59,6 +60,8 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let open = model.onnx.as_ref().is_some_and(|source| source.has_open_axes());
     let here = here || args.max_ratio.is_some() || open;
     let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
+    // Gradients are those of graphs.
+    let here = here || args.synth.prior == Some(PriorArg::Distilled);
     let importance = match named {
         None if (whole || here) && args.method.is_none() => Some(Importance::SynthRefit),
         named => named,
@@ -99,17 +102,29 @@ fn inputs(
     args: &PruneArgs,
     model: &ModelFile,
     importance: Importance,
-) -> anyhow::Result<Option<Box<dyn RowSource>>> {
+    backend: &AnyBackend,
+) -> anyhow::Result<(Option<Box<dyn RowSource>>, Option<DistilReport>)> {
     if importance == Importance::SynthRefit && args.moments.calib.is_some() {
         let spec = DataArgs { data: args.moments.calib.clone(), ..args.data.clone() };
         let samples = input::data_for(globals, &spec, &model.network)?;
         let missing = || Error::Internal { what: "calibration samples that are not there".to_owned() };
         let source = samples.ok_or_else(missing)?.inputs;
         let rows = source.shape()[0].min(usize::try_from(args.moments.calib_samples)?);
-        return Ok(Some(Box::new(Samples { source, rows })));
+        return Ok((Some(Box::new(Samples { source, rows })), None));
     }
-    let drawn = synthetic(args, model, importance)?;
-    Ok(drawn.map(|inputs| Box::new(inputs) as Box<dyn RowSource>))
+    match (synthetic(args, model, importance)?, &model.onnx) {
+        (Some(drawn), Some(source)) if args.synth.prior == Some(PriorArg::Distilled) => {
+            let (options, progress) = (args.distil.options(), output::Progress::new(globals));
+            let distilled = with_backend!(backend, backend => distil(backend, source, &drawn, &options, &progress)?);
+            let report = DistilReport::of(&distilled, &options);
+            if let Some(path) = &args.distil.keep_inputs {
+                let about = serde_json::to_string(&report)?;
+                format::save_samples(path, &distilled.inputs.view(), &model.network.input, &about, globals.force)?;
+            }
+            Ok((Some(Box::new(distilled)), Some(report)))
+        }
+        (drawn, _) => Ok((drawn.map(|inputs| Box::new(inputs) as Box<dyn RowSource>), None)),
+    }
 }
 
 /// The first rows of calibration samples.
@@ -132,13 +147,16 @@ impl RowSource for Samples {
 fn synthetic(args: &PruneArgs, model: &ModelFile, importance: Importance) -> Result<Option<SyntheticInputs>> {
     /// Inputs that a refit draws where nothing is said: each gives rows at many places.
     const INPUTS: usize = 1000;
+    /// The same where each is moved many times.
+    const DISTILLED: usize = 500;
     if importance != Importance::SynthRefit {
         return Ok(None);
     }
     let network = input::normalised(&model.network, &args.data);
     let options = args.synth.options();
     let prior = options.prior.unwrap_or_else(|| Prior::of(&network));
-    SyntheticInputs::new(&network, prior, options.inputs.unwrap_or(INPUTS), options.seed).map(Some)
+    let usual = if args.synth.prior == Some(PriorArg::Distilled) { DISTILLED } else { INPUTS };
+    SyntheticInputs::new(&network, prior, options.inputs.unwrap_or(usual), options.seed).map(Some)
 }
 
 pub(super) fn run(
@@ -171,7 +189,10 @@ pub(super) fn run(
         ridge: args.synth.ridge,
     };
     let backend = timing.phase("start device", || choose(globals))?;
-    let inputs = inputs(globals, args, model, importance)?;
+    if let Some(path) = &args.distil.keep_inputs {
+        check_output(path, &input::paths(model, data.as_ref()), globals.force)?;
+    }
+    let (inputs, distilled) = timing.phase("inputs", || inputs(globals, args, model, importance, &backend))?;
     let inputs = inputs.as_deref();
     let progress = output::Progress::new(globals);
     let run = with_backend!(&backend, backend => {
@@ -204,6 +225,7 @@ pub(super) fn run(
         data: data.as_ref().map(|data| data.applied.clone()),
         spaces: run.spaces.clone(),
         heads: run.heads.clone(),
+        distilled,
         frozen: run.frozen.clone(),
         carried: run.carried.clone(),
         warnings: input::warnings(model, data.as_ref()),
@@ -241,6 +263,9 @@ fn text(report: &SpaceReport) -> String {
     let how = if report.global { " of all units" } else { "" };
     let steps = if report.steps > 1 { format!(" in {} steps", report.steps) } else { String::new() };
     let mut text = format!("{}, keep {}{how}{steps}\n{}", report.method, report.keep, spaces_table(report));
+    if let Some(distilled) = &report.distilled {
+        text.push_str(&format!("\n{distilled}"));
+    }
     for heads in &report.heads {
         text.push_str(&format!("\nheads of `{}`: {} -> {}", heads.name, heads.before, heads.after));
     }

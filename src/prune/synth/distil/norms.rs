@@ -1,0 +1,120 @@
+//! What batch norms say of the values that pass through them.
+
+use ndarray::Array2;
+
+use crate::backend::{Activation, Backend, Combination, Function, Pooling, Transpose, Window};
+use crate::error::{Error, Result};
+use crate::network::spaces::{Operator, OperatorGraph};
+
+/// Variances below this share of the mean one come from channels that are never on.
+const DEAD: f64 = 1e-6;
+
+/// A batch norm, with its statistics on a device.
+pub(super) struct Norm<B: Backend> {
+    /// The value that passes through it.
+    pub(super) value: String,
+    /// `1 x c`: the mean of each channel, `1 / s^2` and `1 / s` with its deviation `s`, and one; 0 for channels that are never on.
+    mean: B::Matrix,
+    inverse_variance: B::Matrix,
+    inverse_deviation: B::Matrix,
+    one: B::Matrix,
+    channels: usize,
+}
+
+impl<B: Backend> Norm<B> {
+    /// All batch norms of a graph.
+    pub(super) fn of(backend: &B, graph: &OperatorGraph) -> Result<Vec<Self>> {
+        let norms = graph.operators.iter().filter(|operator| operator.kind == "BatchNormalization");
+        norms.filter_map(|operator| Self::new(backend, graph, operator).transpose()).collect()
+    }
+
+    fn new(backend: &B, graph: &OperatorGraph, operator: &Operator) -> Result<Option<Self>> {
+        let statistic = |input: usize| operator.input(input).and_then(|value| graph.weights(value));
+        let (Some(mean), Some(variance)) = (statistic(3), statistic(4)) else { return Ok(None) };
+        let (mean, variance) = (mean.to_vec(), variance.to_vec());
+        let Some(value) = operator.input(0).map(|value| graph.values[value].clone()) else { return Ok(None) };
+        let channels = mean.len();
+        if channels == 0 || variance.len() != channels {
+            return Ok(None);
+        }
+        let middle = variance.iter().map(|value| f64::from(*value)).sum::<f64>() / channels as f64;
+        let row = |of: &dyn Fn(f64) -> f64| {
+            let values = variance.iter().map(|value| f64::from(*value));
+            let values = values.map(|value| if value > DEAD * middle { of(value) } else { 0.0 });
+            #[expect(clippy::cast_possible_truncation, reason = "statistics are f32")]
+            let values: Vec<f32> = values.map(|value| value as f32).collect();
+            vector(backend, values)
+        };
+        Ok(Some(Self {
+            value,
+            mean: vector(backend, mean)?,
+            inverse_variance: row(&|variance| 1.0 / variance)?,
+            inverse_deviation: row(&|variance| 1.0 / variance.sqrt())?,
+            one: row(&|_| 1.0)?,
+            channels,
+        }))
+    }
+
+    /// The loss of a batch, `1 x 1`, and the slope of `n` times it by the values `n x (c P)`: with the mean `m_b` and the deviation
+    /// `s_b` of a channel over `n P` values,
+    ///
+    /// `2 / (c P) [(m_b - m) / v + (s_b / s - 1) (x - m_b) / (s s_b)]`.
+    pub(super) fn slope(&self, backend: &B, values: &B::Matrix) -> Result<(B::Matrix, B::Matrix)> {
+        let [rows, columns] = backend.shape(values);
+        let places = columns / self.channels;
+        if rows == 0 || places * self.channels != columns {
+            return Err(Error::Internal { what: format!("{columns} values of {} channels", self.channels) });
+        }
+        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
+        let (share, size) = (1.0 / rows as f32, 2.0 / columns as f32);
+        let ones = vector(backend, vec![share; rows])?;
+        // Means of planes, then of the batch.
+        let plane = Window::new([self.channels, 1, places], [1, places]);
+        let means = |values: &B::Matrix| {
+            let means = backend.pooling(values, &plane, Pooling::Average)?;
+            backend.matmul(&ones, Transpose::No, &means, Transpose::No)
+        };
+        let sum =
+            |a: &B::Matrix, b: &B::Matrix, factors| backend.weighted_sum(a, Some(b), factors, Activation::Identity);
+        let times = |a: &B::Matrix, b: &B::Matrix| backend.combine(a, b, Combination::Multiply, 1);
+        let mean = means(values)?;
+        let centred = backend.combine(values, &mean, Combination::Subtract, places)?;
+        let variance = means(&times(&centred, &centred)?)?;
+        // Channels that are the same everywhere have no direction to grow in.
+        let least = vector(backend, vec![1e-12])?;
+        let variance = backend.combine(&variance, &least, Combination::Max, self.channels)?;
+        let deviation = backend.elementwise(&variance, Function::Sqrt)?;
+        let ratio = times(&deviation, &self.inverse_deviation)?;
+        let off = sum(&mean, &self.mean, [1.0, -1.0])?;
+        let over = sum(&ratio, &self.one, [1.0, -1.0])?;
+        let shift = times(&off, &self.inverse_variance)?;
+        let by_channel = sum(&times(&off, &shift)?, &times(&over, &over)?, [1.0, 1.0])?;
+        let loss =
+            backend.pooling(&by_channel, &Window::new([1, 1, self.channels], [1, self.channels]), Pooling::Average)?;
+        let growth = backend.combine(&times(&over, &self.inverse_deviation)?, &deviation, Combination::Divide, 1)?;
+        let growth = backend.weighted_sum(&growth, None, [size, 0.0], Activation::Identity)?;
+        let shift = backend.weighted_sum(&shift, None, [size, 0.0], Activation::Identity)?;
+        let slope = backend.combine(&centred, &growth, Combination::Multiply, places)?;
+        Ok((loss, backend.combine(&slope, &shift, Combination::Add, places)?))
+    }
+}
+
+fn vector<B: Backend>(backend: &B, values: Vec<f32>) -> Result<B::Matrix> {
+    let row = Array2::from_shape_vec((1, values.len()), values);
+    backend.upload(&row.map_err(|error| Error::Internal { what: error.to_string() })?)
+}
+
+/// The name of the value that classes are told from: the first output, or what enters the softmax that gives it.
+pub(super) fn logits(graph: &OperatorGraph) -> Result<String> {
+    let none = || Error::Unsupported { problem: "a network without an output".to_owned() };
+    let mut value = *graph.outputs.first().ok_or_else(none)?;
+    let gives = |value: usize| graph.operators.iter().find(|operator| operator.outputs.first() == Some(&Some(value)));
+    while let Some(operator) = gives(value) {
+        let passes = ["Softmax", "LogSoftmax", "Sigmoid", "Identity"].contains(&operator.kind.as_str());
+        match operator.input(0).filter(|_| passes) {
+            Some(input) => value = input,
+            None => break,
+        }
+    }
+    Ok(graph.values[value].clone())
+}
