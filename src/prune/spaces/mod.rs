@@ -9,6 +9,7 @@ mod choose;
 mod fit;
 mod groups;
 mod heads;
+mod norms;
 mod pairs;
 mod pass;
 mod plan;
@@ -99,6 +100,8 @@ pub struct SpaceOptions {
     pub seed: u64,
     /// The ridge of a refit, in units of the mean diagonal of the covariance.
     pub ridge: f64,
+    /// Whether the batch norms of both networks take their statistics from the inputs of a refit, for inputs that are made up.
+    pub batch_statistics: bool,
 }
 
 impl Default for SpaceOptions {
@@ -116,6 +119,7 @@ impl Default for SpaceOptions {
             ignore: Vec::new(),
             seed: 0,
             ridge: 1e-3,
+            batch_statistics: false,
         }
     }
 }

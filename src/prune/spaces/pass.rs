@@ -45,7 +45,7 @@ impl<B: Backend> Passes<'_, B> {
         let fits = self.options.importance == Importance::SynthRefit;
         let mut refitter = match self.inputs.filter(|_| fits) {
             Some(inputs) => {
-                let sizes = (self.options.ridge, self.options.seed);
+                let sizes = (self.options.ridge, self.options.seed, self.options.batch_statistics);
                 Some(Refitter::new(self.backend, self.source, (graph, analysis), inputs, sizes)?)
             }
             None if fits => return Err(Error::Internal { what: "a refit without inputs".to_owned() }),

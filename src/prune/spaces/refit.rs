@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use ndarray::Array2;
 
+use super::norms::{self, Norm};
 use super::reader::{ReaderOf, Reads};
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
@@ -51,6 +52,8 @@ pub(super) struct Refitter<'a, B: Backend> {
     pub(super) shifts: BTreeMap<(usize, u32), Vec<f64>>,
     pub(super) ridge: f64,
     seed: u64,
+    /// Batch norms with the statistics of the inputs, in both networks.
+    norms: Vec<Norm>,
 }
 
 /// A reader on its way through the inputs.
@@ -73,11 +76,14 @@ impl<'a, B: Backend> Refitter<'a, B> {
         source: &'a OnnxSource,
         (base, analysis): (&'a OperatorGraph, &'a Analysis<'a>),
         inputs: &'a dyn RowSource,
-        (ridge, seed): (f64, u64),
+        (ridge, seed, batch_statistics): (f64, u64, bool),
     ) -> Result<Self> {
+        let norms = if batch_statistics { norms::calibrated(backend, source, base, inputs)? } else { Vec::new() };
         let read = analysis.contractions.iter().filter_map(|sum| base.operators[sum.operator].input(sum.flow));
         let read: BTreeSet<&str> = read.map(|value| base.values[value].as_str()).collect();
-        let original = Streams::new(backend, source, base, &read.into_iter().collect::<Vec<_>>())?;
+        let mut streamed = base.clone();
+        norms.iter().for_each(|norm| norm.put(&mut streamed));
+        let original = Streams::new(backend, source, &streamed, &read.into_iter().collect::<Vec<_>>())?;
         let (work, aims, gone) = (base.clone(), base.clone(), HashSet::new());
         Ok(Self {
             backend,
@@ -92,6 +98,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             shifts: BTreeMap::new(),
             ridge,
             seed,
+            norms,
         })
     }
 
@@ -103,13 +110,20 @@ impl<'a, B: Backend> Refitter<'a, B> {
 
     /// The network as it is now, as far as values of these names need it.
     pub(super) fn streams(&self, names: &[&str]) -> Result<Streams<'a, B>> {
-        Streams::new(self.backend, self.source, &self.smaller()?.0, names)
+        let mut streamed = self.work.clone();
+        self.norms.iter().for_each(|norm| norm.put(&mut streamed));
+        Streams::new(self.backend, self.source, &self.cut(&streamed)?.0, names)
     }
 
     /// The graph of what is left, and what was cut.
     pub(super) fn smaller(&self) -> Result<(OperatorGraph, Edits)> {
+        self.cut(&self.work)
+    }
+
+    /// What is left of a graph of the same operators.
+    fn cut(&self, of: &OperatorGraph) -> Result<(OperatorGraph, Edits)> {
         let edits = cut(self.base, self.analysis, &self.gone)?;
-        let mut graph = self.work.edited(&edits)?;
+        let mut graph = of.edited(&edits)?;
         repair(self.base, &mut graph, &edits)?;
         Ok((graph, edits))
     }

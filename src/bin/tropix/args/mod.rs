@@ -39,7 +39,7 @@ pub(crate) use moments::{MomentArgs, RefitArg};
 pub(crate) use polynomial::PolynomialArgs;
 pub(crate) use prune::{AllocateArg, PruneArgs};
 pub(crate) use sweep::SweepArgs;
-pub(crate) use synth::{DistilArgs, PriorArg, SynthArgs};
+pub(crate) use synth::{DistilArgs, PriorArg, StatisticsArg, SynthArgs};
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.

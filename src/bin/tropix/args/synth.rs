@@ -71,6 +71,15 @@ impl PriorArg {
     }
 }
 
+/// Whose statistics batch norms take during a refit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatisticsArg {
+    /// Those of the inputs of the refit
+    Batch,
+    /// Those of training, which the file holds
+    Running,
+}
+
 /// How inputs are distilled.
 #[derive(Debug, Args)]
 pub(crate) struct DistilArgs {
@@ -81,6 +90,11 @@ pub(crate) struct DistilArgs {
     /// `--std`
     #[arg(long, value_name = "FILE")]
     pub(crate) keep_inputs: Option<PathBuf>,
+    /// Mean and variance of batch norms during a refit of any graph: by default those of the inputs where these are drawn, so
+    /// that each layer sees values of the scale that it was trained on, and those of training where they are samples or
+    /// distilled. The file that is written holds those of training
+    #[arg(long, value_name = "WHOSE", value_enum)]
+    pub(crate) norm_statistics: Option<StatisticsArg>,
 }
 
 impl DistilArgs {

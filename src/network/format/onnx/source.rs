@@ -75,6 +75,12 @@ impl Source {
         self.operators.graph.inputs.iter().any(|input| !input.open.is_empty())
     }
 
+    /// Whether it holds batch norms as operators of their own, with the statistics of training.
+    #[must_use]
+    pub fn has_batch_norms(&self) -> bool {
+        self.operators.graph.operators.iter().any(|operator| operator.kind == "BatchNormalization")
+    }
+
     /// The operators of its graph.
     pub(crate) fn operators(&self) -> &OperatorGraph {
         &self.operators.graph

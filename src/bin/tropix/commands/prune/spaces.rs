@@ -14,7 +14,7 @@ use tropix::report::{Change, DistilReport, Files, Heading, Memory, SpaceReport, 
 use tropix::{Error, Result};
 
 use super::{names, written};
-use crate::args::{DataArgs, Globals, MethodArg, PriorArg, PruneArgs};
+use crate::args::{DataArgs, Globals, MethodArg, PriorArg, PruneArgs, StatisticsArg};
 use crate::device::{AnyBackend, choose, with_backend};
 use crate::effect::refuse;
 use crate::{input, output};
@@ -44,8 +44,16 @@ const MAX_RATIO: f64 = 0.9;
 const SYNTHETIC: &[&str] = &["--prior", "--inputs"];
 
 /// Options of refits.
-const REFIT: &[&str] =
-    &["--distil-steps", "--keep-inputs", "--prior", "--inputs", "--ridge", "--calib", "--calib-samples"];
+const REFIT: &[&str] = &[
+    "--norm-statistics",
+    "--distil-steps",
+    "--keep-inputs",
+    "--prior",
+    "--inputs",
+    "--ridge",
+    "--calib",
+    "--calib-samples",
+];
 
 /// The importance of units that is asked for, if the run is one on the graph of operators: of an ONNX model, by a method that
 /// takes any graph, without an option that is about layers of neurons. `synth-refit` goes by layers where these hold all units:
@@ -61,7 +69,7 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let here = here || args.max_ratio.is_some() || open;
     let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     // Gradients are those of graphs.
-    let here = here || args.synth.prior == Some(PriorArg::Distilled);
+    let here = here || args.synth.prior == Some(PriorArg::Distilled) || args.distil.norm_statistics.is_some();
     let importance = match named {
         None if (whole || here) && args.method.is_none() => Some(Importance::SynthRefit),
         named => named,
@@ -78,6 +86,9 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let by_layers = by_layers || (importance == Importance::SynthRefit && !here && layers_hold_all(model)?);
     if by_layers && !whole && !here {
         return Ok(None);
+    }
+    if !model.onnx.as_ref().is_some_and(|source| source.has_batch_norms()) {
+        refuse(globals, &["--norm-statistics"], "without batch norms")?;
     }
     refuse(globals, LAYERS, "on units of any graph: it is about layers of neurons")?;
     if importance != Importance::SynthRefit {
@@ -143,6 +154,12 @@ impl RowSource for Samples {
     }
 }
 
+/// Whether batch norms take their statistics from the inputs of a refit: those that are drawn are of another scale than data.
+fn batch_statistics(args: &PruneArgs) -> bool {
+    let data = args.moments.calib.is_some() || args.synth.prior == Some(PriorArg::Distilled);
+    args.distil.norm_statistics.map_or(!data, |whose| whose == StatisticsArg::Batch)
+}
+
 /// Synthetic inputs for a refit.
 fn synthetic(args: &PruneArgs, model: &ModelFile, importance: Importance) -> Result<Option<SyntheticInputs>> {
     /// Inputs that a refit draws where nothing is said: each gives rows at many places.
@@ -187,6 +204,7 @@ pub(super) fn run(
         ignore: args.ignore.clone(),
         seed: globals.seed,
         ridge: args.synth.ridge,
+        batch_statistics: batch_statistics(args),
     };
     let backend = timing.phase("start device", || choose(globals))?;
     if let Some(path) = &args.distil.keep_inputs {
