@@ -42,6 +42,7 @@
 //! * Fotopoulos, Maragos, Misiakos, *TropNNC: Structured Neural Network Compression Using Tropical Geometry*,
 //!   arXiv 2409.03945.
 
+pub mod attack;
 pub mod backend;
 pub mod batch;
 pub mod bench;

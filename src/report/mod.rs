@@ -1,13 +1,16 @@
 //! What runs report: one JSON object with a schema, tables for people, CSV and SVG for plots. Results are deterministic;
 //! everything that changes from run to run is in `timing` and `memory`.
 
+mod attack;
 mod boundary;
 mod certify;
 mod compare;
 mod csv;
 mod hausdorff;
 mod memory;
+mod png;
 mod polynomial;
+mod sheet;
 mod spaces;
 pub mod svg;
 mod table;
@@ -26,16 +29,19 @@ use crate::prune::structured::Refit;
 use crate::prune::{Accuracy, AlternatingOptions, BlockTrace, Curve, Outcome, Timing, Verification};
 use crate::train::TuningReport;
 
+pub use attack::{AttackReport, AttackSettings, AttackedModel, Difference, attack_name, attack_table, attack_text};
 pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewReport, boundary_text, class_shares};
 pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table, prune_certificate_text};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{HausdorffReport, hausdorff_report, hausdorff_table};
 pub use memory::{peak_bytes, resident_bytes};
+pub use png::Raster;
 pub use polynomial::{
     CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,
     SubdivisionReport, polynomial_text,
 };
+pub use sheet::sheet;
 pub use spaces::{DistilReport, SpaceReport, spaces_table};
 pub use svg::{curves_svg, units_svg};
 pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table, sparse_refits_table};

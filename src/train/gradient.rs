@@ -24,8 +24,8 @@ struct Layer<B: Backend> {
     trained: [bool; 2],
 }
 
-/// A head whose parameters are trained.
-pub(super) struct Trained<B: Backend> {
+/// A head whose parameters are trained, or whose inputs are followed.
+pub(crate) struct Trained<B: Backend> {
     layers: Vec<Layer<B>>,
 }
 
@@ -39,6 +39,19 @@ pub(super) struct Slopes<M> {
 const POSITIVE: Cutoff = Cutoff { score: 0.0, index: u32::MAX };
 
 impl<B: Backend> Trained<B> {
+    /// A head that stays as it is.
+    pub(crate) fn fixed(backend: &B, head: &Head) -> Result<Self> {
+        let layers = head.layers.iter().map(|layer| {
+            Ok(Layer {
+                weight: Parameter::upload(backend, &layer.weight, None)?,
+                bias: layer.bias.as_ref().map(|bias| Parameter::upload(backend, bias, None)).transpose()?,
+                activation: if layer.relu { Activation::Relu } else { Activation::Identity },
+                trained: [false; 2],
+            })
+        });
+        Ok(Self { layers: layers.collect::<Result<_>>()? })
+    }
+
     pub(super) fn upload(backend: &B, head: &Head, scope: Scope) -> Result<Self> {
         let count = head.layers.len();
         let layers = head.layers.iter().enumerate().map(|(at, layer)| {
@@ -57,8 +70,31 @@ impl<B: Backend> Trained<B> {
 
     /// The signal after each layer.
     pub(super) fn forward(&self, backend: &B, x: &B::Matrix) -> Result<Vec<B::Matrix>> {
-        let mut signals: Vec<B::Matrix> = Vec::with_capacity(self.layers.len());
-        for layer in &self.layers {
+        self.onward(backend, x, Vec::with_capacity(self.layers.len()))
+    }
+
+    /// The weights of the first layer.
+    pub(crate) fn first(&self) -> Result<&B::Matrix> {
+        let first = self.layers.first().ok_or_else(|| Error::Internal { what: "no layers".to_owned() })?;
+        Ok(&first.weight.value)
+    }
+
+    /// What enters the first ReLU, `x W_1^T + 1 b_1^T`.
+    pub(crate) fn preactivation(&self, backend: &B, x: &B::Matrix) -> Result<B::Matrix> {
+        let bias = self.layers.first().and_then(|layer| layer.bias.as_ref()).map(|bias| &bias.value);
+        backend.affine(x, self.first()?, bias, Activation::Identity)
+    }
+
+    /// The signal after each layer, from what enters the first ReLU.
+    pub(crate) fn forward_from(&self, backend: &B, preactivation: &B::Matrix) -> Result<Vec<B::Matrix>> {
+        let activation = self.layers.first().map_or(Activation::Identity, |layer| layer.activation);
+        let first = backend.weighted_sum(preactivation, None, [1.0, 0.0], activation)?;
+        self.onward(backend, preactivation, vec![first])
+    }
+
+    /// The signals after the layers behind those that are there.
+    fn onward(&self, backend: &B, x: &B::Matrix, mut signals: Vec<B::Matrix>) -> Result<Vec<B::Matrix>> {
+        for layer in self.layers.iter().skip(signals.len()) {
             let bias = layer.bias.as_ref().map(|bias| &bias.value);
             let signal = backend.affine(signals.last().unwrap_or(x), &layer.weight.value, bias, layer.activation)?;
             signals.push(signal);
@@ -96,6 +132,21 @@ impl<B: Backend> Trained<B> {
             }
         }
         Ok(slopes)
+    }
+
+    /// The gradient of the loss by what enters the first ReLU, from that by the last signal; times `W_1` it is the one by
+    /// the inputs.
+    pub(crate) fn pull_back(&self, backend: &B, signals: &[B::Matrix], gradient: B::Matrix) -> Result<B::Matrix> {
+        let mut gradient = gradient;
+        for (at, (layer, signal)) in self.layers.iter().zip(signals).enumerate().rev() {
+            if layer.activation == Activation::Relu {
+                gradient = backend.threshold_mask(&gradient, signal, POSITIVE)?;
+            }
+            if at > 0 {
+                gradient = backend.matmul(&gradient, Transpose::No, &layer.weight.value, Transpose::No)?;
+            }
+        }
+        Ok(gradient)
     }
 
     /// Every parameter that is trained, with its slope.

@@ -6,5 +6,6 @@ mod options;
 mod parameter;
 
 pub use finetune::{Epoch, Finetuned, TuningReport, finetune};
+pub(crate) use gradient::Trained;
 pub use gradient::{LayerGradient, mean_loss_and_gradients};
 pub use options::{FinetuneOptions, Optimiser, Scope};

@@ -34,7 +34,7 @@ const RULES: &[Rule] = &[
     (&["prune"], &["--distil-steps", "--keep-inputs"], |all| {
         (prune(all)?.synth.prior != Some(PriorArg::Distilled)).then_some("without `--prior distilled`")
     }),
-    (&["prune", "certify", "boundary", "evaluate", "compare", "sweep"], NORMALISE, without_data),
+    (&["prune", "certify", "boundary", "evaluate", "compare", "sweep", "attack"], NORMALISE, without_data),
     (&["sweep"], &["--seeds"], |all| sweep(all)?.has_no_random_method().then_some("without a method of random order")),
     (&["boundary"], &["--form", "--samples", "--most-cells"], with_grid),
     (&["zonotope"], &["--max-memory"], with_no_vertices),
@@ -127,6 +127,7 @@ fn without_data(all: &Arguments) -> Option<&'static str> {
         Command::Compare(args) => given(&args.data),
         Command::Certify(args) => given(&args.data),
         Command::Boundary(args) => given(&args.data),
+        Command::Attack(args) => given(&args.data),
         _ => true,
     };
     (!read).then_some("without `--data`")

@@ -77,6 +77,7 @@ impl Command {
             Self::Compare(_) => "compare",
             Self::Convert(_) => "convert",
             Self::Certify(_) => "certify",
+            Self::Attack(_) => "attack",
             Self::RandomModel(_) => "random-model",
             Self::Polynomial(_) => "polynomial",
             Self::Boundary(_) => "boundary",
@@ -118,6 +119,10 @@ impl Command {
             Self::Certify(args) => {
                 [of_model(&args.model).to_vec(), vec![of_data(&args.data), Some(args.compressed.clone())]].concat()
             }
+            Self::Attack(args) => {
+                let others = vec![of_data(&args.data), args.also.clone(), args.images.clone(), args.svg.clone()];
+                [of_model(&args.model).to_vec(), others].concat()
+            }
             Self::RandomModel(args) => vec![Some(args.output.clone())],
             Self::Polynomial(args) => vec![args.svg.clone()],
             Self::Boundary(args) => {
@@ -144,6 +149,7 @@ impl Command {
             Self::Hausdorff(args) => vec![svg(&args.svg)],
             Self::Polynomial(args) => vec![svg(&args.svg)],
             Self::Boundary(args) => vec![svg(&args.svg)],
+            Self::Attack(args) => vec![one("images", &args.images, &[".png"]), svg(&args.svg)],
             Self::Convert(args) => vec![model(&args.output)],
             Self::RandomModel(args) => vec![model(&args.output)],
         };

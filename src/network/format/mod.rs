@@ -183,7 +183,16 @@ fn load_onnx(path: &Path, arch: Option<&Path>, scores: Option<&str>, shapes: &[I
 ///
 /// [`Error::Io`].
 pub fn write_text(path: &Path, text: &str) -> Result<()> {
-    Pending::write(path, |out| out.write_all(text.as_bytes()))?.publish(true)
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same for any bytes.
+///
+/// # Errors
+///
+/// [`Error::Io`].
+pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
+    Pending::write(path, |out| out.write_all(bytes))?.publish(true)
 }
 
 /// The files that [`save`] would write for `output`, the index last.

@@ -1,6 +1,7 @@
 //! Pictures: fixed decimals, a title and a description, colours that colour-blind readers tell apart and that differ in
 //! grey, labels that do not overlap. The same input gives the same bytes.
 
+mod attack;
 mod bodies;
 mod boundary;
 mod canvas;
@@ -10,6 +11,7 @@ mod layers;
 mod pane;
 mod polynomial;
 
+pub use attack::attack_svg;
 pub use bodies::{PlaneSide, hausdorff_svg, zonotope_svg};
 pub use boundary::{BoundaryPicture, boundary_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};

@@ -1,5 +1,6 @@
 //! The command line: what is shared, and one file per command that has more than a few arguments.
 
+mod attack;
 mod batch;
 mod boundary;
 mod certify;
@@ -24,6 +25,7 @@ use tropix::network::format::InputShape;
 use crate::invocation::Invocation;
 use crate::session::Session;
 
+pub(crate) use attack::{AttackArgs, DistanceArg};
 pub(crate) use batch::{
     BatchArgs, BatchCommand, BatchMergeArgs, BatchPlanArgs, BatchRunArgs, BatchSlurmArgs, BatchStatusArgs,
     ManifestArgs, ShardArgs,
@@ -177,6 +179,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Proved bounds of the output error of a compressed model, and labels certified unchanged
     Certify(CertifyArgs),
+    /// Robust accuracy under attacks, in the dual view of the first layer and by input gradients, beside certified distances
+    Attack(AttackArgs),
     /// Write a model with random weights, for measurements of time and memory
     RandomModel(RandomModelArgs),
     /// A tropical polynomial: values, regions, Newton polytope, dual subdivision, hypersurface
