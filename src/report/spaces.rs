@@ -68,7 +68,7 @@ pub struct DistilReport {
     pub inputs: usize,
     /// Gradient steps.
     pub steps: u32,
-    /// Batch norms whose statistics they were moved to; 0 where classes are all that is known.
+    /// Batch norms whose statistics they were moved to.
     pub norms: usize,
     /// The loss before the first and before the last step.
     pub loss: [f64; 2],
@@ -86,11 +86,8 @@ impl DistilReport {
 impl fmt::Display for DistilReport {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [before, after] = self.loss;
-        let aim = match self.norms {
-            0 => "classes, for there are no batch norms".to_owned(),
-            norms => format!("the statistics of {norms} batch norms"),
-        };
-        write!(out, "{} inputs distilled in {} steps to {aim}: loss {before:.3} -> {after:.3}", self.inputs, self.steps)
+        let Self { inputs, steps, norms, .. } = self;
+        write!(out, "{inputs} inputs distilled in {steps} steps to {norms} batch norms: loss {before:.3} -> {after:.3}")
     }
 }
 

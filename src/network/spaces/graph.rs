@@ -81,6 +81,14 @@ impl Operator {
         }
     }
 
+    /// A float, or the default of the standard.
+    pub(crate) fn float(&self, name: &str, default: f64) -> f64 {
+        match self.attributes.get(name) {
+            Some(Attribute::Float(value)) => f64::from(*value),
+            _ => default,
+        }
+    }
+
     pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
         match self.attributes.get(name) {
             Some(Attribute::Ints(values)) => Some(values),

@@ -19,6 +19,7 @@ mod reader;
 mod refit;
 mod run;
 mod score;
+mod shortcut;
 #[cfg(test)]
 mod tests;
 

@@ -123,7 +123,77 @@ impl Moments {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::path::Path;
+
     use super::*;
+    use crate::backend::Cpu;
+    use crate::network::format::load;
+    use crate::prune::spaces::{Importance, SpaceOptions, prune_spaces};
+    use crate::prune::synth::{Prior, SyntheticInputs};
+
+    #[test]
+    fn norms_see_what_they_saw_in_training() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/golden/onnx/residual.onnx");
+        let (model, cpu) = (load(&path, None).unwrap(), Cpu::new());
+        let source = model.onnx.as_deref().unwrap();
+        let graph = source.operators();
+        let inputs = SyntheticInputs::new(&model.network, Prior::Leaves, 64, 3).unwrap();
+        let norms = calibrated(&cpu, source, graph, &inputs).unwrap();
+        assert!(!norms.is_empty());
+        let mut now = graph.clone();
+        norms.iter().for_each(|norm| norm.put(&mut now));
+        let mut samples = vec![0.0; 64 * inputs.shape()[1]];
+        inputs.read_rows(0, &mut samples).unwrap();
+        for norm in &norms {
+            let operator = &now.operators[norm.operator];
+            let name = now.values[operator.outputs[0].unwrap()].as_str();
+            let value = &Streams::new(&cpu, source, &now, &[name]).unwrap().values(&samples, 64, &[name]).unwrap()[0];
+            let weights = |input: usize| now.weights(operator.input(input).unwrap()).unwrap().to_vec();
+            let (scale, shift) = (weights(1), weights(2));
+            let mut moments = Moments::new(scale.len());
+            moments.add(&value.values, value.shape.iter().skip(2).product());
+            let [means, variances] = moments.taken();
+            for channel in 0..scale.len() {
+                let near = |a: f32, b: f32| (a - b).abs() < 1e-2 * (1.0 + b.abs());
+                assert!(near(means[channel], shift[channel]), "{name}: {means:?} {shift:?}");
+                // A channel that is the same everywhere has no variance to bring to one.
+                let one = scale[channel].powi(2);
+                assert!(near(variances[channel], one) || variances[channel] < one, "{name}: {variances:?} {scale:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn files_keep_the_statistics_of_training() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/golden/onnx/residual.onnx");
+        let (model, cpu) = (load(&path, None).unwrap(), Cpu::new());
+        let source = model.onnx.as_deref().unwrap();
+        let inputs = SyntheticInputs::new(&model.network, Prior::Leaves, 64, 3).unwrap();
+        let run = |batch_statistics| {
+            let importance = Importance::SynthRefit;
+            let options = SpaceOptions { importance, batch_statistics, leave_trunks: true, ..SpaceOptions::default() };
+            prune_spaces(&cpu, source, Some(&inputs), &options, &()).unwrap().graph
+        };
+        let [with, without] = [run(true), run(false)];
+        let weights = |graph: &OperatorGraph, at: usize, input: usize| {
+            let value = graph.operators[at].input(input)?;
+            graph.weights(value).map(Tensor::to_vec)
+        };
+        let mut refits = 0;
+        for (at, operator) in source.operators().operators.iter().enumerate() {
+            match operator.kind.as_str() {
+                "BatchNormalization" => {
+                    let old = weights(source.operators(), at, 4).unwrap();
+                    let new = weights(&with, at, 4).unwrap();
+                    assert!(new.iter().all(|value| old.contains(value)), "{}: {new:?} {old:?}", operator.name);
+                }
+                _ => refits += usize::from(weights(&with, at, 1) != weights(&without, at, 1)),
+            }
+        }
+        assert!(refits > 0);
+    }
 
     #[test]
     fn moments_by_hand() {

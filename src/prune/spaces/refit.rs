@@ -4,12 +4,13 @@
 //! network that shrinks and `z = C h` what it made of them in the original one: their moments are what [`super::fit`] and
 //! [`super::project`] work with.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::norms::{self, Norm};
 use super::reader::{ReaderOf, Reads};
+use super::shortcut::Shortcut;
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::Tensor;
@@ -54,6 +55,8 @@ pub(super) struct Refitter<'a, B: Backend> {
     seed: u64,
     /// Batch norms with the statistics of the inputs, in both networks.
     norms: Vec<Norm>,
+    /// By operator what is added to the sums that it gives.
+    shortcuts: HashMap<usize, Shortcut>,
 }
 
 /// A reader on its way through the inputs.
@@ -68,6 +71,8 @@ struct Watch<'r, 's, B: Backend> {
     sums: [Sums<B>; 2],
     /// Whether the two networks have other places.
     apart: bool,
+    /// What is added to the sums behind it.
+    shortcut: Option<(usize, &'r Shortcut)>,
 }
 
 impl<'a, B: Backend> Refitter<'a, B> {
@@ -80,9 +85,16 @@ impl<'a, B: Backend> Refitter<'a, B> {
     ) -> Result<Self> {
         let norms = if batch_statistics { norms::calibrated(backend, source, base, inputs)? } else { Vec::new() };
         let read = analysis.contractions.iter().filter_map(|sum| base.operators[sum.operator].input(sum.flow));
-        let read: BTreeSet<&str> = read.map(|value| base.values[value].as_str()).collect();
+        let mut read: BTreeSet<&str> = read.map(|value| base.values[value].as_str()).collect();
         let mut streamed = base.clone();
         norms.iter().for_each(|norm| norm.put(&mut streamed));
+        let shortcuts = analysis.contractions.iter().filter_map(|sum| {
+            let operator = &base.operators[sum.operator];
+            let rows = *base.weights(operator.input(sum.weight)?)?.dimensions().get(sum.given)?;
+            Some((sum.operator, Shortcut::of(&streamed, operator, rows)?))
+        });
+        let shortcuts: HashMap<usize, Shortcut> = shortcuts.collect();
+        read.extend(shortcuts.values().map(|shortcut| shortcut.value.as_str()));
         let original = Streams::new(backend, source, &streamed, &read.into_iter().collect::<Vec<_>>())?;
         let (work, aims, gone) = (base.clone(), base.clone(), HashSet::new());
         Ok(Self {
@@ -99,12 +111,15 @@ impl<'a, B: Backend> Refitter<'a, B> {
             ridge,
             seed,
             norms,
+            shortcuts,
         })
     }
 
     /// The network as it is now, as far as some values need it.
     pub(super) fn current(&self, readers: &[ReaderOf<'_>]) -> Result<Streams<'a, B>> {
-        let read: BTreeSet<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
+        let shortcuts = readers.iter().filter_map(|reader| self.shortcuts.get(&reader.operator));
+        let read = readers.iter().map(|reader| reader.value.as_str());
+        let read: BTreeSet<&str> = read.chain(shortcuts.map(|shortcut| shortcut.value.as_str())).collect();
         self.streams(&read.into_iter().collect::<Vec<_>>())
     }
 
@@ -174,13 +189,19 @@ impl<'a, B: Backend> Refitter<'a, B> {
         kept: Option<&[usize]>,
     ) -> Result<Vec<Option<[Moments; 2]>>> {
         let mut watches = readers.iter().map(|reader| self.watch(reader, kept)).collect::<Result<Vec<_>>>()?;
-        let names: Vec<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
+        let mut names: Vec<&str> = readers.iter().map(|reader| reader.value.as_str()).collect();
+        for watch in &mut watches {
+            if let Some(shortcut) = self.shortcuts.get(&watch.reader.operator) {
+                watch.shortcut = Some((names.len(), shortcut));
+                names.push(&shortcut.value);
+            }
+        }
         let mut first = 0;
         self.batches(|inputs, rows| {
             let old = self.original.values(inputs, rows, &names)?;
             let new = streams.values(inputs, rows, &names)?;
-            for (watch, [old, new]) in watches.iter_mut().zip(old.iter().zip(&new).map(|(old, new)| [old, new])) {
-                self.add(watch, [old, new], first..first + rows)?;
+            for (at, watch) in watches.iter_mut().enumerate() {
+                self.add(watch, at, [&old, &new], first..first + rows)?;
             }
             first += rows;
             Ok(())
@@ -201,7 +222,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
         Ok(())
     }
 
-    fn watch<'r, 's>(&self, reader: &'r ReaderOf<'s>, kept: Option<&[usize]>) -> Result<Watch<'r, 's, B>> {
+    fn watch<'r, 's>(&'r self, reader: &'r ReaderOf<'s>, kept: Option<&[usize]>) -> Result<Watch<'r, 's, B>> {
         let units = reader.places.len();
         let channels: Vec<usize> = reader.places.iter().flat_map(|places| places.iter().copied()).collect();
         let left = self.ranks(reader);
@@ -211,12 +232,19 @@ impl<'a, B: Backend> Refitter<'a, B> {
         };
         let weights = self.columns_of(&self.aims, reader, &(0..units).collect::<Vec<_>>());
         let weights = self.backend.upload(&weights.mapv(narrow).view())?;
-        Ok(Watch { reader, weights, channels, now, sums: [Sums::new(), Sums::new()], apart: false })
+        Ok(Watch { reader, weights, channels, now, sums: [Sums::new(), Sums::new()], apart: false, shortcut: None })
     }
 
     /// Adds what a reader sees of a batch in the original network and in the one that shrinks.
-    fn add(&self, watch: &mut Watch<'_, '_, B>, [old, new]: [&Batch; 2], batch: std::ops::Range<usize>) -> Result<()> {
-        let Watch { reader, weights, channels, now, sums, apart } = watch;
+    fn add(
+        &self,
+        watch: &mut Watch<'_, '_, B>,
+        at: usize,
+        values: [&[Batch]; 2],
+        batch: std::ops::Range<usize>,
+    ) -> Result<()> {
+        let Watch { reader, weights, channels, now, sums, apart, shortcut } = watch;
+        let [old, new] = values.map(|values| &values[at]);
         *apart |= old.shape.len() != new.shape.len() || reader.reads.apart(&old.shape, &new.shape);
         if *apart {
             return Ok(());
@@ -251,7 +279,12 @@ impl<'a, B: Backend> Refitter<'a, B> {
             }
             let [new, old] = read;
             let (new, old) = (self.backend.upload(&new.view())?, self.backend.upload(&old.view())?);
-            sums.add(self.backend, [(&new, ReadBy::Columns), (&old, ReadBy::Columns)], weights, None)?;
+            let missing = shortcut.and_then(|(at, shortcut)| {
+                shortcut.missing(reader, values.map(|values| &values[at]), (samples, places), part)
+            });
+            let missing = missing.map(|missing| row_matrix(self.backend, part.len(), &missing)).transpose()?;
+            let read = [(&new, ReadBy::Columns), (&old, ReadBy::Columns)];
+            sums.add(self.backend, read, weights, (None, missing.as_ref()))?;
         }
         Ok(())
     }
@@ -360,6 +393,11 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let input = (0..2).find(|input| first.input(*input).is_some_and(fits))?;
         (first.kind == "Add").then_some((at, input))
     }
+}
+
+fn row_matrix<B: Backend>(backend: &B, rows: usize, values: &[f32]) -> Result<B::Matrix> {
+    let view = ArrayView2::from_shape((rows, values.len() / rows.max(1)), values);
+    backend.upload(&view.map_err(|error| Error::Internal { what: error.to_string() })?)
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "weights are f32; what overflows is found where they are written")]

@@ -54,7 +54,7 @@ impl<B: Backend> Refitter<'_, B> {
             let reader = Reader::Windows(Window::new([n, width / n.max(1), 1], [1, 1]));
             let chosen = positions(reader, batch, inputs, options.seed, &pair.site)?;
             let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
-            sums.add(backend, [(p, reader), (z, reader)], &device_weights, chosen.as_ref())?;
+            sums.add(backend, [(p, reader), (z, reader)], &device_weights, (chosen.as_ref(), None))?;
             if once {
                 let ones = backend.upload(&Array2::<f32>::ones((1, rows)))?;
                 let sum = |matrix| backend.download(&backend.matmul(&ones, Transpose::No, matrix, Transpose::No)?);

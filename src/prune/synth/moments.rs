@@ -77,13 +77,13 @@ impl<B: Backend> Sums<B> {
     }
 
     /// Adds a batch: `current` and `original` are what the next layer reads in the two networks, `weights` the original
-    /// `C`, and `positions` the windows of the batch to take; all if absent.
+    /// `C`, and `positions` the windows of the batch to take; all if absent. `missing` is added to the targets, row by row.
     pub(crate) fn add(
         &mut self,
         backend: &B,
         [current, original]: [(&B::Matrix, Reader); 2],
         weights: &B::Matrix,
-        positions: Option<&B::Indices>,
+        (positions, missing): (Option<&B::Indices>, Option<&B::Matrix>),
     ) -> Result<()> {
         let rows = |(value, reader): (&B::Matrix, Reader)| match reader {
             Reader::Columns => Ok(None),
@@ -92,6 +92,10 @@ impl<B: Backend> Sums<B> {
         let z = {
             let unfolded = rows(original)?;
             backend.affine(unfolded.as_ref().unwrap_or(original.0), weights, None, Activation::Identity)?
+        };
+        let z = match missing {
+            Some(missing) => backend.weighted_sum(&z, Some(missing), [1.0, 1.0], Activation::Identity)?,
+            None => z,
         };
         let unfolded = rows(current)?;
         let p = unfolded.as_ref().unwrap_or(current.0);
@@ -213,7 +217,7 @@ mod tests {
         let mut sums = Sums::new();
         for batch in batches {
             let value = backend.upload(batch).unwrap();
-            sums.add(backend, [(&value, reader); 2], &weights, None).unwrap();
+            sums.add(backend, [(&value, reader); 2], &weights, (None, None)).unwrap();
         }
         sums.moments(backend).unwrap()
     }

@@ -136,7 +136,7 @@ impl SyntheticInputs {
         }
         let ends = self.channels.iter().map(|[mean, std]| [-mean / std, (1.0 - mean) / std]).collect();
         let share = if self.channels_last { 1 } else { self.image[1] * self.image[2] };
-        Some(PixelBounds { ends, share, image: self.image })
+        Some(PixelBounds { ends, share })
     }
 
     pub(super) fn seed(&self) -> u64 {
@@ -194,19 +194,6 @@ pub(super) struct PixelBounds {
     pub(super) ends: Vec<[f32; 2]>,
     /// Pixels of a channel that lie side by side.
     pub(super) share: usize,
-    pub(super) image: [usize; 3],
-}
-
-impl PixelBounds {
-    /// The place of a pixel in an image.
-    pub(super) fn number(&self, channel: usize, y: usize, x: usize) -> usize {
-        let [channels, height, width] = self.image;
-        if self.share == height * width {
-            (channel * height + y) * width + x
-        } else {
-            (y * width + x) * channels + channel
-        }
-    }
 }
 
 /// Mean and standard deviation of each input by the hyperplanes of the layers that read them.

@@ -259,7 +259,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             };
             let chosen = positions(*new, batch, inputs, seed, &pair.site)?;
             let chosen = chosen.map(|chosen| backend.upload_indices(&chosen)).transpose()?;
-            sums.add(backend, [(p, *new), (z, *old)], weights, chosen.as_ref())
+            sums.add(backend, [(p, *new), (z, *old)], weights, (chosen.as_ref(), None))
         })?;
         let of_group = |((_, _, sums), (block, offset, rows)): ((_, _, Sums<B>), _)| {
             Ok(Part { moments: sums.moments(backend)?, block, offset, rows })

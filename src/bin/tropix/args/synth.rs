@@ -11,8 +11,8 @@ pub(crate) struct SynthArgs {
     /// (`synth-refit`): `arrangement`, a mean and a deviation of each input read off the hyperplanes of the first linear layer.
     /// In closed form only: `iso`, N(0, I), `image`, the covariance of images in general, `moments`, those of `--moments` or
     /// `--calib`. By samples only: `leaves`, `natural` and `fields` for images, `gaussian`, N(0, I), `mixed`, half `gaussian` and
-    /// half `leaves`; `distilled`, the default prior moved by gradient steps until batch norms see what they saw in training, or
-    /// until classes are told apart where there are none, of ONNX models. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
+    /// half `leaves`; `distilled`, the default prior moved by gradient steps until batch norms see what they saw in training, of
+    /// ONNX models that hold some. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
     /// others
     #[arg(long, value_enum)]
     pub(crate) prior: Option<PriorArg>,
@@ -90,9 +90,8 @@ pub(crate) struct DistilArgs {
     /// `--std`
     #[arg(long, value_name = "FILE")]
     pub(crate) keep_inputs: Option<PathBuf>,
-    /// Mean and variance of batch norms during a refit of any graph: by default those of the inputs where these are drawn, so
-    /// that each layer sees values of the scale that it was trained on, and those of training where they are samples or
-    /// distilled. The file that is written holds those of training
+    /// Mean and variance of batch norms during a refit of any graph: by default those of the inputs where these are made up, so
+    /// that each layer sees values of the scale that it was trained on, and those of training where they are samples. The file that is written holds those of training
     #[arg(long, value_name = "WHOSE", value_enum)]
     pub(crate) norm_statistics: Option<StatisticsArg>,
 }

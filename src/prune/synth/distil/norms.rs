@@ -118,3 +118,58 @@ pub(super) fn logits(graph: &OperatorGraph) -> Result<String> {
     }
     Ok(graph.values[value].clone())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use super::*;
+    use crate::backend::{Cpu, Reference};
+
+    fn norm<B: Backend>(backend: &B) -> Norm<B> {
+        Norm {
+            value: String::new(),
+            mean: vector(backend, vec![0.5, -1.0, 2.0]).unwrap(),
+            // The last channel is never on.
+            inverse_variance: vector(backend, vec![4.0, 0.25, 0.0]).unwrap(),
+            inverse_deviation: vector(backend, vec![2.0, 0.5, 0.0]).unwrap(),
+            one: vector(backend, vec![1.0, 1.0, 0.0]).unwrap(),
+            channels: 3,
+        }
+    }
+
+    #[test]
+    fn slopes_are_limits_of_differences() {
+        let reference = Reference::new();
+        let norm_of = norm(&reference);
+        let values = Array2::from_shape_fn((4, 6), |(i, j)| ((7 * i + 3 * j) % 11) as f64 / 5.0 - 1.0);
+        let loss = |values: &Array2<f64>| norm_of.slope(&reference, values).unwrap().0[[0, 0]];
+        let (found, slope) = norm_of.slope(&reference, &values).unwrap();
+        // By hand: mean over three channels of ((m_b - m)^2 / v + (s_b / s - 1)^2).
+        let by_hand: f64 = (0..2)
+            .map(|channel| {
+                let own: Vec<f64> =
+                    values.rows().into_iter().flat_map(|row| [row[2 * channel], row[2 * channel + 1]]).collect();
+                let mean = own.iter().sum::<f64>() / 8.0;
+                let variance = own.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 8.0;
+                let (m, s): (f64, f64) = [(0.5, 0.5), (-1.0, 2.0)][channel];
+                ((mean - m) / s).powi(2) + (variance.sqrt() / s - 1.0).powi(2)
+            })
+            .sum();
+        assert!((found[[0, 0]] - by_hand / 3.0).abs() < 1e-9, "{found} {by_hand}");
+        for at in [(0, 0), (1, 3), (3, 2), (2, 5)] {
+            let moved = |by: f64| {
+                let mut values = values.clone();
+                values[at] += by;
+                loss(&values)
+            };
+            // The slope is that of the sum over four samples.
+            let want = 4.0 * (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            assert!((slope[at] - want).abs() < 1e-6, "{at:?}: {} {want}", slope[at]);
+        }
+        let cpu = Cpu::new();
+        let on_cpu = norm(&cpu).slope(&cpu, &cpu.upload(&values.mapv(|value| value as f32)).unwrap()).unwrap();
+        let apart = &cpu.download(&on_cpu.1).unwrap() - &slope;
+        assert!(apart.iter().all(|apart| apart.abs() < 1e-5));
+    }
+}

@@ -154,10 +154,10 @@ impl RowSource for Samples {
     }
 }
 
-/// Whether batch norms take their statistics from the inputs of a refit: those that are drawn are of another scale than data.
+/// Whether batch norms take their statistics from the inputs of a refit: those that are made up are of another scale than data.
 fn batch_statistics(args: &PruneArgs) -> bool {
-    let data = args.moments.calib.is_some() || args.synth.prior == Some(PriorArg::Distilled);
-    args.distil.norm_statistics.map_or(!data, |whose| whose == StatisticsArg::Batch)
+    let made_up = args.moments.calib.is_none();
+    args.distil.norm_statistics.map_or(made_up, |whose| whose == StatisticsArg::Batch)
 }
 
 /// Synthetic inputs for a refit.
