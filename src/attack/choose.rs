@@ -5,25 +5,36 @@ use rand::RngExt;
 
 use super::network::DualHead;
 use super::options::Targets;
+use super::run::Subject;
 use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::network::dataset::shuffle;
-use crate::network::{Answers, Samples};
+use crate::network::{Answers, Program, Samples};
 use crate::prune::Data;
 use crate::rng;
 
-/// Which samples a head classifies as their label says.
+/// Which samples a network classifies as their label says.
 ///
 /// # Errors
 ///
 /// [`Error::Data`] without labels; what the backend returns.
-pub fn correct_samples<B: Backend>(backend: &B, head: &DualHead<B>, data: Data<'_>) -> Result<Vec<bool>> {
+pub fn correct_samples<B: Backend>(backend: &B, subject: Subject<'_>, data: Data<'_>) -> Result<Vec<bool>> {
     if data.labels.is_none() {
         return Err(Error::Data { problem: "robust accuracy needs labels".to_owned() });
     }
-    let widest = head.rows.max(head.inputs);
-    let samples = Samples::upload(backend, data.inputs, data.labels, widest)?;
-    let Answers { ranks, .. } = samples.classify(backend, head)?.download(backend)?;
+    let answers = match subject {
+        Subject::Head(head) => {
+            let head = DualHead::upload(backend, head)?;
+            let samples = Samples::upload(backend, data.inputs, data.labels, head.rows.max(head.inputs))?;
+            samples.classify(backend, &head)?.download(backend)?
+        }
+        Subject::Graph(source) => {
+            let program = Program::new(backend, source)?;
+            let samples = Samples::upload(backend, data.inputs, data.labels, program.widest)?;
+            samples.classify(backend, &program)?.download(backend)?
+        }
+    };
+    let Answers { ranks, .. } = answers;
     Ok(ranks.into_iter().map(|rank| rank == 0).collect())
 }
 

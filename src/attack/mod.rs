@@ -13,7 +13,7 @@
 //! `eta` alone. Since `epsilon_2` only takes perturbations away (`|A eta|_i <= epsilon_2 |x|_1`), no exact solver does better with
 //! it than without. [`reduced`] is that solver; [`admm`] is the paper's own way, for comparison.
 //!
-//! Beside it stand attacks by input gradients ([`gradient_sign`]) and a certified radius ([`crate::certify::certified_radius`]):
+//! Beside it stand attacks by input gradients ([`gradient_sign`], of any graph of operators) and a certified radius ([`crate::certify::certified_radius`]):
 //! the true robust accuracy lies between what the certificate proves and what the attacks leave.
 //!
 //! Sources: Alfarra et al., arXiv 2002.08838; Carlini and Wagner 2017 (`f1`, search for `c`); Xu et al., *Structured Adversarial
@@ -21,6 +21,7 @@
 
 mod admm;
 mod choose;
+mod graph;
 mod groups;
 mod layer;
 mod network;
@@ -38,11 +39,12 @@ mod verdict;
 
 pub use admm::admm;
 pub use choose::{correct_samples, draw};
+pub use graph::DeviceGraph;
 pub use groups::Groups;
 pub use network::{Differentiable, DualHead, LossSlope};
 pub use options::{Distance, DualOptions, PolytopeSize, SignOptions, Targets};
 pub use reduced::{Solved, reduced};
-pub use run::{Attack, AttackOptions, Certified, Method, Robustness, attack};
+pub use run::{Attack, AttackOptions, Certified, Method, Robustness, Subject, attack};
 pub use saturation::Saturation;
 pub use share::{Share, sign_test};
 pub use sign::gradient_sign;

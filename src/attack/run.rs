@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use super::admm::admm;
 use super::choose::{pick, targets};
-use super::network::DualHead;
+use super::graph::DeviceGraph;
+use super::network::{Differentiable, DualHead};
 use super::options::{DualOptions, SignOptions, Targets};
 use super::reduced::{Solved, reduced};
 use super::share::Share;
@@ -16,7 +17,8 @@ use super::verdict::{Outcome, Victims, classes, dual, plain};
 use crate::backend::{Backend, Reference};
 use crate::certify::certified_radius;
 use crate::error::{Error, Result};
-use crate::network::{Head, Samples};
+use crate::network::format::OnnxSource;
+use crate::network::{Classifier, Head, Program, Samples};
 use crate::prune::{Data, Observer, Timing};
 
 /// An attack.
@@ -155,7 +157,16 @@ pub struct Robustness {
     pub certified: Option<Certified>,
 }
 
-/// Attacks the samples `numbers` of `data`, all of which the head has to classify as their labels say.
+/// What is attacked.
+#[derive(Debug, Clone, Copy)]
+pub enum Subject<'a> {
+    /// Linear layers with ReLU from the inputs on: every attack, and certified distances.
+    Head(&'a Head),
+    /// Any graph of operators that backends compute: attacks by input gradients.
+    Graph(&'a OnnxSource),
+}
+
+/// Attacks the samples `numbers` of `data`, all of which the network has to classify as their labels say.
 ///
 /// Outcomes are computed anew in f64: what counts is the class of the perturbed f32 sample there.
 ///
@@ -165,7 +176,7 @@ pub struct Robustness {
 /// their ranges, and what the backend returns.
 pub fn attack<B: Backend>(
     backend: &B,
-    head: &Head,
+    subject: Subject<'_>,
     data: Data<'_>,
     numbers: &[usize],
     options: &AttackOptions,
@@ -175,36 +186,50 @@ pub fn attack<B: Backend>(
     options.check()?;
     let (inputs, labels) = pick(data, numbers)?;
     super::region::check_inside(inputs.view(), options.dual.bounds)?;
-    let device = timing.phase("upload", || DualHead::upload(backend, head))?;
     let reference = Reference::new();
-    let exact = DualHead::upload(&reference, head)?;
-    let before = timing.phase("reference", || classes(&reference, &exact, &inputs))?;
-    if let Some(at) = before.iter().zip(&labels).position(|(class, label)| class != label) {
-        let problem = format!("sample {} has class {}, its label is {}", numbers[at], before[at], labels[at]);
-        return Err(Error::Data { problem });
-    }
     let victims = Victims { numbers, inputs: &inputs, labels: &labels };
-    let run = Run { backend, device: &device, reference: &reference, exact: &exact, victims, options, observer };
-    let mut attacks = Vec::new();
-    for method in &options.methods {
-        for epsilon in &options.epsilons {
-            let bounds: Vec<Option<f64>> =
-                if method.is_dual() { options.rows.iter().copied().map(Some).collect() } else { vec![None] };
-            for rows in bounds {
-                let begun = Instant::now();
-                let outcomes = timing.phase(method.name(), || run.outcomes(*method, *epsilon, rows))?;
-                attacks.push(summary(*method, *epsilon, rows, outcomes, begun.elapsed().as_secs_f64()));
+    match subject {
+        Subject::Head(head) => {
+            let device = timing.phase("upload", || DualHead::upload(backend, head))?;
+            let exact = DualHead::upload(&reference, head)?;
+            let widest = device.inputs.max(device.rows);
+            let dual = Some((&device, &exact));
+            let run = Run {
+                backend,
+                network: &device,
+                dual,
+                reference: &reference,
+                exact: &exact,
+                widest,
+                victims,
+                options,
+                observer,
+            };
+            run.all(Some(head), timing)
+        }
+        Subject::Graph(source) => {
+            if options.certify || options.methods.iter().any(|method| method.is_dual()) {
+                let problem = "a graph of operators is attacked by its input gradients (`fgsm`, `pgd`, `apgd`), without a \
+                               certificate: the dual view and certified distances are of linear layers with ReLU";
+                return Err(Error::Unsupported { problem: problem.to_owned() });
             }
+            let device = timing.phase("upload", || DeviceGraph::upload(backend, source))?;
+            let exact = Program::new(&reference, source)?;
+            let widest = device.widest();
+            let run = Run {
+                backend,
+                network: &device,
+                dual: None,
+                reference: &reference,
+                exact: &exact,
+                widest,
+                victims,
+                options,
+                observer,
+            };
+            run.all(None, timing)
         }
     }
-    let most = options.epsilons.iter().copied().fold(0.0, f64::max);
-    let certified = options.certify.then(|| -> Result<Certified> {
-        let radii = certified_radius(head, &inputs, &labels, options.dual.bounds, most)?;
-        let robust = options.epsilons.iter().map(|epsilon| Share::of(radii.iter().map(|radius| radius >= epsilon)));
-        Ok(Certified { robust: robust.collect(), radii })
-    });
-    let certified = timing.phase("certify", || certified.transpose())?;
-    Ok(Robustness { samples: numbers.len(), attacks, certified })
 }
 
 fn summary(method: Method, epsilon: f64, rows: Option<f64>, outcomes: Vec<Outcome>, seconds: f64) -> Attack {
@@ -233,9 +258,13 @@ fn summary(method: Method, epsilon: f64, rows: Option<f64>, outcomes: Vec<Outcom
 
 struct Run<'a, B: Backend> {
     backend: &'a B,
-    device: &'a DualHead<B>,
+    network: &'a dyn Differentiable<B>,
+    /// The same as a head, on the device and in f64.
+    dual: Option<(&'a DualHead<B>, &'a DualHead<Reference>)>,
     reference: &'a Reference,
-    exact: &'a DualHead<Reference>,
+    exact: &'a dyn Classifier<Reference>,
+    /// Entries that a network holds for a sample.
+    widest: usize,
     victims: Victims<'a>,
     options: &'a AttackOptions,
     observer: &'a dyn Observer,
@@ -263,6 +292,41 @@ impl<B: Backend> Run<'_, B> {
         Ok(Solved { inputs, found: parts.into_iter().flat_map(|part| part.found).collect() })
     }
 
+    /// All attacks, and what is certified of a head.
+    fn all(&self, head: Option<&Head>, timing: &mut Timing) -> Result<Robustness> {
+        let Victims { numbers, inputs, labels } = self.victims;
+        let before = timing.phase("reference", || classes(self.reference, self.exact, inputs))?;
+        if let Some(at) = before.iter().zip(labels).position(|(class, label)| class != label) {
+            let problem = format!("sample {} has class {}, its label is {}", numbers[at], before[at], labels[at]);
+            return Err(Error::Data { problem });
+        }
+        let mut attacks = Vec::new();
+        for method in &self.options.methods {
+            for epsilon in &self.options.epsilons {
+                let bounds: Vec<Option<f64>> =
+                    if method.is_dual() { self.options.rows.iter().copied().map(Some).collect() } else { vec![None] };
+                for rows in bounds {
+                    let begun = Instant::now();
+                    let outcomes = timing.phase(method.name(), || self.outcomes(*method, *epsilon, rows))?;
+                    attacks.push(summary(*method, *epsilon, rows, outcomes, begun.elapsed().as_secs_f64()));
+                }
+            }
+        }
+        let most = self.options.epsilons.iter().copied().fold(0.0, f64::max);
+        let certify = |head: &Head| -> Result<Certified> {
+            let (inputs, labels) = (self.victims.inputs, self.victims.labels);
+            let radii = certified_radius(head, inputs, labels, self.options.dual.bounds, most)?;
+            let robust =
+                self.options.epsilons.iter().map(|epsilon| Share::of(radii.iter().map(|radius| radius >= epsilon)));
+            Ok(Certified { robust: robust.collect(), radii })
+        };
+        let certified = match head.filter(|_| self.options.certify) {
+            Some(head) => Some(timing.phase("certify", || certify(head))?),
+            None => None,
+        };
+        Ok(Robustness { samples: self.victims.numbers.len(), attacks, certified })
+    }
+
     fn outcomes(&self, method: Method, epsilon: f64, rows: Option<f64>) -> Result<Vec<Outcome>> {
         match rows {
             Some(rows) => self.targeted(method, &DualOptions { epsilon, rows, ..self.options.dual.clone() }),
@@ -278,25 +342,26 @@ impl<B: Backend> Run<'_, B> {
             _ => SignOptions::pgd(epsilon, steps, starts),
         };
         let settings = SignOptions { bounds: self.options.dual.bounds, seed: self.options.dual.seed, ..settings };
-        let widest = self.device.inputs.max(self.device.rows);
-        let solved = self.batches(widest, |inputs, range| {
-            gradient_sign(self.backend, self.device, inputs, &self.victims.labels[range], &settings, self.observer)
+        let solved = self.batches(self.widest, |inputs, range| {
+            gradient_sign(self.backend, self.network, inputs, &self.victims.labels[range], &settings, self.observer)
         })?;
         Ok(plain(self.victims, &solved, &classes(self.reference, self.exact, &solved.inputs)?))
     }
 
     fn targeted(&self, method: Method, settings: &DualOptions) -> Result<Vec<Outcome>> {
-        let widest = self.device.inputs.max(self.device.rows);
+        let Some((device, exact)) = self.dual else {
+            return Err(Error::Internal { what: "the dual view of a graph".to_owned() });
+        };
         // The penalty method holds a perturbation of the whole first layer for each sample.
-        let row = if method == Method::Admm { self.device.inputs * self.device.rows } else { widest };
+        let row = if method == Method::Admm { device.inputs * device.rows } else { self.widest };
         let slow = DualOptions { steps: self.options.admm_steps, ..settings.clone() };
         let mut best: Vec<Outcome> = Vec::new();
-        for targets in targets(self.options.targets, self.victims.labels, self.device.classes, settings.seed)? {
+        for targets in targets(self.options.targets, self.victims.labels, device.classes, settings.seed)? {
             let solved = self.batches(row, |inputs, range| match method {
-                Method::Admm => admm(self.backend, self.device, inputs, &targets[range], &slow, self.observer),
-                _ => reduced(self.backend, self.device, inputs, &targets[range], settings, self.observer),
+                Method::Admm => admm(self.backend, device, inputs, &targets[range], &slow, self.observer),
+                _ => reduced(self.backend, device, inputs, &targets[range], settings, self.observer),
             })?;
-            let found = dual(self.reference, self.exact, self.victims, &solved, &targets, settings)?;
+            let found = dual(self.reference, exact, self.victims, &solved, &targets, settings)?;
             if best.is_empty() {
                 best = found;
                 continue;

@@ -11,6 +11,7 @@ use super::reduced::Solved;
 use super::saturation::Saturation;
 use crate::backend::{Backend, Reference};
 use crate::error::Result;
+use crate::network::Classifier;
 
 /// One sample after an attack.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -97,10 +98,13 @@ pub(super) fn plain(victims: Victims<'_>, solved: &Solved, classes: &[u32]) -> V
 }
 
 /// The classes of samples in f64.
-pub(super) fn classes(reference: &Reference, head: &DualHead<Reference>, inputs: &Array2<f32>) -> Result<Vec<u32>> {
-    let z = head.preactivation(reference, &inputs.mapv(f64::from))?;
-    let signals = head.signals(reference, &z)?;
-    reference.download_indices(&reference.classify(logits(&signals)?, None)?.class)
+pub(super) fn classes(
+    reference: &Reference,
+    network: &dyn Classifier<Reference>,
+    inputs: &Array2<f32>,
+) -> Result<Vec<u32>> {
+    let logits = network.logits(reference, &inputs.mapv(f64::from))?;
+    reference.download_indices(&reference.classify(&logits, None)?.class)
 }
 
 /// The samples after a targeted attack in the dual view.

@@ -18,9 +18,6 @@ pub struct AttackedModel {
     /// What the attacks leave.
     #[serde(flatten)]
     pub robustness: Robustness,
-    /// Seconds of each attack, in their order.
-    #[serde(skip)]
-    pub seconds: Vec<f64>,
 }
 
 /// Settings, as far as they are not those of one attack.
@@ -145,9 +142,8 @@ pub fn attack_table(model: &AttackedModel) -> String {
         "at bound",
         "mean norm",
         "D1 + D2",
-        "seconds",
     ]);
-    for (attack, seconds) in model.robustness.attacks.iter().zip(&model.seconds) {
+    for attack in &model.robustness.attacks {
         let [low, high] = attack.robust.interval;
         table.add_row([
             attack_name(attack),
@@ -159,7 +155,6 @@ pub fn attack_table(model: &AttackedModel) -> String {
             attack.active.map(|share| percent(share.share)).unwrap_or_default(),
             number(attack.norm),
             number(attack.objective),
-            format!("{seconds:.1}"),
         ]);
     }
     if let Some(certified) = &model.robustness.certified {

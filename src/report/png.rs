@@ -104,7 +104,7 @@ mod tests {
         flate2::read::ZlibDecoder::new(&file[41..41 + length]).read_to_end(&mut rows).unwrap();
         assert_eq!(
             rows,
-            [&[0, 128, 128, 128, 255, 255, 255, 0, 0, 0], &[0, 128, 128, 128, 128, 128, 128, 128, 128, 128]].concat()
+            [[0, 128, 128, 128, 255, 255, 255, 0, 0, 0], [0, 128, 128, 128, 128, 128, 128, 128, 128, 128]].concat()
         );
         assert_eq!(&file[file.len() - 12..], b"\0\0\0\0IEND\xae\x42\x60\x82");
     }

@@ -1,6 +1,7 @@
 //! The program from outside: outputs, reports, exit codes, and the command blocks of the README.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod attack;
 mod bad_input;
 mod batch;
 mod bench;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod alternation;
+mod attack;
 mod certify_bounds;
 mod certify_golden;
 mod certify_heads;

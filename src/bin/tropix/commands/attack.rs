@@ -1,13 +1,14 @@
 //! `tropix attack`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tropix::Error;
 use tropix::attack::{
-    AttackOptions, Distance, DualHead, DualOptions, Method, Share, Targets, attack, correct_samples, draw,
+    AttackOptions, Distance, DualOptions, Method, Share, Subject, Targets, attack, correct_samples, draw,
 };
 use tropix::network::dataset::Dataset;
-use tropix::network::format::{ModelFile, check_output, write_bytes, write_text};
+use tropix::network::format::{ModelFile, OnnxSource, check_output, write_bytes, write_text};
 use tropix::network::{Head, Op, head_for};
 use tropix::prune::Timing;
 use tropix::report::svg::attack_svg;
@@ -34,18 +35,19 @@ pub(crate) fn run(globals: &Globals, args: &AttackArgs, timing: &mut Timing) -> 
     let data = timing.phase("load", || input::data_for(globals, &args.data, &models[0].network))?;
     let data = data.ok_or_else(|| Error::Internal { what: "no data".to_owned() })?;
     let paths = [&args.model.model].into_iter().chain(&args.also);
-    let heads = models.iter().zip(paths.clone()).map(|(model, path)| head_of(model, path, &data));
-    let heads = heads.collect::<tropix::Result<Vec<_>>>()?;
+    let kinds = models.iter().zip(paths.clone()).map(|(model, path)| Kind::of(model, path, &data, globals, args));
+    let kinds = kinds.collect::<tropix::Result<Vec<_>>>()?;
+    let subjects: Vec<Subject<'_>> = kinds.iter().map(Kind::subject).collect();
     let inputs: Vec<_> = models.iter().flat_map(|model| input::paths(model, Some(&data))).collect();
     for file in args.images.iter().chain(&args.svg) {
         check_output(file, &inputs, globals.force)?;
     }
-    let options = options(globals, args, &heads[0], &data)?;
+    let options = options(globals, args, &kinds, &data)?;
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
     let correct = with_backend!(&backend, backend => {
-        let of = |head| correct_samples(backend, &DualHead::upload(backend, head)?, samples);
-        timing.phase("evaluate", || heads.iter().map(of).collect::<tropix::Result<Vec<_>>>())?
+        let of = |subject: &Subject<'_>| correct_samples(backend, *subject, samples);
+        timing.phase("evaluate", || subjects.iter().map(of).collect::<tropix::Result<Vec<_>>>())?
     });
     let labels = data.labels.as_deref().unwrap_or_default();
     let mut eligible: Vec<bool> = (0..labels.len()).map(|at| correct.iter().all(|correct| correct[at])).collect();
@@ -60,13 +62,12 @@ pub(crate) fn run(globals: &Globals, args: &AttackArgs, timing: &mut Timing) -> 
     let numbers = draw(&eligible, args.samples as usize, globals.seed)?;
     let progress = output::Progress::new(globals);
     let mut attacked = Vec::new();
-    for ((head, correct), path) in heads.iter().zip(&correct).zip(paths) {
+    for ((subject, correct), path) in subjects.iter().zip(&correct).zip(paths) {
         let robustness = with_backend!(&backend, backend => {
-            attack(backend, head, samples, &numbers, &options, timing, &progress)?
+            attack(backend, *subject, samples, &numbers, &options, timing, &progress)?
         });
-        let seconds = robustness.attacks.iter().map(|attack| attack.seconds).collect();
         let correct = Share::of(correct.iter().copied());
-        attacked.push(AttackedModel { model: path.display().to_string(), correct, robustness, seconds });
+        attacked.push(AttackedModel { model: path.display().to_string(), correct, robustness });
     }
     let mut wrote = Vec::new();
     if let Some(file) = &args.images {
@@ -74,23 +75,24 @@ pub(crate) fn run(globals: &Globals, args: &AttackArgs, timing: &mut Timing) -> 
         write_bytes(file, &picture.png()?)?;
         wrote.push(format!("{note}\nwrote {}", file.display()));
     }
-    if let Some(file) = &args.svg {
+    if let (Some(file), Kind::Head(head)) = (&args.svg, &kinds[0]) {
         let svg = with_backend!(&backend, backend => {
-            timing.phase("picture", || attack_svg(backend, &heads[0], &data, &attacked[0].robustness, options.dual.bounds))?
+            timing.phase("picture", || attack_svg(backend, head, &data, &attacked[0].robustness, options.dual.bounds))?
         });
         write_text(file, &svg)?;
         wrote.push(format!("wrote {}", file.display()));
     }
     let mut warnings = input::warnings(&models[0], [&data]);
-    if !heads[0].whole {
-        warnings.push("the attacks are on the features that enter the linear layers, not on images".to_owned());
-    }
+    warnings.extend(kinds.iter().zip(&models).find_map(|(kind, model)| kind.warning(model)));
     let report = AttackReport {
         heading: Heading::new("attack", globals.seed, backend.device()),
         data: data.applied.clone(),
         settings: AttackSettings::of(&options),
         differences: AttackReport::differences(&attacked),
-        attack_timing: attacked.iter().map(|model| model.seconds.clone()).collect(),
+        attack_timing: attacked
+            .iter()
+            .map(|model| model.robustness.attacks.iter().map(|attack| attack.seconds).collect())
+            .collect(),
         models: attacked,
         warnings,
         memory: Memory::now(),
@@ -102,30 +104,84 @@ pub(crate) fn run(globals: &Globals, args: &AttackArgs, timing: &mut Timing) -> 
     output::result(globals, &report, &text)
 }
 
-/// The linear layers that take the data.
-fn head_of(model: &ModelFile, path: &Path, data: &Dataset) -> tropix::Result<Head> {
-    let (width, network) = (data.sample.iter().product(), &model.network);
-    let Some(head) = head_for(network, width) else {
-        let first =
-            network.nodes.iter().find(|node| !matches!(node.op, Op::Flatten | Op::Identity | Op::Reshape { .. }));
-        let first = first.map_or_else(String::new, |node| format!(" (`{}`, {})", node.name, node.op.name()));
-        let problem = format!(
-            "{}: attacks follow linear layers with ReLU from the inputs on, and this network begins with another one{first}; \
-             what is possible: `--data` with the features that enter its linear layers, and `--box` with their range",
-            path.display()
-        );
-        return Err(Error::Unsupported { problem });
-    };
-    data.check_against(head.inputs(), head.classes())?;
-    Ok(head)
+/// What a model is to the attacks.
+enum Kind {
+    /// Linear layers that take the data.
+    Head(Head),
+    /// Any other graph.
+    Graph(Arc<OnnxSource>),
 }
 
-fn options(globals: &Globals, args: &AttackArgs, head: &Head, data: &Dataset) -> tropix::Result<AttackOptions> {
+impl Kind {
+    fn of(
+        model: &ModelFile,
+        path: &Path,
+        data: &Dataset,
+        globals: &Globals,
+        args: &AttackArgs,
+    ) -> tropix::Result<Self> {
+        let (width, network) = (data.sample.iter().product(), &model.network);
+        if let Some(head) = head_for(network, width) {
+            data.check_against(head.inputs(), head.classes())?;
+            return Ok(Self::Head(head));
+        }
+        let dual = args.method.iter().any(|method| Method::from(*method).is_dual()) && globals.run.gives("--method");
+        match &model.onnx {
+            Some(source) if !dual => Ok(Self::Graph(Arc::clone(source))),
+            source => {
+                let skipped = |op: &Op| matches!(op, Op::Flatten | Op::Identity | Op::Reshape { .. });
+                let first = network.nodes.iter().find(|node| !skipped(&node.op));
+                let first = first.map_or_else(String::new, |node| format!(" (`{}`, {})", node.name, node.op.name()));
+                let other = if source.is_some() { "" } else { " of the model as ONNX (`tropix convert`)" };
+                let problem = format!(
+                    "{}: the dual view needs linear layers with ReLU from the inputs on, and this network begins with another \
+                     layer{first}; what is possible: `--method fgsm,pgd,apgd`{other}, or `--data` with the features that enter \
+                     its linear layers and `--box` with their range",
+                    path.display()
+                );
+                Err(Error::Unsupported { problem })
+            }
+        }
+    }
+
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Head(head) => Subject::Head(head),
+            Self::Graph(source) => Subject::Graph(source),
+        }
+    }
+
+    /// What the results are not.
+    fn warning(&self, model: &ModelFile) -> Option<String> {
+        let text = match self {
+            Self::Head(head) if head.whole => return None,
+            Self::Head(_) => "the attacks are on the features that enter the linear layers, not on images",
+            Self::Graph(_) if matches!(model.network.nodes.last().map(|node| &node.op), Some(Op::Softmax { .. })) => {
+                "no certified distances beyond linear layers with ReLU; the outputs are probabilities, whose slopes are \
+                 small where the network is sure: an attack on the logits before them may find more"
+            }
+            Self::Graph(_) => "no certified distances: they are of linear layers with ReLU from the inputs on",
+        };
+        Some(text.to_owned())
+    }
+}
+
+fn options(globals: &Globals, args: &AttackArgs, kinds: &[Kind], data: &Dataset) -> tropix::Result<AttackOptions> {
     let fail = |argument, problem: String| Err(Error::Argument { argument, problem });
     let [low, high] = args.bounds[..] else {
         return fail("box", format!("{:?}: expected the least and the largest value", args.bounds));
     };
-    let methods: Vec<Method> = args.method.iter().copied().map(Method::from).collect();
+    let graph = kinds.iter().any(|kind| matches!(kind, Kind::Graph(_)));
+    let mut methods: Vec<Method> = args.method.iter().copied().map(Method::from).collect();
+    if graph {
+        // Without a choice what is left of the usual ones.
+        methods.retain(|method| !method.is_dual());
+        effect::refuse(
+            globals,
+            &["--no-certify"],
+            "beyond linear layers with ReLU, of which no distances are certified",
+        )?;
+    }
     if !methods.iter().any(|method| method.is_dual()) {
         let why = "without `reduced` or `admm` among the methods";
         let dual = ["--epsilon2", "--target", "--distance", "--polytope", "--kappa", "--searches", "--svg"];
@@ -141,11 +197,12 @@ fn options(globals: &Globals, args: &AttackArgs, head: &Head, data: &Dataset) ->
             "with `--epsilon2 0`, which leaves the first layer as it is",
         )?;
     }
-    if head.layers.len() == 1 {
+    if matches!(kinds, [Kind::Head(head), ..] if head.layers.len() == 1) {
         effect::refuse(globals, &["--polytope"], "on a network of one layer, which has no weights behind it")?;
     }
-    if args.svg.is_some() && head.inputs() != 2 {
-        return fail("svg", format!("shows networks with two inputs, this one has {}", head.inputs()));
+    let inputs = data.sample.iter().product::<usize>();
+    if args.svg.is_some() && inputs != 2 {
+        return fail("svg", format!("shows networks with two inputs, this one has {inputs}"));
     }
     let image = image_shape(&data.sample);
     if args.images.is_some() && image.is_none() {
@@ -178,7 +235,7 @@ fn options(globals: &Globals, args: &AttackArgs, head: &Head, data: &Dataset) ->
         admm_steps: steps(200),
         steps: steps(40),
         starts: usize::from(args.starts),
-        certify: !args.no_certify,
+        certify: !args.no_certify && !graph,
     };
     options.check()?;
     Ok(options)
