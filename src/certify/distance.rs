@@ -102,7 +102,7 @@ impl Relaxed {
         // One row for each other class.
         let others: Vec<usize> = (0..last.bias.len()).filter(|class| *class != label).collect();
         let own = last.weight.row(label);
-        let mut weights = last.weight.select(Axis(0), &others).mapv(|w| -w) + &own;
+        let mut weights = last.weight.select(Axis(0), &others).mapv(|w| -w) + own;
         let mut constants: Array1<f64> = others.iter().map(|class| last.bias[label] - last.bias[*class]).collect();
         for (layer, interval) in hidden.iter().zip(&intervals).rev() {
             constants += &lowered(&mut weights, interval);

@@ -68,7 +68,7 @@ pub struct Difference {
     pub first_only: usize,
     /// Samples that are robust in the second only.
     pub second_only: usize,
-    /// Two-sided exact sign test of these (McNemar's).
+    /// Two-sided exact sign test of these (`McNemar`).
     pub p: f64,
 }
 

@@ -330,7 +330,8 @@ mod tests {
             let spaces = Spaces::of(&graph, &analysis).spaces;
             for space in spaces.iter().flat_map(groups).map(|group| group.space) {
                 let backend = Cpu::new();
-                let Ok(mut refitter) = Refitter::new(&backend, source, (&graph, &analysis), &inputs, (1e-3, 0)) else {
+                let Ok(mut refitter) = Refitter::new(&backend, source, (&graph, &analysis), &inputs, (1e-3, 0, false))
+                else {
                     continue;
                 };
                 let readers = refitter.readers(&space);

@@ -168,7 +168,8 @@ mod tests {
             assert!((slope[at] - want).abs() < 1e-6, "{at:?}: {} {want}", slope[at]);
         }
         let cpu = Cpu::new();
-        let on_cpu = norm(&cpu).slope(&cpu, &cpu.upload(&values.mapv(|value| value as f32)).unwrap()).unwrap();
+        let on_cpu =
+            norm(&cpu).slope(&cpu, &cpu.upload(&values.mapv(crate::prune::synth::distil::narrow)).unwrap()).unwrap();
         let apart = &cpu.download(&on_cpu.1).unwrap() - &slope;
         assert!(apart.iter().all(|apart| apart.abs() < 1e-5));
     }

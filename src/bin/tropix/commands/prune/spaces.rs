@@ -107,6 +107,9 @@ fn layers_hold_all(model: &ModelFile) -> Result<bool> {
     Ok(units <= sites.iter().map(Site::units).sum())
 }
 
+/// The inputs of a refit, and what distilling them did.
+type RefitInputs = (Option<Box<dyn RowSource>>, Option<DistilReport>);
+
 /// Inputs for a refit: calibration samples, or synthetic ones.
 fn inputs(
     globals: &Globals,
@@ -114,7 +117,7 @@ fn inputs(
     model: &ModelFile,
     importance: Importance,
     backend: &AnyBackend,
-) -> anyhow::Result<(Option<Box<dyn RowSource>>, Option<DistilReport>)> {
+) -> anyhow::Result<RefitInputs> {
     if importance == Importance::SynthRefit && args.moments.calib.is_some() {
         let spec = DataArgs { data: args.moments.calib.clone(), ..args.data.clone() };
         let samples = input::data_for(globals, &spec, &model.network)?;
