@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn intervals_are_those_of_a_table() {
-        // 81 of 263: 0.2551 to 0.3662 (Newcombe 1998, table I, method 3); 0 of 20: 0 to 0.1611; 15 of 148: 0.0624 to 0.1605.
+        // 81 of 263: 0.2553 to 0.3662 (Newcombe 1998, table I, method 3); 0 of 20: 0 to 0.1611; 15 of 148: 0.0624 to 0.1605.
         for (count, of, low, high) in [(81, 263, 0.2553, 0.3662), (0, 20, 0.0, 0.1611), (15, 148, 0.0624, 0.1605)] {
             let share = Share::of((0..of).map(|at| at < count));
             assert!((share.interval[0] - low).abs() < 6e-5 && (share.interval[1] - high).abs() < 6e-5, "{share:?}");
