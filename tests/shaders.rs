@@ -8,11 +8,12 @@ use std::path::Path;
 use naga::valid::{Capabilities, ValidationFlags, Validator};
 
 /// Shader files that other shaders are composed with.
-const LIBRARIES: [&str; 14] = [
+const LIBRARIES: [&str; 15] = [
     "columns",
     "contraction",
     "fold_memory",
     "fold_subgroups",
+    "functions",
     "grid",
     "monomials_broadcast",
     "monomials_uniform",

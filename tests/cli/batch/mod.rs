@@ -29,6 +29,9 @@ pub(crate) fn inputs(folder: &Path) {
         );
     }
     write_model(&folder.join("data.safetensors"), &[("x", &[20, 3], ramp(60, 0.7))]);
+    let labels = (0..20).map(|sample| f32::from(sample % 2 == 0)).collect();
+    let labelled: [(_, &[usize], _); 2] = [("x", &[20, 3], ramp(60, 0.7)), ("labels", &[20], labels)];
+    write_model(&folder.join("labelled.safetensors"), &labelled);
     fs::write(folder.join("points.csv"), "0,0\n1,0\n0,1\n").unwrap();
 }
 

@@ -77,6 +77,14 @@ model = \"net.safetensors\"
 data = \"data.safetensors\"
 svg = \"boundary.svg\"
 [[job]]
+command = \"attack\"
+model = \"net.safetensors\"
+data = \"labelled.safetensors\"
+box = \"-10,10\"
+method = \"pgd\"
+epsilon = 0.1
+samples = 4
+[[job]]
 command = \"doctor\"
 [[job]]
 command = \"bench\"
@@ -141,7 +149,7 @@ fn every_command_can_be_a_job_and_reports_what_it_reports_alone() {
         fs::write(scratch.join("report.json"), &output.stdout).unwrap();
         let mut wanted = result(&scratch.join("report.json"));
         for report in [&mut found, &mut wanted] {
-            for key in ["output", "outputs", "layer_timing"] {
+            for key in ["output", "outputs", "layer_timing", "attack_timing"] {
                 report.as_object_mut().unwrap().remove(key);
             }
             seconds(report);
