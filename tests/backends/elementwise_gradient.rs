@@ -35,3 +35,16 @@ fn large_slopes_stay_finite<B: Backend>(backend: &B) {
         assert!(got.iter().zip(&want).all(near), "{function:?}: {got} and {want}");
     }
 }
+
+#[test]
+fn slopes_are_limits_of_differences() {
+    for function in ALL {
+        // Off the kinks, which lie at multiples of a half.
+        for x in (-60..=60).map(|step| f64::from(step) / 10.0 + 0.03) {
+            let by = 1e-6;
+            let want = (function.at(x + by) - function.at(x - by)) / (2.0 * by);
+            let slope = function.slope(x);
+            assert!((slope - want).abs() <= 1e-7 * (1.0 + want.abs()), "{function:?} at {x}: {slope}, {want}");
+        }
+    }
+}

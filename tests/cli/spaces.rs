@@ -261,3 +261,30 @@ fn weights_of_integers_constant_branches_and_sums_by_letters_are_read() {
         tropix(folder.path(), &format!("inspect {name}.onnx")).expect(0, &[]);
     }
 }
+
+#[test]
+fn inputs_that_were_distilled_are_kept_and_give_the_same_file_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let residual = asset("golden/onnx/residual.onnx");
+    let prune = format!("prune {residual} --keep 0.5 --method synth-refit --no-trunk --device cpu");
+    let distilled = format!("{prune} --prior distilled --inputs 40 --distil-steps 3 --keep-inputs kept.safetensors");
+    let report = tropix(folder.path(), &format!("{distilled} -o half.onnx --json")).expect(0, &[]).json();
+    let found = &report["distilled"];
+    assert_eq!((&found["inputs"], &found["steps"]), (&40.into(), &3.into()));
+    assert!(found["norms"].as_u64().unwrap() > 0);
+    assert!(found["loss"][1].as_f64().unwrap() < found["loss"][0].as_f64().unwrap());
+    let again = format!("{prune} -o again.onnx --calib kept.safetensors --norm-statistics batch");
+    tropix(folder.path(), &again).expect(0, &[]);
+    let bytes = |name: &str| fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(bytes("half.onnx"), bytes("again.onnx"));
+    // Samples pass batch norms with the statistics of training, unless something else is asked for.
+    tropix(folder.path(), &format!("{prune} -o other.onnx --calib kept.safetensors")).expect(0, &[]);
+    assert_ne!(bytes("half.onnx"), bytes("other.onnx"));
+    tropix(folder.path(), &format!("{distilled} -o new.onnx")).expect(73, &["kept.safetensors"]);
+    let without = graph("attention");
+    tropix(folder.path(), &format!("prune {without} --keep 0.5 --prior distilled -o new.onnx"))
+        .expect(65, &["no batch norm tells"]);
+    tropix(folder.path(), &format!("prune {without} --keep 0.5 --norm-statistics batch -o new.onnx"))
+        .expect(2, &["--norm-statistics", "without batch norms"]);
+    tropix(folder.path(), &format!("{prune} --distil-steps 3 -o new.onnx")).expect(2, &["--prior distilled"]);
+}

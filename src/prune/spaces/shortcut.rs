@@ -40,7 +40,7 @@ impl Shortcut {
                 }
                 "Add" => {
                     let other = (0..2).filter_map(|input| next.input(input)).find(|input| *input != value)?;
-                    if graph.weights(other).is_none() && !graph.constants.contains_key(&other) {
+                    if !graph.constants.contains_key(&other) {
                         return Some(Self { value: graph.values[other].clone(), inverse: inverse(&factors) });
                     }
                 }
@@ -90,4 +90,79 @@ fn only_reader(graph: &OperatorGraph, value: ValueId) -> Option<&Operator> {
 fn inverse(factors: &[f64]) -> Vec<f32> {
     let most = factors.iter().fold(0.0_f64, |most, factor| most.max(factor.abs()));
     factors.iter().map(|factor| if factor.abs() > LEAST * most { (1.0 / factor) as f32 } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+    use std::path::Path;
+
+    use super::*;
+    use crate::backend::{Cpu, RowSource as _};
+    use crate::network::Tensor;
+    use crate::network::format::load;
+    use crate::network::streams::Streams;
+    use crate::prune::synth::{Prior, SyntheticInputs};
+
+    #[test]
+    fn targets_meet_the_sum_behind_the_norm() {
+        const SAMPLES: usize = 5;
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/golden/onnx/trunk.onnx");
+        let (model, cpu) = (load(&path, None).unwrap(), Cpu::new());
+        let source = model.onnx.as_deref().unwrap();
+        let graph = source.operators();
+        let inputs = SyntheticInputs::new(&model.network, Prior::Leaves, SAMPLES, 3).unwrap();
+        let mut samples = vec![0.0; SAMPLES * inputs.shape()[1]];
+        inputs.read_rows(0, &mut samples).unwrap();
+        // Another network: all first layers that the input meets give half of what they gave.
+        let mut other = graph.clone();
+        let first = graph.operators.iter().position(|operator| operator.kind == "Conv").unwrap();
+        let weights = graph.weights(graph.operators[first].input(1).unwrap()).unwrap();
+        let halves = weights.to_vec().into_iter().map(|weight| 0.5 * weight).collect();
+        let shape = weights.dimensions().to_vec();
+        other.replace(first, 1, Tensor::owned(weights.name(), weights.element(), shape, halves).unwrap());
+        let mut seen = 0;
+        for (at, operator) in graph.operators.iter().enumerate().filter(|(_, operator)| operator.kind == "Conv") {
+            let rows = graph.weights(operator.input(1).unwrap()).unwrap().dimensions()[0];
+            let Some(shortcut) = Shortcut::of(graph, operator, rows) else { continue };
+            let sum = operator.outputs[0].unwrap();
+            let next = only_reader(graph, sum).unwrap();
+            // Without a norm between, the sum itself is what is added to.
+            let norm = if next.kind == "BatchNormalization" { next.outputs[0].unwrap() } else { sum };
+            let names = [shortcut.value.as_str(), &graph.values[sum], &graph.values[norm]];
+            let run =
+                |graph| Streams::new(&cpu, source, graph, &names).unwrap().values(&samples, SAMPLES, &names).unwrap();
+            let (old, new) = (run(graph), run(&other));
+            let places: usize = old[1].shape[2..].iter().product();
+            let reads =
+                Reads::Windows { kernel: vec![1, 1], strides: vec![1; 2], dilations: vec![1; 2], pads: vec![0; 4] };
+            let reader = ReaderOf {
+                operator: at,
+                class: 0,
+                reads,
+                value: String::new(),
+                places: Vec::new(),
+                rows: (0..rows).collect(),
+                given: 0,
+                summed: 1,
+            };
+            let part: Vec<(usize, usize)> = (0..places).map(|place| (2, place)).collect();
+            let missing = shortcut.missing(&reader, [&old[0], &new[0]], (SAMPLES, places), &part).unwrap();
+            for (row, place) in (0..rows).flat_map(|row| (0..places).map(move |place| (row, place))) {
+                let index = (2 * rows + row) * places + place;
+                let own = missing[place * rows + row];
+                // What is missing, through the norm, is what the shortcut lost: f = (norm(a) - norm(b)) / (a - b).
+                let (a, b) = ([&old[1], &old[2]], [&new[1], &new[2]]);
+                let run = a[0].values[index] - b[0].values[index];
+                let factor = (a[1].values[index] - b[1].values[index]) / run;
+                let want = old[0].values[index] - new[0].values[index];
+                if run.abs() > 1e-3 && own != 0.0 {
+                    assert!((factor * own - want).abs() < 1e-3 * (1.0 + want.abs()), "{row} {place}");
+                    seen += usize::from(want.abs() > 1e-3);
+                }
+            }
+        }
+        assert!(seen > 20, "{seen}");
+    }
 }

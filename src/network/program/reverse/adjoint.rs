@@ -5,7 +5,7 @@ use super::super::run::Ready;
 use super::super::step::{Loaded, Step};
 use super::contraction::Deconvolution;
 use super::{Passed, lacking, scaled};
-use crate::backend::{Backend, Function, Reduction};
+use crate::backend::{Backend, Function, Reduction, RowNorm};
 use crate::error::Result;
 
 /// Indices and weights of a step on its way back.
@@ -20,6 +20,10 @@ pub(super) enum Adjoint<B: Backend> {
     /// Entries of the second operand of a `Combine` come together that are repetitions of one.
     Repetitions(Option<B::Indices>),
     Convolution(Deconvolution<B>),
+    /// For each entry of a row its only number.
+    Spread(B::Indices),
+    /// The `epsilon` of a norm, `1 x 1`.
+    Epsilon(B::Matrix),
     /// The transposes of both operands of products.
     Turned([B::Indices; 2]),
     None,
@@ -66,6 +70,13 @@ impl<B: Backend> Adjoint<B> {
                 };
                 Self::Turned([turned(*rows, *inner)?, turned(*inner, *outputs)?])
             }
+            Loaded::Plain(Step::Reduce { columns, reduction: Reduction::Sum }) => {
+                Self::Spread(backend.upload_indices(&vec![0; *columns])?)
+            }
+            Loaded::Plain(Step::Normalize {
+                norm: RowNorm::Standard { epsilon } | RowNorm::RootMeanSquare { epsilon },
+                ..
+            }) => Self::Epsilon(backend.upload(&ndarray::arr2(&[[*epsilon]]))?),
             Loaded::Plain(_) => Self::None,
         })
     }
@@ -122,8 +133,17 @@ impl<B: Backend> Passed<'_, B> {
             (Step::Pool { window, pooling }, _) => {
                 backend.pooling_gradient(self.operands[0], self.result, &self.slope, window, *pooling)
             }
+            (Step::Reduce { reduction: Reduction::Sum, .. }, Adjoint::Spread(only)) => {
+                backend.gather(&self.slope, only)
+            }
             (Step::Reduce { columns, reduction }, _) => self.reduced(backend, *columns, *reduction),
-            (Step::Normalize { columns, norm }, _) => self.normalized(backend, *columns, *norm),
+            (Step::Normalize { columns, norm: RowNorm::Standard { .. } }, Adjoint::Epsilon(epsilon)) => {
+                self.standardized(backend, *columns, epsilon)
+            }
+            (Step::Normalize { columns, norm: RowNorm::RootMeanSquare { .. } }, Adjoint::Epsilon(epsilon)) => {
+                self.over_root(backend, *columns, epsilon)
+            }
+            (Step::Normalize { columns, norm }, _) => self.softmax(backend, *columns, *norm == RowNorm::LogSoftmax),
             (Step::Matmul { rows, .. }, Adjoint::Turned(turned)) => self.product(backend, *rows, turned, at),
             _ => Err(lacking("its reverse")),
         }

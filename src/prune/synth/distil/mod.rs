@@ -128,6 +128,7 @@ impl<B: Backend> Run<'_, B> {
         let lost = || Error::Internal { what: "inputs that are no rows".to_owned() };
         self.start.read_rows(first, start.as_slice_mut().ok_or_else(lost)?)?;
         let mut inputs = backend.upload(&start)?;
+        let shares = norms::shares(backend, rows)?;
         let bounds = self.start.bounds().map(|bounds| self.bounds(&bounds)).transpose()?;
         let zero = backend.weighted_sum(&inputs, None, [0.0, 0.0], Activation::Identity)?;
         let mut moments = [backend.weighted_sum(&zero, None, [1.0, 0.0], Activation::Identity)?, zero];
@@ -140,7 +141,7 @@ impl<B: Backend> Run<'_, B> {
             let reported = at == 1 || at == self.options.steps;
             for norm in &self.norms {
                 let value = trace.value(backend, self.reverse.program(), &norm.value)?;
-                let (loss, slope) = norm.slope(backend, value)?;
+                let (loss, slope) = norm.slope(backend, value, &shares)?;
                 losses.push(loss);
                 slopes.push((norm.value.as_str(), slope));
             }

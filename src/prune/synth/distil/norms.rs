@@ -18,6 +18,8 @@ pub(super) struct Norm<B: Backend> {
     inverse_variance: B::Matrix,
     inverse_deviation: B::Matrix,
     one: B::Matrix,
+    /// `1 x 1`: the least variance of a batch.
+    least: B::Matrix,
     channels: usize,
 }
 
@@ -51,6 +53,8 @@ impl<B: Backend> Norm<B> {
             inverse_variance: row(&|variance| 1.0 / variance)?,
             inverse_deviation: row(&|variance| 1.0 / variance.sqrt())?,
             one: row(&|_| 1.0)?,
+            // Channels that are the same everywhere have no direction to grow in.
+            least: vector(backend, vec![1e-12])?,
             channels,
         }))
     }
@@ -59,20 +63,21 @@ impl<B: Backend> Norm<B> {
     /// `s_b` of a channel over `n P` values,
     ///
     /// `2 / (c P) [(m_b - m) / v + (s_b / s - 1) (x - m_b) / (s s_b)]`.
-    pub(super) fn slope(&self, backend: &B, values: &B::Matrix) -> Result<(B::Matrix, B::Matrix)> {
+    ///
+    /// `shares` is the row of `n` times `1 / n` that takes means over the batch.
+    pub(super) fn slope(&self, backend: &B, values: &B::Matrix, shares: &B::Matrix) -> Result<(B::Matrix, B::Matrix)> {
         let [rows, columns] = backend.shape(values);
         let places = columns / self.channels;
         if rows == 0 || places * self.channels != columns {
             return Err(Error::Internal { what: format!("{columns} values of {} channels", self.channels) });
         }
-        #[expect(clippy::cast_precision_loss, reason = "batches are small")]
-        let (share, size) = (1.0 / rows as f32, 2.0 / columns as f32);
-        let ones = vector(backend, vec![share; rows])?;
+        #[expect(clippy::cast_precision_loss, reason = "images have far fewer than 2^24 values")]
+        let size = 2.0 / columns as f32;
         // Means of planes, then of the batch.
         let plane = Window::new([self.channels, 1, places], [1, places]);
         let means = |values: &B::Matrix| {
             let means = backend.pooling(values, &plane, Pooling::Average)?;
-            backend.matmul(&ones, Transpose::No, &means, Transpose::No)
+            backend.matmul(shares, Transpose::No, &means, Transpose::No)
         };
         let sum =
             |a: &B::Matrix, b: &B::Matrix, factors| backend.weighted_sum(a, Some(b), factors, Activation::Identity);
@@ -80,9 +85,7 @@ impl<B: Backend> Norm<B> {
         let mean = means(values)?;
         let centred = backend.combine(values, &mean, Combination::Subtract, places)?;
         let variance = means(&times(&centred, &centred)?)?;
-        // Channels that are the same everywhere have no direction to grow in.
-        let least = vector(backend, vec![1e-12])?;
-        let variance = backend.combine(&variance, &least, Combination::Max, self.channels)?;
+        let variance = backend.combine(&variance, &self.least, Combination::Max, self.channels)?;
         let deviation = backend.elementwise(&variance, Function::Sqrt)?;
         let ratio = times(&deviation, &self.inverse_deviation)?;
         let off = sum(&mean, &self.mean, [1.0, -1.0])?;
@@ -97,6 +100,12 @@ impl<B: Backend> Norm<B> {
         let slope = backend.combine(&centred, &growth, Combination::Multiply, places)?;
         Ok((loss, backend.combine(&slope, &shift, Combination::Add, places)?))
     }
+}
+
+/// The row that takes means over `rows` rows.
+#[expect(clippy::cast_precision_loss, reason = "batches are small")]
+pub(super) fn shares<B: Backend>(backend: &B, rows: usize) -> Result<B::Matrix> {
+    vector(backend, vec![1.0 / rows as f32; rows])
 }
 
 fn vector<B: Backend>(backend: &B, values: Vec<f32>) -> Result<B::Matrix> {
@@ -134,6 +143,7 @@ mod tests {
             inverse_variance: vector(backend, vec![4.0, 0.25, 0.0]).unwrap(),
             inverse_deviation: vector(backend, vec![2.0, 0.5, 0.0]).unwrap(),
             one: vector(backend, vec![1.0, 1.0, 0.0]).unwrap(),
+            least: vector(backend, vec![1e-12]).unwrap(),
             channels: 3,
         }
     }
@@ -143,8 +153,9 @@ mod tests {
         let reference = Reference::new();
         let norm_of = norm(&reference);
         let values = Array2::from_shape_fn((4, 6), |(i, j)| ((7 * i + 3 * j) % 11) as f64 / 5.0 - 1.0);
-        let loss = |values: &Array2<f64>| norm_of.slope(&reference, values).unwrap().0[[0, 0]];
-        let (found, slope) = norm_of.slope(&reference, &values).unwrap();
+        let four = shares(&reference, 4).unwrap();
+        let loss = |values: &Array2<f64>| norm_of.slope(&reference, values, &four).unwrap().0[[0, 0]];
+        let (found, slope) = norm_of.slope(&reference, &values, &four).unwrap();
         // By hand: mean over three channels of ((m_b - m)^2 / v + (s_b / s - 1)^2).
         let by_hand: f64 = (0..2)
             .map(|channel| {
@@ -168,8 +179,8 @@ mod tests {
             assert!((slope[at] - want).abs() < 1e-6, "{at:?}: {} {want}", slope[at]);
         }
         let cpu = Cpu::new();
-        let on_cpu =
-            norm(&cpu).slope(&cpu, &cpu.upload(&values.mapv(crate::prune::synth::distil::narrow)).unwrap()).unwrap();
+        let narrow = cpu.upload(&values.mapv(crate::prune::synth::distil::narrow)).unwrap();
+        let on_cpu = norm(&cpu).slope(&cpu, &narrow, &shares(&cpu, 4).unwrap()).unwrap();
         let apart = &cpu.download(&on_cpu.1).unwrap() - &slope;
         assert!(apart.iter().all(|apart| apart.abs() < 1e-5));
     }
