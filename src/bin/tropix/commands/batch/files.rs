@@ -26,7 +26,7 @@ pub(super) fn role(command: &str, option: &str) -> Role {
         "model" | "against" | "compressed" | "a" | "b" => Role::Model,
         "arch" | "moments" => Role::File,
         "data" | "calib" | "train" => Role::Data,
-        "output" | "svg" | "csv" | "emit_arch" | "profile" => Role::Output,
+        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "profile" => Role::Output,
         _ => Role::Plain,
     }
 }
