@@ -54,7 +54,7 @@ pub enum Error {
         layer: String,
     },
     /// No adapter fits the request.
-    #[error("no adapter for `{wanted}`; there are: {}", list(available))]
+    #[error("no adapter for `{wanted}`; there are: {}; `--device cpu` needs none", list(available))]
     NoAdapter {
         /// What was asked for.
         wanted: String,

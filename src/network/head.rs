@@ -76,8 +76,15 @@ impl Head {
         layers.reverse();
         if layers.is_empty() {
             let last = network.nodes.last().map_or("nothing", |node| node.op.name());
-            let problem =
-                format!("the network ends in `{last}`; tropix prunes linear layers with ReLU that end at the output");
+            let problem = if last == "graph" {
+                "the network is known as a graph of operators, not as layers: there is no chain of linear layers with ReLU at \
+                 its output; whole units can go (`--keep`)"
+                    .to_owned()
+            } else {
+                format!(
+                    "the network ends in `{last}`; tropix works here on linear layers with ReLU that end at the output"
+                )
+            };
             return Err(Error::Unsupported { problem });
         }
         Ok(Self { layers, whole })

@@ -4,6 +4,7 @@
 mod alternating;
 mod answers;
 mod block_order;
+mod catalogue;
 mod compare;
 mod curve;
 mod magnitude;
@@ -23,6 +24,7 @@ use serde::Serialize;
 
 pub use alternating::BlockTrace;
 pub use answers::evaluate_models;
+pub use catalogue::{Profile, Samples, Scope, catalogue};
 pub use compare::{Comparison, Difference, Latency, compare_outputs, latency};
 pub use curve::{Curve, Point, area_under_curve, curve};
 pub use options::{AlternatingOptions, Data, KeptWeights, Objective, PruneOptions, Target};

@@ -8,6 +8,7 @@ mod compare;
 mod csv;
 mod hausdorff;
 mod memory;
+mod methods;
 mod png;
 mod polynomial;
 mod sheet;
@@ -36,6 +37,7 @@ pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
 pub use hausdorff::{HausdorffReport, hausdorff_report, hausdorff_table};
 pub use memory::{peak_bytes, resident_bytes};
+pub use methods::{MethodsReport, methods_text};
 pub use png::Raster;
 pub use polynomial::{
     CellReport, ExpressionReport, MonomialReport, NewtonReport, PointValue, PolynomialGeometry, PolynomialReport,

@@ -14,6 +14,7 @@ mod errors;
 mod finetune;
 mod geometry;
 mod gpu;
+mod help;
 mod nesting;
 mod onnx;
 mod outputs;

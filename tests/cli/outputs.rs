@@ -31,7 +31,7 @@ fn names_that_promise_another_format_exit_2_and_name_the_formats() {
         tropix(folder.path(), &run.replace("OUT", "-")).expect(73, &["standard output"]);
     }
     let sweep = format!("sweep {} --csv curves.svg", model());
-    tropix(folder.path(), &sweep).expect(2, &["`csv`", "curves.svg"]);
+    tropix(folder.path(), &sweep).expect(2, &["`--csv`", "curves.svg"]);
     assert!(files(folder.path()).is_empty());
 }
 

@@ -103,12 +103,12 @@ fn what_is_for_layers_alone_is_refused_on_any_graph_and_the_other_way_round() {
     let run = |options: &str, code, parts: &[&str]| {
         tropix(folder.path(), &format!("prune {options} --keep 0.5 --dry-run --device cpu")).expect(code, parts);
     };
-    run(&format!("{} --method tropnnc", graph("mixer")), 2, &["units of any graph", "l1, l2, path-l2"]);
+    run(&format!("{} --method tropnnc", graph("mixer")), 2, &["works on layers", "l1, l2, path-l2"]);
     run(&format!("{} --method l1 --layer matmul0=0.5", graph("mixer")), 2, &["has no effect on units of any graph"]);
     run(&format!("{} --method l1 --ridge 0.1", graph("mixer")), 2, &["has no effect without `synth-refit`"]);
     run(&format!("{} --method norm-scale", graph("mixer")), 65, &["has no batch norm"]);
-    run(&format!("{} --method fpgm", model()), 2, &["from ONNX models"]);
-    run(&format!("{} --method l1 --no-trunk", model()), 2, &["from ONNX models"]);
+    run(&format!("{} --method fpgm", model()), 2, &["is for ONNX models"]);
+    run(&format!("{} --method l1 --no-trunk", model()), 2, &["is for ONNX models"]);
 }
 
 #[test]

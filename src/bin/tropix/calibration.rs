@@ -134,7 +134,11 @@ pub(crate) fn check(method: UnitMethod, refit: Refit, calibration: &Calibration)
         return Err(Error::Argument { argument: "refit", problem });
     }
     if (refit == Refit::Data || method.needs_data()) && calibration.samples.is_none() {
-        let problem = format!("`{}` with refit `{}` needs calibration samples", method.name(), refit.name());
+        let problem = if method.needs_data() {
+            format!("`{}` needs calibration samples; `tropix methods` lists methods that need none", method.name())
+        } else {
+            format!("the refit `{}` needs calibration samples; `--refit gaussian` needs none", refit.name())
+        };
         return Err(Error::Argument { argument: "calib", problem });
     }
     Ok(())

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tropix::Result;
 use tropix::backend::{Backend, Cpu, Device, Gpu, GpuOptions, Reference, cache_folder};
+use tropix::{Error, Result};
 
 use crate::args::{DeviceChoice, Globals};
 use crate::output;
@@ -75,7 +75,12 @@ fn start(globals: &Globals, half: bool) -> Result<AnyBackend> {
         DeviceChoice::Cpu => AnyBackend::Cpu(Arc::new(Cpu::new())),
         DeviceChoice::Gpu(name) => gpu(name.as_ref())?,
         DeviceChoice::Auto => gpu(None).or_else(|error| -> Result<AnyBackend> {
-            output::note(globals, &format!("no hardware GPU, computing on the CPU ({error})"));
+            let why = match &error {
+                Error::NoAdapter { available, .. } if available.is_empty() => "no adapter at all".to_owned(),
+                Error::NoAdapter { available, .. } => format!("there is {}", available.join(", ")),
+                other => other.to_string(),
+            };
+            output::note(globals, &format!("no hardware GPU ({why}): computing on the CPU"));
             Ok(AnyBackend::Cpu(Arc::new(Cpu::new())))
         })?,
     };

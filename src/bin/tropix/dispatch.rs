@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Polynomial(args) => commands::polynomial::run(globals, args, timing),
         Command::Batch(args) => commands::batch::run(globals, args, timing),
         Command::Bench(args) => commands::bench::run(globals, args, timing),
+        Command::Methods(_) => commands::methods::run(globals),
+        Command::Completions(args) => commands::completions::run(args),
+        Command::Man(args) => commands::man::run(globals, args),
     };
     let Some(file) = &globals.profile else { return result };
     let written = write_text(file, &trace_json(command.name(), timing, &globals.trace.spans()));

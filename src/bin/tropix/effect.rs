@@ -42,11 +42,18 @@ const RULES: &[Rule] = &[
     (&["hausdorff"], &["--directions", "--rotations"], with_points),
     (&["bench"], &["--quick", "--f16"], with_tune),
     (&["bench"], &["--f16"], without_adapter),
+    (&["completions"], &["--json"], |_| Some("on a script for a shell")),
     (&[], &["--verbose"], |all| all.globals.quiet.then_some("with `--quiet`")),
 ];
 
 /// Fails for the first option on the command line that has no effect.
 pub(crate) fn check(arguments: &Arguments) -> Result<()> {
+    if prune(arguments).is_some_and(PruneArgs::has_no_target) {
+        let problem = "is missing, or another target: `--keep 0.5` keeps half of the channels and neurons, `--rate 0.9` sets nine \
+                       tenths of the weights to zero; `tropix prune -h` lists the others"
+            .to_owned();
+        return Err(Error::Argument { argument: "--keep", problem });
+    }
     let command = arguments.command.name();
     for (commands, options, lacks) in RULES.iter().filter(|rule| rule.0.is_empty() || rule.0.contains(&command)) {
         debug_assert!(commands.is_empty() || commands.contains(&command));
@@ -168,6 +175,12 @@ fn without_adapter(all: &Arguments) -> Option<&'static str> {
 }
 
 impl PruneArgs {
+    /// Whether nothing says how far to go.
+    fn has_no_target(&self) -> bool {
+        let shares = [self.rate, self.lambda, self.keep, self.heads, self.max_error];
+        shares.iter().all(Option::is_none) && self.layer.is_empty() && self.target_params.is_none()
+    }
+
     /// Whether neurons go, not weights.
     fn removes_units(&self) -> bool {
         self.rate.is_none() && self.lambda.is_none()

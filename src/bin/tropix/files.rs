@@ -83,6 +83,9 @@ impl Command {
             Self::Boundary(_) => "boundary",
             Self::Bench(_) => "bench",
             Self::Batch(_) => "batch",
+            Self::Methods(_) => "methods",
+            Self::Completions(_) => "completions",
+            Self::Man(_) => "man",
         }
     }
 
@@ -91,7 +94,9 @@ impl Command {
         let of_model = |model: &ModelArgs| [Some(model.model.clone()), model.arch.clone()];
         let of_data = |data: &DataArgs| data.data.as_ref().map(PathBuf::from);
         let files: Vec<Option<PathBuf>> = match self {
-            Self::Doctor(_) | Self::Bench(_) => Vec::new(),
+            Self::Doctor(_) | Self::Bench(_) | Self::Methods(_) | Self::Completions(_) => Vec::new(),
+            // A folder, in which nothing is read.
+            Self::Man(_) => Vec::new(),
             Self::Batch(args) => args.step.files(),
             Self::Inspect(args) => {
                 [of_model(&args.model).to_vec(), vec![args.emit_arch.clone(), args.svg.clone()]].concat()
@@ -141,6 +146,7 @@ impl Command {
         let model = |path: &'a PathBuf| Some(Output { option: "output", path: path.as_path(), endings: MODELS });
         let own = match self {
             Self::Doctor(_) | Self::Bench(_) | Self::Evaluate(_) | Self::Compare(_) | Self::Certify(_) => Vec::new(),
+            Self::Methods(_) | Self::Completions(_) | Self::Man(_) => Vec::new(),
             Self::Batch(args) => vec![one("output", args.step.table(), TABLES)],
             Self::Inspect(args) => vec![one("emit-arch", &args.emit_arch, &[".toml"]), svg(&args.svg)],
             Self::Prune(args) => vec![one("output", &args.output, MODELS)],

@@ -61,6 +61,11 @@ pub(crate) fn read(globals: &Globals, args: &DataArgs, network: Option<Normalize
     Ok(Some(data))
 }
 
+/// What to do where there are no data.
+pub(crate) fn missing(why: &str) -> String {
+    format!("{why}: give a .safetensors or .npz file, mnist:DIR, cifar10:DIR or cifar100:DIR")
+}
+
 /// Reads a data set, once for all jobs of a batch.
 pub(crate) fn dataset(globals: &Globals, spec: &str, options: &DataOptions) -> Result<Dataset> {
     globals.session.check()?;

@@ -4,6 +4,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::CommandFactory as _;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
@@ -12,7 +13,7 @@ use tropix::batch::{Hashes, Stop};
 use tropix::prune::{LogitCheck, Observer, Timing, Verification};
 use tropix::report::SCHEMA;
 
-use crate::args::{Color, Globals, LogFormat};
+use crate::args::{Arguments, Color, Globals, LogFormat};
 use crate::exit;
 use crate::invocation::Record;
 
@@ -92,12 +93,25 @@ fn error_object(kind: &'static str, message: &str, path: Option<&Path>) {
     }
 }
 
-/// The error and its causes, each said once: many messages hold that of their cause already.
+/// The error and its causes, each said once: many messages hold that of their cause already. The library names an argument,
+/// the program its option.
 pub(crate) fn message(error: &anyhow::Error) -> String {
+    if let Some(Error::Argument { argument, problem }) = error.downcast_ref::<Error>()
+        && is_option(argument)
+    {
+        return format!("`--{argument}`: {problem}");
+    }
     error.chain().skip(1).fold(error.to_string(), |text, cause| {
         let cause = cause.to_string();
         if text.contains(&cause) { text } else { format!("{text}: {cause}") }
     })
+}
+
+/// Whether some command has an option of this name.
+fn is_option(name: &str) -> bool {
+    let all = Arguments::command();
+    let has = |command: &clap::Command| command.get_arguments().any(|arg| arg.get_long() == Some(name));
+    has(&all) || all.get_subcommands().any(has)
 }
 
 /// Prints a line; a reader that went away is nobody's concern.

@@ -71,7 +71,8 @@ fn split(map: &[u8]) -> std::result::Result<(&[u8], usize), String> {
         ));
     }
     let header = usize::try_from(claimed).ok().and_then(|length| rest.get(..length));
-    let header = header.ok_or(format!("truncated: header claims {claimed} bytes, {} follow", rest.len()))?;
+    let header = header
+        .ok_or(format!("truncated: header claims {claimed} bytes, {} follow; copy or save it again", rest.len()))?;
     Ok((header, PREFIX + header.len()))
 }
 
@@ -103,7 +104,7 @@ fn check(info: &Info, end: &mut usize, available: usize) -> std::result::Result<
         std::cmp::Ordering::Equal => {}
     }
     if last > available {
-        return Err(format!("truncated: ends at byte {last}, the file holds {available}"));
+        return Err(format!("truncated: ends at byte {last}, the file holds {available}; copy or save it again"));
     }
     *end = last;
     Ok((element, first..last))

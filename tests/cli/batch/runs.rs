@@ -85,6 +85,8 @@ method = \"pgd\"
 epsilon = 0.1
 samples = 4
 [[job]]
+command = \"methods\"
+[[job]]
 command = \"doctor\"
 [[job]]
 command = \"bench\"

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use tropix::batch::{MOST_JOBS, MergeFormat, Shard};
 
+use super::heading;
+
 #[derive(Debug, Args)]
 pub(crate) struct BatchArgs {
     #[command(subcommand)]
@@ -26,8 +28,10 @@ pub(crate) enum BatchCommand {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct ManifestArgs {
     /// Jobs: .toml, with defaults and matrices, or .jsonl, one job per line
+    #[arg(help_heading = heading::ARGUMENTS)]
     pub(crate) manifest: PathBuf,
     /// Let paths of the manifest leave its folder
     #[arg(long)]
@@ -38,13 +42,17 @@ pub(crate) struct ManifestArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct ShardArgs {
-    /// Only every N-th job from K on, K from 0 to N - 1; by default what `SLURM_ARRAY_TASK_ID` and `_COUNT` say, or all
-    #[arg(long, value_name = "K/N", env = "TROPIX_SHARD")]
+    /// Only every N-th job from K on, K from 0 to N - 1
+    ///
+    /// By default what `SLURM_ARRAY_TASK_ID` and `_COUNT` say, or all. Environment: `TROPIX_SHARD`.
+    #[arg(long, value_name = "K/N", hide_env = true, env = "TROPIX_SHARD")]
     pub(crate) shard: Option<Shard>,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
 pub(crate) struct BatchPlanArgs {
     #[command(flatten)]
     pub(crate) manifest: ManifestArgs,
@@ -56,15 +64,18 @@ pub(crate) struct BatchPlanArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct BatchRunArgs {
     #[command(flatten)]
     pub(crate) manifest: ManifestArgs,
     /// Folder of the results: one folder in it for each job
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "FOLDER", help_heading = heading::OUTPUT)]
     pub(crate) output: PathBuf,
     #[command(flatten)]
     pub(crate) shard: ShardArgs,
-    /// Go on in a folder that holds results: what is done stays, everything else is done again
+    /// Go on in a folder that holds results: what is done stays
+    ///
+    /// Everything else is done again.
     #[arg(long)]
     pub(crate) resume: bool,
     /// Run the other jobs, too, when one has failed
@@ -76,11 +87,12 @@ pub(crate) struct BatchRunArgs {
     /// Jobs at a time; as many as threads by default
     #[arg(long, short = 'j', value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
-    /// Megabytes that jobs which run at a time may take, estimated by the files that they read; half of what is free by
-    /// default
+    /// Megabytes that jobs at a time may take; half of what is free by default
+    ///
+    /// Estimated by the files that they read.
     #[arg(long, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_memory: Option<u64>,
-    /// Seconds that running jobs have to come to an end after a signal, or after `--timeout`
+    /// Seconds that running jobs have after a signal, or after `--timeout`
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) grace: f64,
 }
@@ -92,18 +104,22 @@ pub(crate) struct BatchStatusArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
 pub(crate) struct BatchMergeArgs {
-    /// Folders of the results: one, or several that each hold some jobs of the same plan
-    #[arg(required = true)]
+    /// Folders of the results
+    ///
+    /// One, or several that each hold some jobs of the same plan.
+    #[arg(required = true, help_heading = heading::ARGUMENTS)]
     pub(crate) folders: Vec<PathBuf>,
     /// Where the table goes: .csv, .json, .md or .html
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Form of a table on standard output
+    /// Form on standard output
     #[arg(long, value_enum, default_value_t = FormatArg::Markdown, conflicts_with = "output")]
     pub(crate) format: FormatArg,
-    /// Results by the beginning of their paths in a report, comma-separated, such as `accuracy,timing`; by default numbers,
-    /// texts and pairs that differ
+    /// Results by the beginning of their paths in a report, comma-separated
+    ///
+    /// Such as `accuracy,timing`; by default numbers, texts and pairs that differ.
     #[arg(long, value_delimiter = ',', value_name = "PATH")]
     pub(crate) columns: Vec<String>,
     /// Leave out jobs that have no report
@@ -112,11 +128,12 @@ pub(crate) struct BatchMergeArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
 pub(crate) struct BatchSlurmArgs {
     #[command(flatten)]
     pub(crate) manifest: ManifestArgs,
     /// Folder of the results, on a file system that all nodes share
-    #[arg(short, long, value_name = "FOLDER")]
+    #[arg(short, long, value_name = "FOLDER", help_heading = heading::OUTPUT)]
     pub(crate) output: PathBuf,
     /// Tasks of the array
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -127,7 +144,7 @@ pub(crate) struct BatchSlurmArgs {
     /// An option for `sbatch`, such as `--sbatch=--time=2:00:00`; may be repeated
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     pub(crate) sbatch: Vec<String>,
-    /// A word for `tropix batch run` on the nodes, such as `--run=--keep-going`; may be repeated
+    /// A word for `batch run`, such as `--run=--keep-going`; may be repeated
     #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
     pub(crate) run: Vec<String>,
 }

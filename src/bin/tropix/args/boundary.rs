@@ -6,38 +6,42 @@ use clap::{Args, ValueEnum};
 use tropix::geometry::clip::Bounds;
 use tropix::network::Form;
 
-use super::{DataArgs, ModelArgs, polynomial};
+use super::{DataArgs, ModelArgs, heading, polynomial};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct BoundaryArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Slice through three samples of `--data`, by number; for more than two inputs the default is the plane of the two
-    /// principal axes
+    /// Slice through three samples of `--data`, by number
+    ///
+    /// For more than two inputs the default is the plane of the two principal axes.
     #[arg(long, value_name = "I,J,K", value_delimiter = ',', allow_hyphen_values = true, value_parser = super::count)]
     pub(crate) points: Vec<usize>,
     /// Rectangle to look at, in coordinates of the plane
     #[arg(long, value_name = "X0,X1,Y0,Y1", allow_hyphen_values = true, value_parser = window)]
     pub(crate) window: Option<Bounds>,
-    /// Polynomial whose hypersurface holds the boundary
+    /// Polynomial of the hypersurface that holds the boundary
     #[arg(long, value_enum, default_value_t = FormArg::Joint)]
     pub(crate) form: FormArg,
-    /// The boundary between two classes only, whether or not another class is above both
+    /// The boundary between two classes only
+    ///
+    /// Whether or not another class is above both.
     #[arg(long, value_name = "I,J", value_delimiter = ',', allow_hyphen_values = true, value_parser = super::count)]
     pub(crate) classes: Vec<usize>,
-    /// Sampled boundary points whose membership in the hypersurface is tested
-    #[arg(long, default_value_t = 1000)]
+    /// Boundary points that are tested against the hypersurface
+    #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) samples: u32,
-    /// Affine cells up to which a deep network is subdivided
-    #[arg(long, default_value_t = 200_000)]
+    /// Cells up to which a deep network is subdivided
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub(crate) most_cells: u32,
-    /// Classify a grid of N x N points on the device instead of computing the boundary
+    /// Classify a grid of N x N points instead of computing the boundary
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub(crate) grid: Option<u16>,
     /// Write regions, boundary, polytope and normals as a picture
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 

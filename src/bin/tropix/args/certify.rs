@@ -6,21 +6,24 @@ use clap::Args;
 use clap::builder::PossibleValue;
 use tropix::certify::Bound;
 
-use super::{DataArgs, ModelArgs};
+use super::{DataArgs, ModelArgs, heading};
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::CERTIFICATE)]
 pub(crate) struct CertifyArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// The compressed model: as deep as the original, with as many inputs and classes
+    /// The compressed model: as deep, with as many inputs and classes
+    #[arg(help_heading = heading::ARGUMENTS)]
     pub(crate) compressed: PathBuf,
     /// Norm that inputs have at most; by default that of the longest sample
     #[arg(long, value_parser = radius, required_unless_present = "data", allow_negative_numbers = true)]
     pub(crate) radius: Option<f64>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
-    /// Upper bounds, comma-separated; `all` by default
-    #[arg(long, value_delimiter = ',', default_value = "all")]
+    /// Upper bounds, comma-separated: all, or some of
+    /// triangle, zonotope-shares, zonotope-sums, pair, crown, half, sdp
+    #[arg(long, value_delimiter = ',', default_value = "all", hide_possible_values = true)]
     pub(crate) bounds: Vec<BoundArg>,
     /// Every hidden layer by itself as well: large errors are looked for in each
     #[arg(long)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::DataArgs;
+use super::{DataArgs, heading};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
@@ -13,11 +13,17 @@ pub(crate) struct CompareArgs {
     /// The second model, such as the pruned one
     pub(crate) b: PathBuf,
     /// Architecture of both, where the files do not hold it
-    #[arg(long, value_name = "TOML")]
+    #[arg(long, value_name = "TOML", help_heading = heading::DATA)]
     pub(crate) arch: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Timed runs of each network
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = heading::RUN
+    )]
     pub(crate) runs: u16,
 }

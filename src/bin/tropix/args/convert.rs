@@ -4,16 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::ModelArgs;
+use super::{ModelArgs, heading};
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArgs {
     #[command(flatten)]
     pub(crate) model: ModelArgs,
-    /// Where the model goes; its name chooses the format: NAME.onnx or NAME.safetensors
-    #[arg(short, long)]
+    /// Where the model goes; .onnx or .safetensors chooses the format
+    #[arg(short, long, help_heading = heading::OUTPUT)]
     pub(crate) output: PathBuf,
     /// Write one file, even if the model came with data beside it or in shards
-    #[arg(long)]
+    #[arg(long, help_heading = heading::OUTPUT)]
     pub(crate) single_file: bool,
 }

@@ -3,12 +3,14 @@
 use clap::{Args, ValueEnum};
 use tropix::train::{FinetuneOptions, Optimiser, Scope};
 
+use super::heading;
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::FINETUNING)]
 pub(crate) struct FinetuneArgs {
-    /// Train on the labels after pruning: `biases` of the linear layers at the output, the last of these layers (`head`), or
-    /// `all` of them; weights that are zero stay zero
+    /// Train linear layers at the output on the labels of --data after pruning
     ///
-    /// Layers before the linear ones stay as they are, their features are computed once. A fifth of `--data` is held out
+    /// Their `biases`, the last of these layers (`head`), or `all` of them; weights that are zero stay zero. Layers before the linear ones stay as they are, their features are computed once. A fifth of `--data` is held out
     /// and measured, or all of it where `--train` gives other samples to train on.
     ///
     /// Fine-tuning of a whole network, convolutions and all, belongs in your framework. In `PyTorch`, with layers of the
@@ -22,22 +24,34 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, value_enum, verbatim_doc_comment)]
     pub(crate) finetune: Option<FinetuneArg>,
     /// Labelled samples to train on, as `--data`; by default a part of `--data`
-    #[arg(long, value_name = "DATA", requires = "finetune")]
+    #[arg(long, value_name = "DATA", requires = "finetune", hide_short_help = true)]
     pub(crate) train: Option<String>,
     /// Passes over the training samples
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 5,
+        value_parser = clap::value_parser!(u16).range(1..),
+        hide_short_help = true
+    )]
     pub(crate) epochs: u16,
     /// How parameters follow their gradients
-    #[arg(long, value_enum, default_value_t = OptimizerArg::Adam)]
+    #[arg(long, value_enum, default_value_t = OptimizerArg::Adam, hide_short_help = true)]
     pub(crate) optimizer: OptimizerArg,
     /// Learning rate of the first step, which falls to zero along half a cosine; 0.001 for adam, 0.05 for sgd
-    #[arg(long, value_parser = rate, allow_negative_numbers = true)]
+    #[arg(long, value_parser = rate, allow_negative_numbers = true, hide_short_help = true)]
     pub(crate) learning_rate: Option<f64>,
     /// Samples of a step
-    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 128,
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
     pub(crate) batch_size: u32,
     /// Share of `--data` that is not trained on, without `--train`
-    #[arg(long, default_value_t = 0.2, value_parser = super::sweep::share)]
+    #[arg(long, default_value_t = 0.2, value_parser = super::sweep::share, hide_short_help = true)]
     pub(crate) holdout: f64,
 }
 

@@ -8,6 +8,8 @@ use tropix::prune::spaces::Importance;
 use tropix::prune::structured::UnitMethod;
 use tropix::prune::{KeptWeights, Method, Objective};
 
+use super::heading;
+
 /// A method by its name in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MethodArg {
@@ -54,21 +56,28 @@ impl ValueEnum for MethodArg {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::PROTOCOL)]
 pub(crate) struct ProtocolArgs {
     /// Objective of `tropical`
-    #[arg(long, value_enum, default_value_t = ObjectiveArg::Decoupled)]
+    #[arg(long, value_enum, default_value_t = ObjectiveArg::Decoupled, hide_short_help = true)]
     pub(crate) objective: ObjectiveArg,
     /// First half-step of `tropical`
-    #[arg(long, value_enum, default_value_t = OrderArg::RowsFirst)]
+    #[arg(long, value_enum, default_value_t = OrderArg::RowsFirst, hide_short_help = true)]
     pub(crate) order: OrderArg,
     /// Leave the bias out of the generators of `tropical`
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_bias_in_generator: bool,
     /// What `tropical` writes for the weights that stay
-    #[arg(long, value_enum, default_value_t = KeptArg::Original)]
+    #[arg(long, value_enum, default_value_t = KeptArg::Original, hide_short_help = true)]
     pub(crate) kept_weights: KeptArg,
     /// Half-steps of the alternation whose objective is reported
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 6,
+        value_parser = clap::value_parser!(u16).range(0..=1000),
+        hide_short_help = true
+    )]
     pub(crate) half_steps: u16,
 }
 

@@ -6,8 +6,11 @@ mod boundary;
 mod certify;
 mod compare;
 mod convert;
+mod examples;
 mod finetune;
+mod globals;
 mod hausdorff;
+mod heading;
 mod method;
 mod moments;
 mod polynomial;
@@ -17,13 +20,10 @@ mod synth;
 mod zonotope;
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
-use tropix::backend::DeviceTrace;
+use clap::{Args, Parser, Subcommand};
 use tropix::network::format::InputShape;
-
-use crate::invocation::Invocation;
-use crate::session::Session;
 
 pub(crate) use attack::{AttackArgs, DistanceArg};
 pub(crate) use batch::{
@@ -35,6 +35,7 @@ pub(crate) use certify::{BoundArg, CertifyArgs};
 pub(crate) use compare::CompareArgs;
 pub(crate) use convert::ConvertArgs;
 pub(crate) use finetune::{FinetuneArg, FinetuneArgs};
+pub(crate) use globals::{Color, DeviceChoice, Globals, LogFormat, flag};
 pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use moments::{MomentArgs, RefitArg};
@@ -44,9 +45,17 @@ pub(crate) use sweep::SweepArgs;
 pub(crate) use synth::{DistilArgs, PriorArg, StatisticsArg, SynthArgs};
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
-/// Prunes ReLU classifiers through tropical geometry, on any GPU or the CPU.
+/// Makes trained classifiers smaller, with data or without, on any GPU or the CPU.
 #[derive(Debug, Parser)]
-#[command(name = "tropix", version, propagate_version = true)]
+#[command(
+    name = "tropix",
+    version = VERSION.as_str(),
+    propagate_version = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    max_term_width = 100,
+    after_help = examples::OVERVIEW
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) globals: Globals,
@@ -54,59 +63,91 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-#[derive(Debug, Args)]
-pub(crate) struct Globals {
-    /// auto, cpu, gpu, gpu:NAME (part of an adapter's name) or reference (f64, slow)
-    #[arg(long, global = true, default_value = "auto", env = "TROPIX_DEVICE")]
-    pub(crate) device: DeviceChoice,
-    /// Threads of the host path; all cores by default
-    #[arg(long, global = true, env = "TROPIX_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) threads: Option<u16>,
-    /// Seed of every random stream
-    #[arg(long, global = true, default_value_t = 0, env = "TROPIX_SEED")]
-    pub(crate) seed: u64,
-    /// One JSON object on standard output instead of tables
-    #[arg(long, global = true, env = "TROPIX_JSON", value_parser = flag)]
-    pub(crate) json: bool,
-    /// Nothing on standard error but errors
-    #[arg(long, short, global = true, env = "TROPIX_QUIET", value_parser = flag)]
-    pub(crate) quiet: bool,
-    /// More on standard error; twice for everything
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
-    pub(crate) verbose: u8,
-    /// Form of log lines
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text, env = "TROPIX_LOG_FORMAT")]
-    pub(crate) log_format: LogFormat,
-    /// Colour on standard error
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "TROPIX_COLOR")]
-    pub(crate) color: Color,
-    /// Write over an output that exists; never over an input
-    #[arg(long, global = true, env = "TROPIX_FORCE", value_parser = flag)]
-    pub(crate) force: bool,
-    /// Recompute a seeded sample with the f64 reference and print the largest deviation
-    #[arg(long, global = true, env = "TROPIX_VERIFY", value_parser = flag)]
-    pub(crate) verify: bool,
-    /// Write the phases of the command and the kernels of the adapter as a trace that a browser's trace viewer opens
-    #[arg(long, global = true, value_name = "FILE", env = "TROPIX_PROFILE")]
-    pub(crate) profile: Option<PathBuf>,
-    /// What the device does, for the trace.
-    #[arg(skip)]
-    pub(crate) trace: DeviceTrace,
-    /// What was given, and the files that were read.
-    #[arg(skip)]
-    pub(crate) run: Invocation,
-    /// Alone, or a job of a batch.
-    #[arg(skip)]
-    pub(crate) session: Session,
+/// The version, with the commit where the build knew it.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let commit = option_env!("TROPIX_COMMIT").filter(|commit| !commit.is_empty());
+    let commit = commit.map(|commit| format!(" ({commit})")).unwrap_or_default();
+    format!("{}{commit}", env!("CARGO_PKG_VERSION"))
+});
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a model smaller and write a new file
+    #[command(after_long_help = examples::PRUNE, after_help = examples::PRUNE_SHORT)]
+    Prune(PruneArgs),
+    /// Accuracy of methods by how much they leave, on your model
+    #[command(after_long_help = examples::SWEEP)]
+    Sweep(SweepArgs),
+    /// Methods, one line each: what they do, what they need, when to take them
+    #[command(after_long_help = examples::METHODS)]
+    Methods(MethodsArgs),
+    /// Layers and units of a model: what can go, what stays and why
+    #[command(after_long_help = examples::INSPECT)]
+    Inspect(InspectArgs),
+    /// Accuracy of a model, and its agreement with another one
+    #[command(after_long_help = examples::EVALUATE)]
+    Evaluate(EvaluateArgs),
+    /// Two models on the same data: accuracy, difference, size, latency
+    #[command(after_long_help = examples::COMPARE)]
+    Compare(CompareArgs),
+    /// Write a model in another format
+    #[command(after_long_help = examples::CONVERT)]
+    Convert(ConvertArgs),
+    /// Proved bounds of how far a compressed model is from the original
+    #[command(after_long_help = examples::CERTIFY)]
+    Certify(CertifyArgs),
+    /// Robust accuracy under attacks, beside certified distances
+    #[command(after_long_help = examples::ATTACK)]
+    Attack(AttackArgs),
+    /// Many runs from one file: resumed, in shards, merged into one table
+    #[command(after_long_help = examples::BATCH)]
+    Batch(BatchArgs),
+    /// Adapters and their limits, and a test of every operation on each device
+    #[command(after_long_help = examples::DOCTOR)]
+    Doctor(DoctorArgs),
+    /// CPU against GPU on the same work
+    ///
+    /// Medians, spreads, rates, shares of the peak, transfers, and the size from which the GPU is faster.
+    #[command(after_long_help = examples::BENCH)]
+    Bench(BenchArgs),
+    /// Write a model with random weights, for measurements of time and memory
+    #[command(after_long_help = examples::RANDOM_MODEL)]
+    RandomModel(RandomModelArgs),
+    /// Decision regions and boundary of a network, and the polytope behind them
+    ///
+    /// Of the whole plane for two inputs, on a slice for more.
+    #[command(after_long_help = examples::BOUNDARY)]
+    Boundary(BoundaryArgs),
+    /// A tropical polynomial: values, regions, Newton polytope, hypersurface
+    #[command(after_long_help = examples::POLYNOMIAL)]
+    Polynomial(PolynomialArgs),
+    /// Vertices, support and volume of a zonotope, given or of a class of a model
+    #[command(after_long_help = examples::ZONOTOPE)]
+    Zonotope(ZonotopeArgs),
+    /// Hausdorff distance of point samples, zonotopes or models
+    #[command(after_long_help = examples::HAUSDORFF)]
+    Hausdorff(HausdorffArgs),
+    /// Print a script that completes commands, options and values in a shell
+    #[command(after_long_help = examples::COMPLETIONS, hide = true)]
+    Completions(CompletionsArgs),
+    /// Write a manual page for every command into a folder
+    #[command(after_long_help = examples::MAN, hide = true)]
+    Man(ManArgs),
 }
 
-/// A flag as the environment gives it.
-pub(crate) fn flag(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" | "" => Ok(false),
-        _ => Err("expected 1, true or yes, or 0, false or no".to_owned()),
-    }
+#[derive(Debug, Args)]
+pub(crate) struct MethodsArgs {}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell that reads the script
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// Where the pages go; made if it is not there
+    pub(crate) folder: PathBuf,
 }
 
 /// A whole number that counts or numbers something.
@@ -114,102 +155,27 @@ pub(crate) fn count(text: &str) -> Result<usize, String> {
     text.trim().parse().map_err(|_| format!("`{text}` is not a whole number of at least 0"))
 }
 
-impl Globals {
-    /// Where an adapter notes what it does, if a trace is to be written.
-    pub(crate) fn device_trace(&self) -> Option<DeviceTrace> {
-        self.profile.as_ref().map(|_| self.trace.clone())
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum DeviceChoice {
-    Auto,
-    Cpu,
-    Reference,
-    Gpu(Option<String>),
-}
-
-impl std::str::FromStr for DeviceChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("gpu", name)) if !name.is_empty() => Ok(Self::Gpu(Some(name.to_owned()))),
-            None if text == "auto" => Ok(Self::Auto),
-            None if text == "cpu" => Ok(Self::Cpu),
-            None if text == "reference" => Ok(Self::Reference),
-            None if text == "gpu" => Ok(Self::Gpu(None)),
-            _ => Err("expected auto, cpu, gpu, gpu:NAME or reference".to_owned()),
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    Text,
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    Auto,
-    Always,
-    Never,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Adapters, limits, and a self-test of every operation against the reference
-    Doctor(DoctorArgs),
-    /// Layers, blocks, and what can be pruned
-    Inspect(InspectArgs),
-    /// Prune a model and write a new file
-    Prune(PruneArgs),
-    /// Pruning-accuracy curves of methods x rates x seeds
-    Sweep(SweepArgs),
-    /// Accuracy of a model, and its agreement with another one
-    Evaluate(EvaluateArgs),
-    /// Generators, vertices, support and volume of a zonotope or of a class of a model
-    Zonotope(ZonotopeArgs),
-    /// Hausdorff distance of point samples, zonotopes or models
-    Hausdorff(HausdorffArgs),
-    /// Two models on the same data: accuracy, agreement, largest difference, size, multiply-adds, measured latency
-    Compare(CompareArgs),
-    /// Write a model in another format
-    Convert(ConvertArgs),
-    /// Proved bounds of the output error of a compressed model, and labels certified unchanged
-    Certify(CertifyArgs),
-    /// Robust accuracy under attacks, in the dual view of the first layer and by input gradients, beside certified distances
-    Attack(AttackArgs),
-    /// Write a model with random weights, for measurements of time and memory
-    RandomModel(RandomModelArgs),
-    /// A tropical polynomial: values, regions, Newton polytope, dual subdivision, hypersurface
-    Polynomial(PolynomialArgs),
-    /// Decision regions and boundary of a network: whole for two inputs, on a slice for more
-    Boundary(BoundaryArgs),
-    /// Many runs from one file: planned, resumed, in shards, merged into one table
-    Batch(BatchArgs),
-    /// CPU against GPU on the same work: medians, rates, shares of the peak, transfers, crossover
-    Bench(BenchArgs),
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {}
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::DATA)]
 pub(crate) struct ModelArgs {
     /// Model: .onnx, .safetensors, or the .index.json of a sharded one
+    #[arg(help_heading = heading::ARGUMENTS)]
     pub(crate) model: PathBuf,
     /// Architecture, where names and shapes do not tell it
-    #[arg(long, value_name = "TOML")]
+    #[arg(long, value_name = "TOML", hide_short_help = true)]
     pub(crate) arch: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = heading::DATA)]
 pub(crate) struct ShapeArgs {
-    /// Lengths of the input's axes behind the batch, such as 3,224,224, for ONNX models that leave some open; NAME:3,224,224
-    /// and one for each where there are several inputs. They stay open in what is written
-    #[arg(long, value_name = "[NAME:]D1,D2", value_parser = input_shape)]
+    /// Lengths of the input's axes behind the batch, such as 3,224,224, where an ONNX model leaves some open
+    ///
+    /// NAME:3,224,224 and one for each where there are several inputs. They stay open in what is written.
+    #[arg(long, hide_short_help = true, value_name = "[NAME:]D1,D2", value_parser = input_shape)]
     pub(crate) input_shape: Vec<InputShape>,
 }
 
@@ -232,17 +198,23 @@ fn input_shape(text: &str) -> Result<InputShape, String> {
 const MOST_LENGTH: usize = 1 << 24;
 
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = heading::DATA)]
 pub(crate) struct DataArgs {
-    /// .safetensors or .npz (images|features|points|x, and labels|y), mnist:DIR, cifar10:DIR or cifar100:DIR
+    /// Samples to measure on: .safetensors, .npz, mnist:DIR, cifar10:DIR, cifar100:DIR
+    ///
+    /// A .safetensors or .npz file holds `images`, `features`, `points` or `x`, and `labels` or `y`. Bytes of images are
+    /// scaled by 1/255, other numbers are taken as they are.
     #[arg(long)]
     pub(crate) data: Option<String>,
     /// Factor on raw inputs
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, hide_short_help = true, allow_negative_numbers = true)]
     pub(crate) scale: Option<f64>,
-    /// Mean of each channel, subtracted after scaling
+    /// Mean of each channel, comma-separated
+    ///
+    /// Values are scaled, then the mean is subtracted, then they are divided by the deviation.
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) mean: Vec<f64>,
-    /// Standard deviation of each channel, divided by after scaling
+    /// Standard deviation of each channel, comma-separated
     #[arg(long, value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) std: Vec<f64>,
 }
@@ -254,10 +226,10 @@ pub(crate) struct InspectArgs {
     #[command(flatten)]
     pub(crate) shapes: ShapeArgs,
     /// Write an architecture file to edit
-    #[arg(long, value_name = "TOML")]
+    #[arg(long, value_name = "TOML", help_heading = heading::OUTPUT)]
     pub(crate) emit_arch: Option<PathBuf>,
-    /// Draw the operators of an ONNX model, each in the colour of the units that it writes
-    #[arg(long, value_name = "FILE")]
+    /// Draw the operators of an ONNX model, in the colours of the units that they write
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 
@@ -270,7 +242,7 @@ pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     pub(crate) data: DataArgs,
     /// Another model to agree with
-    #[arg(long, value_name = "MODEL")]
+    #[arg(long, value_name = "MODEL", help_heading = heading::DATA)]
     pub(crate) against: Option<PathBuf>,
 }
 
@@ -279,12 +251,13 @@ pub(crate) struct RandomModelArgs {
     /// Widths of the layers from input to output, comma-separated
     #[arg(value_delimiter = ',', required = true, allow_negative_numbers = true, value_parser = count)]
     pub(crate) widths: Vec<usize>,
-    /// Where the model goes
-    #[arg(short, long)]
+    /// Where the model goes: .onnx or .safetensors
+    #[arg(short, long, help_heading = heading::OUTPUT)]
     pub(crate) output: PathBuf,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct BenchArgs {
     /// Workloads by the beginning of their names, comma-separated; all by default
     #[arg(long, value_delimiter = ',', value_name = "ID")]
@@ -295,13 +268,17 @@ pub(crate) struct BenchArgs {
     /// Timed runs of each workload
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) runs: u16,
-    /// Store what the adapter contracts in f16, with sums in f32; needs an adapter with `shader-f16`
+    /// Store what the adapter contracts in f16, with sums in f32
+    ///
+    /// Needs an adapter with `shader-f16`.
     #[arg(long)]
     pub(crate) f16: bool,
     /// Double each size of the operations instead and fit how time and memory grow
     #[arg(long, conflicts_with = "workload")]
     pub(crate) scaling: bool,
-    /// Try the variants of the GPU kernels on the adapter of `--device` and keep the fastest for later runs
+    /// Try the variants of the GPU kernels and keep the fastest for later runs
+    ///
+    /// On the adapter of `--device`.
     #[arg(long, conflicts_with_all = ["workload", "scaling"])]
     pub(crate) tune: bool,
     /// Print the memory of one operation, given as NAME,N,D,M: `--scaling` starts a process of its own for each

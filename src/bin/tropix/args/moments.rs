@@ -5,17 +5,26 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tropix::prune::structured::Refit;
 
+use super::heading;
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::DATA)]
 pub(crate) struct MomentArgs {
-    /// Mean and covariance of the inputs: tensors `mean` (d) and `covariance` (d x d)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) moments: Option<PathBuf>,
-    /// Calibration samples, as `--data`; labels are not used
+    /// Samples for the fit, as `--data`: a hundred help much; labels are not used
     #[arg(long, value_name = "DATA")]
     pub(crate) calib: Option<String>,
     /// How many of the calibration samples are used, from the first on
-    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 4096,
+        value_parser = clap::value_parser!(u32).range(2..),
+        hide_short_help = true
+    )]
     pub(crate) calib_samples: u32,
+    /// Mean and covariance of the inputs instead: tensors `mean` (d) and `covariance` (d x d)
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) moments: Option<PathBuf>,
 }
 
 /// A refit by its name in reports.

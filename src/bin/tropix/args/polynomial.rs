@@ -5,23 +5,29 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tropix::tropical::Syntax;
 
+use super::heading;
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct PolynomialArgs {
-    /// Tropical `1x^2+2xy+0` (+ is max, juxtaposition +, / minus, ^ times) or explicit `max(2*x+1, x+y+2, 0)`; after
-    /// `--` where one begins with a minus
-    #[arg(required = true)]
+    /// Tropical `1x^2+2xy+0`, or explicit `max(2*x+1, x+y+2, 0)`
+    ///
+    /// In tropical notation + is the maximum, juxtaposition +, / minus, ^ times. After `--` where one begins with a minus.
+    #[arg(required = true, help_heading = heading::ARGUMENTS)]
     pub(crate) expression: Vec<String>,
-    /// How to read the expressions; by default those that call max or min are explicit
+    /// How to read the expressions
+    ///
+    /// By default those that call max or min are explicit.
     #[arg(long, value_enum)]
     pub(crate) syntax: Option<SyntaxArg>,
-    /// Names and order of the coordinates, comma-separated; by default those that occur, sorted
-    #[arg(long, value_delimiter = ',')]
+    /// Names of the coordinates in order; by default those that occur, sorted
+    #[arg(long, value_name = "X,Y,..", value_delimiter = ',')]
     pub(crate) variables: Vec<String>,
     /// Evaluate at a point, coordinates comma-separated; may be repeated
     #[arg(long, value_name = "X,Y,..", allow_hyphen_values = true, value_parser = point)]
     pub(crate) at: Vec<Point>,
     /// Write hypersurface and dual subdivision as a picture
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 

@@ -4,53 +4,89 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs};
+use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs, heading};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
+    /// Shares of the units of hidden layers to keep, comma-separated
+    #[arg(
+        long,
+        value_delimiter = ',',
+        allow_hyphen_values = true,
+        value_parser = share,
+        conflicts_with = "rates",
+        help_heading = heading::TARGET
+    )]
+    pub(crate) keep: Vec<f64>,
+    /// Shares of the weights to set to zero, where there is no `--keep`
+    ///
+    /// FROM:TO:STEP, or a comma-separated list.
+    #[arg(
+        long,
+        default_value = "0:0.98:0.02",
+        allow_hyphen_values = true,
+        value_parser = rates,
+        help_heading = heading::TARGET
+    )]
+    pub(crate) rates: Rates,
+    /// Only the linear layers at the output lose neurons
+    ///
+    /// What the layers before them make of the data is computed once.
+    #[arg(long, requires = "keep", conflicts_with = "latency", help_heading = heading::TARGET)]
+    pub(crate) head: bool,
+    /// Methods, comma-separated, see `tropix methods`; all by default
+    #[arg(long, value_enum, value_delimiter = ',', ignore_case = true, hide_possible_values = true, help_heading = heading::METHOD)]
+    pub(crate) methods: Vec<MethodArg>,
+    /// Refits, comma-separated
+    ///
+    /// Of structured methods none and gaussian by default, and data with `--calib`; of the weights that stay none by default.
+    #[arg(long, value_enum, value_delimiter = ',', help_heading = heading::METHOD)]
+    pub(crate) refits: Vec<RefitArg>,
+    /// Remove channels of residual trunks, too: the same ones from all layers on a trunk
+    ///
+    /// By norms, `tropnnc` and `synth-refit`, of all layers that write to a trunk or read it.
+    #[arg(long, requires = "keep", help_heading = heading::METHOD, hide_short_help = true)]
+    pub(crate) couple_trunk: bool,
+    /// Seeds for methods with a random order: how many, or a comma-separated list
+    ///
+    /// Counted from `--seed` on. Methods without a random order run once.
+    #[arg(
+        long,
+        default_value = "1",
+        allow_hyphen_values = true,
+        value_parser = seeds,
+        value_name = "N|LIST",
+        help_heading = heading::METHOD
+    )]
+    pub(crate) seeds: Seeds,
     #[command(flatten)]
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) data: DataArgs,
     #[command(flatten)]
-    pub(crate) protocol: ProtocolArgs,
-    /// Methods, comma-separated; all by default
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub(crate) methods: Vec<MethodArg>,
-    /// Rates: FROM:TO:STEP, or a comma-separated list
-    #[arg(long, default_value = "0:0.98:0.02", allow_hyphen_values = true, value_parser = rates)]
-    pub(crate) rates: Rates,
-    /// Shares of the hidden neurons to keep, comma-separated: structured methods instead of rates
-    #[arg(long, value_delimiter = ',', allow_hyphen_values = true, value_parser = share, conflicts_with = "rates")]
-    pub(crate) keep: Vec<f64>,
-    /// Refits, comma-separated: of structured methods none and gaussian by default, and data with `--calib`; of the weights that
-    /// stay none by default
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub(crate) refits: Vec<RefitArg>,
-    /// Only the linear layers at the output lose neurons: what the layers before them make of the data is computed once
-    #[arg(long, requires = "keep", conflicts_with = "latency")]
-    pub(crate) head: bool,
-    /// Time each reduced network beside the original one in turns, on one sample, so many times each
-    #[arg(long, value_name = "RUNS", num_args = 0..=1, default_missing_value = "15", requires = "keep",
-        value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) latency: Option<u16>,
-    /// Remove channels of residual trunks, too: the same ones from all layers that write to a trunk or read it; by norms,
-    /// `tropnnc` and `synth-refit`
-    #[arg(long, requires = "keep")]
-    pub(crate) couple_trunk: bool,
-    #[command(flatten)]
     pub(crate) moments: MomentArgs,
     #[command(flatten)]
     pub(crate) synth: SynthArgs,
-    /// Seeds for methods with a random order: how many, counted from `--seed` on, or a comma-separated list; methods without
-    /// one run once
-    #[arg(long, default_value = "1", allow_hyphen_values = true, value_parser = seeds, value_name = "N|LIST")]
-    pub(crate) seeds: Seeds,
+    #[command(flatten)]
+    pub(crate) protocol: ProtocolArgs,
+    /// Time each reduced network beside the original one, so many times
+    ///
+    /// On one sample, in turns.
+    #[arg(
+        long,
+        value_name = "RUNS",
+        num_args = 0..=1,
+        default_missing_value = "15",
+        requires = "keep",
+        value_parser = clap::value_parser!(u16).range(1..),
+        help_heading = heading::OUTPUT
+    )]
+    pub(crate) latency: Option<u16>,
     /// Write the curves as comma-separated values
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) csv: Option<PathBuf>,
     /// Write the curves as a picture
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 
@@ -93,8 +129,16 @@ fn seeds(text: &str) -> Result<Seeds, String> {
 
 /// A number from 0 to 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
-    let share: f64 = text.trim().parse().map_err(|_| format!("`{text}` is not a number"))?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(format!("{text} does not lie between 0 and 1")) }
+    let wrong = || match text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok()) {
+        Some(number) => format!("`{text}` is not a number; {number} per cent are {}", number / 100.0),
+        None => format!("`{text}` is not a number"),
+    };
+    let share: f64 = text.trim().parse().map_err(|_| wrong())?;
+    match share {
+        0.0..=1.0 => Ok(share),
+        2.0..=100.0 => Err(format!("{text} does not lie between 0 and 1; {text} per cent are {}", share / 100.0)),
+        _ => Err(format!("{text} does not lie between 0 and 1")),
+    }
 }
 
 fn rates(text: &str) -> Result<Rates, String> {

@@ -5,22 +5,33 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use tropix::prune::synth::{DistilOptions, Prior, SynthOptions};
 
+use super::heading;
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::SYNTHETIC)]
 pub(crate) struct SynthArgs {
-    /// What inputs look like, without data. In closed form (`greedy-gaussian`, `--refit gaussian`) or by samples
+    /// What inputs look like where there are no data
+    ///
+    /// In closed form (`greedy-gaussian`, `--refit gaussian`) or by samples
     /// (`synth-refit`): `arrangement`, a mean and a deviation of each input read off the hyperplanes of the first linear layer.
     /// In closed form only: `iso`, N(0, I), `image`, the covariance of images in general, `moments`, those of `--moments` or
     /// `--calib`. By samples only: `leaves`, `natural` and `fields` for images, `gaussian`, N(0, I), `mixed`, half `gaussian` and
     /// half `leaves`; `distilled`, the default prior moved by gradient steps until batch norms see what they saw in training, of
     /// ONNX models that hold some. By default `arrangement` where linear layers read the inputs; else `leaves` for images, `gaussian` for
     /// others
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, hide_short_help = true)]
     pub(crate) prior: Option<PriorArg>,
-    /// Synthetic inputs; between 1,000 and 8,000 by the size of the layers if absent
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    /// Number of synthetic inputs; between 1,000 and 8,000 by the size of the layers if absent
+    #[arg(long, hide_short_help = true, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) inputs: Option<u32>,
     /// Ridge of refits, in units of the mean variance of what a layer reads
-    #[arg(long, default_value_t = SynthOptions::default().ridge, value_parser = ridge, allow_negative_numbers = true)]
+    #[arg(
+        long,
+        default_value_t = SynthOptions::default().ridge,
+        value_parser = ridge,
+        allow_negative_numbers = true,
+        hide_short_help = true
+    )]
     pub(crate) ridge: f64,
 }
 
@@ -82,17 +93,27 @@ pub(crate) enum StatisticsArg {
 
 /// How inputs are distilled.
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::SYNTHETIC)]
 pub(crate) struct DistilArgs {
     /// Gradient steps of `--prior distilled`
-    #[arg(long, value_name = "N", default_value_t = DistilOptions::default().steps, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = DistilOptions::default().steps,
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
+        hide_short_help = true
+    )]
     pub(crate) distil_steps: u32,
-    /// Write the inputs that were distilled, for `--calib` in later runs: as the network takes them, without `--mean` and
-    /// `--std`
-    #[arg(long, value_name = "FILE")]
+    /// Write the inputs that were distilled, for `--calib` in later runs
+    ///
+    /// As the network takes them, without `--mean` and `--std`.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     pub(crate) keep_inputs: Option<PathBuf>,
-    /// Mean and variance of batch norms during a refit of any graph: by default those of the inputs where these are made up, so
-    /// that each layer sees values of the scale that it was trained on, and those of training where they are samples. The file that is written holds those of training
-    #[arg(long, value_name = "WHOSE", value_enum)]
+    /// Mean and variance of batch norms during a refit of any graph
+    ///
+    /// By default those of the inputs where these are made up, so that each layer sees values of the scale that it was trained
+    /// on, and those of training where they are samples. The file that is written holds those of training.
+    #[arg(long, value_name = "WHOSE", value_enum, hide_short_help = true)]
     pub(crate) norm_statistics: Option<StatisticsArg>,
 }
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::heading;
+
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::DATA)]
 pub(crate) struct BodyArgs {
     /// Architecture of a model, where names and shapes do not tell it
     #[arg(long, value_name = "TOML")]
@@ -12,19 +15,23 @@ pub(crate) struct BodyArgs {
     /// Hidden layer of a model; the last one by default
     #[arg(long, value_name = "NAME")]
     pub(crate) layer: Option<String>,
-    /// Generators by the smallest class weights that keep the decision boundary, instead of those of the paper
+    /// Smallest class weights that keep the decision boundary
+    ///
+    /// Instead of those of the paper.
     #[arg(long)]
     pub(crate) minimal: bool,
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = heading::RUN)]
 pub(crate) struct ZonotopeArgs {
-    /// [[1,0],[1,1]] or another inline JSON, a .json or .csv file of generators, or a model
+    /// Generators such as [[1,0],[1,1]], a .json or .csv file of them, or a model
+    #[arg(help_heading = heading::ARGUMENTS)]
     pub(crate) source: String,
     #[command(flatten)]
     pub(crate) body: BodyArgs,
     /// Class of a model
-    #[arg(long, default_value_t = 0, value_name = "NUMBER", value_parser = super::count)]
+    #[arg(long, help_heading = heading::DATA, default_value_t = 0, value_name = "NUMBER", value_parser = super::count)]
     pub(crate) class: usize,
     /// Evaluate the support function in this direction; may be repeated
     #[arg(long, value_name = "X,Y,..", allow_hyphen_values = true, value_parser = vector)]
@@ -32,7 +39,7 @@ pub(crate) struct ZonotopeArgs {
     /// Tell whether this point is inside; may be repeated
     #[arg(long, value_name = "X,Y,..", allow_hyphen_values = true, value_parser = vector)]
     pub(crate) contains: Vec<Vector>,
-    /// Enumerate vertices by at most so many random directions, instead of all of them
+    /// Vertices by at most so many random directions, instead of all
     #[arg(long, value_name = "DIRECTIONS", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sample: Option<u64>,
     /// No vertices
@@ -42,7 +49,7 @@ pub(crate) struct ZonotopeArgs {
     #[arg(long, default_value_t = 1024, value_name = "MB", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_memory: u64,
     /// Draw the zonotope, or its shadow on its two principal axes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
     let (a, b) = timing.phase("load", || Ok::<_, Error>((load(&args.a)?, load(&args.b)?)))?;
     let data = timing.phase("load", || input::read(globals, &args.data, a.network.normalize.clone()))?;
     let Some(data) = data.map(|data| input::warned(globals, data)) else {
-        return Err(Error::Argument { argument: "data", problem: "a comparison needs data".to_owned() }.into());
+        return Err(Error::Argument { argument: "data", problem: input::missing("a comparison needs data") }.into());
     };
     let classes = a.network.output_lengths().ok().and_then(|lengths| lengths.last().copied().flatten());
     data.check_against(a.network.input.iter().product(), classes.unwrap_or(usize::MAX))?;

@@ -13,7 +13,7 @@ use crate::{input, output};
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
     let Some(data) = timing.phase("load", || input::data_for(globals, &args.data, &model.network))? else {
-        return Err(Error::Argument { argument: "data", problem: "an evaluation needs data".to_owned() }.into());
+        return Err(Error::Argument { argument: "data", problem: input::missing("an evaluation needs data") }.into());
     };
     let other = args.against.as_ref().map(|path| {
         let other = ModelArgs { model: path.clone(), arch: args.model.arch.clone() };

@@ -23,10 +23,10 @@ pub(super) enum Role {
 pub(super) fn role(command: &str, option: &str) -> Role {
     match option {
         "a" | "b" | "source" if matches!(command, "hausdorff" | "zonotope") => Role::Body,
-        "model" | "against" | "compressed" | "a" | "b" => Role::Model,
+        "model" | "against" | "also" | "compressed" | "a" | "b" => Role::Model,
         "arch" | "moments" => Role::File,
         "data" | "calib" | "train" => Role::Data,
-        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "profile" => Role::Output,
+        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "images" | "profile" => Role::Output,
         _ => Role::Plain,
     }
 }
@@ -95,13 +95,14 @@ pub(super) fn refused_output(word: &str) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::words::NO_JOBS;
     use super::*;
     use clap::CommandFactory as _;
 
     #[test]
     fn every_option_that_is_a_path_has_a_role() {
         let program = crate::args::Arguments::command();
-        for command in program.get_subcommands().filter(|command| command.get_name() != "batch") {
+        for command in program.get_subcommands().filter(|command| !NO_JOBS.contains(&command.get_name())) {
             for arg in command.get_arguments().chain(program.get_arguments()) {
                 if arg.get_value_parser().type_id() == std::any::TypeId::of::<PathBuf>() {
                     let (command, option) = (command.get_name(), arg.get_id().as_str());

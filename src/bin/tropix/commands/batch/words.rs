@@ -15,6 +15,9 @@ use crate::parse::JobParser;
 /// Options that are those of the batch, for all of its jobs.
 const OF_THE_RUN: &[&str] = &["threads", "json", "quiet", "verbose", "log_format", "color", "force", "help", "version"];
 
+/// Commands that are no jobs: they run jobs, or make no report.
+pub(super) const NO_JOBS: &[&str] = &["batch", "completions", "man"];
+
 /// An option of a job beside the parser of it.
 pub(super) struct Given<'a> {
     pub(super) key: &'a str,
@@ -31,8 +34,8 @@ pub(super) struct Given<'a> {
 pub(super) fn given<'a>(parser: &'a JobParser, manifest: &Manifest, job: &'a Job) -> Result<Vec<Given<'a>>> {
     let refused = |line: usize, problem: String| Error::Manifest { file: manifest.file.clone(), line, problem };
     let name = job.command.as_str();
-    let Some(command) = parser.command(name).filter(|_| name != "batch") else {
-        let known: Vec<&str> = parser.names().into_iter().filter(|name| *name != "batch").collect();
+    let Some(command) = parser.command(name).filter(|_| !NO_JOBS.contains(&name)) else {
+        let known: Vec<&str> = parser.names().into_iter().filter(|name| !NO_JOBS.contains(name)).collect();
         return Err(refused(job.line, format!("`command` = {name}: there is {}", known.join(", "))));
     };
     let mut found = Vec::with_capacity(job.settings.len());

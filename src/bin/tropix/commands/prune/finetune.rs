@@ -21,7 +21,7 @@ pub(super) fn samples(
 ) -> Result<(Option<Dataset>, Option<Dataset>)> {
     let Some(options) = options else { return Ok((data, None)) };
     let Some(data) = data else {
-        let problem = "fine-tuning needs labelled data".to_owned();
+        let problem = input::missing("fine-tuning needs labelled data");
         return Err(Error::Argument { argument: "data", problem });
     };
     let labelled = |data: &Dataset| match (&data.labels, data.paths.first()) {

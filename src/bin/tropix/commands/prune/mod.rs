@@ -148,18 +148,18 @@ impl Family {
             (None, None) => None,
         };
         let wrong = |method: MethodArg, removes: &str, wants: &str| {
-            let problem = format!("`{}` removes {removes}; give {wants}", method.name());
+            let problem = format!("`{}` {removes}: it goes with {wants}; `tropix methods` lists all", method.name());
             Err(Error::Argument { argument: "method", problem })
         };
         match (target, args.method) {
             (Some(target), None) => Ok(Self::Elements(Method::TropicalPath, target)),
             (Some(target), Some(MethodArg::Elements(method))) => Ok(Self::Elements(method, target)),
-            (Some(_), Some(method)) => wrong(method, "neurons", "`--keep` or `--layer`"),
+            (Some(_), Some(method)) => wrong(method, "removes neurons", "`--keep` or `--layer`"),
             (None, None) => Ok(Self::Units(None)),
             (None, Some(MethodArg::Units(method))) => Ok(Self::Units(Some(method))),
             // Where it does not fit, `spaces` says so.
             (None, Some(MethodArg::Spaces(_))) => Ok(Self::Units(None)),
-            (None, Some(method)) => wrong(method, "weights", "`--rate`"),
+            (None, Some(method)) => wrong(method, "sets weights to zero", "`--rate`"),
         }
     }
 }

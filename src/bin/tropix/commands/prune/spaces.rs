@@ -70,17 +70,14 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
     let here = here || matches!(args.method, Some(MethodArg::Spaces(_)));
     // Gradients are those of graphs.
     let here = here || args.synth.prior == Some(PriorArg::Distilled) || args.distil.norm_statistics.is_some();
-    let importance = match named {
-        None if (whole || here) && args.method.is_none() => Some(Importance::SynthRefit),
-        named => named,
-    };
+    // Of a graph that layers hold only in part, the default takes all.
+    let unnamed = args.method.is_none() && (whole || here || graph);
+    let importance = named.or(unnamed.then_some(Importance::SynthRefit));
     let Some(importance) = importance.filter(|_| graph) else {
         if !whole && !here {
             return Ok(None);
         }
-        let names: Vec<&str> = Importance::ALL.iter().map(|one| one.name()).collect();
-        let problem = format!("units of any graph go from ONNX models, into ONNX models, by {}", names.join(", "));
-        return Err(Error::Argument { argument: "method", problem });
+        return Err(misplaced(args, model, importance.is_some()));
     };
     let by_layers = LAYERS.iter().any(|option| globals.run.gives(option));
     let by_layers = by_layers || (importance == Importance::SynthRefit && !here && layers_hold_all(model)?);
@@ -97,6 +94,33 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
         refuse(globals, SYNTHETIC, "with `--calib`: no inputs are drawn")?;
     }
     Ok(Some(importance))
+}
+
+/// Why a run on the graph of operators cannot be: the model, where it is to go, or the method.
+fn misplaced(args: &PruneArgs, model: &ModelFile, fits: bool) -> Error {
+    let (argument, problem) = if model.onnx.is_none() {
+        let given = [
+            ("--heads", args.heads.is_some()),
+            ("--global", args.global),
+            ("--steps", args.steps > 1),
+            ("--max-ratio", args.max_ratio.is_some()),
+            ("--ignore", !args.ignore.is_empty()),
+            ("--no-trunk", args.no_trunk),
+        ];
+        let option = given.iter().find(|(_, given)| *given).map_or("--method", |(option, _)| option);
+        (option, "is for ONNX models: `tropix convert MODEL -o MODEL.onnx` writes one".to_owned())
+    } else if fits {
+        ("--output", "a graph of operators is written as ONNX alone: name it NAME.onnx".to_owned())
+    } else {
+        let names: Vec<&str> = Importance::ALL.iter().map(|one| one.name()).collect();
+        let name = args.method.map_or("", MethodArg::name);
+        let problem = format!(
+            "`{name}` works on layers, and here units of a graph of operators are to go: take {}",
+            names.join(", ")
+        );
+        ("--method", problem)
+    };
+    Error::Argument { argument, problem }
 }
 
 /// Whether layers of neurons and channels, trunks among them, are all that can go from a model.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tropix::backend::RowSource;
 use tropix::certify::{BoundOptions, Pairing, PruneCertificate, head_bound, plan_bound, steps_certificate};
-use tropix::network::{Head, Network, UnitPlan, UnitStep, format};
+use tropix::network::{Head, Network, Op, UnitPlan, UnitStep, format};
 use tropix::prune::Timing;
 use tropix::prune::structured::{
     Allocation, OutcomeCheck, Rivals, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units,
@@ -177,7 +177,13 @@ pub(crate) fn note(options: &UnitOptions, finetune: Option<Scope>) -> BTreeMap<S
 fn error_bound(network: &Network, radius: Option<f64>, bounds: &[BoundArg]) -> Result<impl Fn(&Walked) -> Result<f64>> {
     let original = Head::of(network)?;
     if !original.whole {
-        let problem = "a certified error needs a network of linear layers from its input on".to_owned();
+        let first =
+            network.nodes.iter().find(|node| !matches!(node.op, Op::Linear { .. } | Op::Flatten | Op::Identity));
+        let first = first.map(|node| format!("; this one has `{}` ({}): take `--keep`", node.name, node.op.name()));
+        let problem = format!(
+            "a certified error needs a network of linear layers from its input on{}",
+            first.unwrap_or_default()
+        );
         return Err(Error::Unsupported { problem });
     }
     let Some(radius) = radius else {

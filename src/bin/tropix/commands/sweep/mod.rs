@@ -22,7 +22,7 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> a
     let model = timing.phase("load", || input::model(globals, &args.model))?;
     let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let Some(data) = data else {
-        return Err(Error::Argument { argument: "data", problem: "a sweep needs data".to_owned() }.into());
+        return Err(Error::Argument { argument: "data", problem: input::missing("a sweep needs data") }.into());
     };
     let inputs = input::paths(&model, Some(&data));
     files(args).try_for_each(|file| check_output(file, &inputs, globals.force))?;

@@ -29,6 +29,13 @@ pub(super) fn run(
     timing: &mut Timing,
 ) -> anyhow::Result<()> {
     let network = &model.network;
+    if network.nodes.iter().any(|node| node.op.name() == "graph") {
+        let problem =
+            "a sweep works on layers, and this model is known as a graph of operators alone: prune it once for each \
+                       share, or by `tropix batch`"
+                .to_owned();
+        return Err(Error::Unsupported { problem }.into());
+    }
     let read = || Calibration::read(globals, &args.moments, &args.synth, &args.data, network);
     let calibration = timing.phase("load", read)?;
     let backend = timing.phase("start device", || choose(globals))?;
