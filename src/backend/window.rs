@@ -36,6 +36,12 @@ impl Window {
         self.kernel[0] * self.kernel[1]
     }
 
+    /// Whether windows are the pixels, one by one.
+    #[must_use]
+    pub fn is_pixels(&self) -> bool {
+        self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0; 4]
+    }
+
     /// Rows and columns of windows: `floor((H + padding - dilation (kernel - 1) - 1) / stride) + 1`.
     ///
     /// # Errors

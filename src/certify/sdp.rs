@@ -119,39 +119,42 @@ fn directions(gram: &Array2<f64>, offsets: &[f64], sweeps: usize) -> Directions 
     let square = |rows: &[Vector]| -> f64 {
         rows_of_gram.iter().zip(rows).map(|(row, s)| dot(&meet(row, rows), s)).sum::<f64>().max(0.0)
     };
-    vectorised(|| {
-        let mut theta = square(&rows).sqrt().max(LEAST);
-        let (mut before, mut drift, mut pace) = (0.0, 0.0, 1.0);
-        for _ in 0..sweeps {
-            let mut sum = 0.0;
-            // r^2 / (2 theta) V V' + b / 2, times 2 theta.
-            for (i, row) in rows_of_gram.iter().enumerate() {
-                let (done, due) = (meet(&row[..i], &rows[..i]), meet(&row[i + 1..], &rows[i + 1..]));
-                let pull = theta * offsets[i];
-                let vector = std::array::from_fn(|p| done[p] + due[p] + pull * sign[p]);
-                rows[i] = unit(vector, &rows[i]);
-                sum += 2.0 * dot(&done, &rows[i]) + row[i];
+    vectorised(
+        #[inline(always)]
+        || {
+            let mut theta = square(&rows).sqrt().max(LEAST);
+            let (mut before, mut drift, mut pace) = (0.0, 0.0, 1.0);
+            for _ in 0..sweeps {
+                let mut sum = 0.0;
+                // r^2 / (2 theta) V V' + b / 2, times 2 theta.
+                for (i, row) in rows_of_gram.iter().enumerate() {
+                    let (done, due) = (meet(&row[..i], &rows[..i]), meet(&row[i + 1..], &rows[i + 1..]));
+                    let pull = theta * offsets[i];
+                    let vector = std::array::from_fn(|p| done[p] + due[p] + pull * sign[p]);
+                    rows[i] = unit(vector, &rows[i]);
+                    sum += 2.0 * dot(&done, &rows[i]) + row[i];
+                }
+                let next = (sum.max(0.0).sqrt().max(LEAST) / theta).ln();
+                if next * drift < 0.0 {
+                    pace *= 0.6;
+                }
+                drift = next;
+                theta *= (pace * drift).exp();
+                let mut towards = [0.0; RANK];
+                for (row, b) in rows.iter().zip(offsets) {
+                    towards.iter_mut().zip(row).for_each(|(sum, value)| *sum += b * value);
+                }
+                sign = unit(towards, &sign);
+                let value = sum.max(0.0).sqrt() + dot(&towards, &sign);
+                let settled = (value - before).abs() <= CONVERGED * value && drift.abs() <= SETTLED;
+                before = value;
+                if settled {
+                    break;
+                }
             }
-            let next = (sum.max(0.0).sqrt().max(LEAST) / theta).ln();
-            if next * drift < 0.0 {
-                pace *= 0.6;
-            }
-            drift = next;
-            theta *= (pace * drift).exp();
-            let mut towards = [0.0; RANK];
-            for (row, b) in rows.iter().zip(offsets) {
-                towards.iter_mut().zip(row).for_each(|(sum, value)| *sum += b * value);
-            }
-            sign = unit(towards, &sign);
-            let value = sum.max(0.0).sqrt() + dot(&towards, &sign);
-            let settled = (value - before).abs() <= CONVERGED * value && drift.abs() <= SETTLED;
-            before = value;
-            if settled {
-                break;
-            }
-        }
-        Directions { rows, sign, theta, value: before }
-    })
+            Directions { rows, sign, theta, value: before }
+        },
+    )
 }
 
 /// `theta / 2 + lambda tr D` with a proved `lambda`.
@@ -164,7 +167,12 @@ fn dual(gram: &Array2<f64>, offsets: &[f64], gamma: f64, primal: &Directions) ->
         .into_iter()
         .enumerate()
         .map(|(i, row)| {
-            let met = row.to_slice().map_or([0.0; RANK], |row| vectorised(|| meet(row, &primal.rows)));
+            let met = row.to_slice().map_or([0.0; RANK], |row| {
+                vectorised(
+                    #[inline(always)]
+                    || meet(row, &primal.rows),
+                )
+            });
             let vector: Vector = std::array::from_fn(|p| met[p] / (2.0 * theta) + 0.5 * offsets[i] * primal.sign[p]);
             dot(&vector, &vector).sqrt()
         })

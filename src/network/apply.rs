@@ -267,12 +267,15 @@ fn nonzero(layer: &RewrittenRows) -> (Vec<u64>, Vec<u64>) {
         let (mut buffer, mut columns) = (vec![0.0; width], vec![0_u8; width]);
         let rows = chunk.iter().map(|i| {
             layer.fill(*i, &mut buffer);
-            vectorised(|| {
-                for (count, value) in columns.iter_mut().zip(&buffer) {
-                    *count += u8::from(*value != 0.0);
-                }
-                buffer.iter().map(|value| u64::from(*value != 0.0)).sum::<u64>()
-            })
+            vectorised(
+                #[inline(always)]
+                || {
+                    for (count, value) in columns.iter_mut().zip(&buffer) {
+                        *count += u8::from(*value != 0.0);
+                    }
+                    buffer.iter().map(|value| u64::from(*value != 0.0)).sum::<u64>()
+                },
+            )
         });
         let rows = rows.collect::<Vec<_>>();
         (rows, columns.into_iter().map(u64::from).collect::<Vec<_>>())

@@ -46,11 +46,14 @@ impl Mask {
                 scores.read_rows(i, buffer)?;
                 // Elements before this one of the row lose a tie.
                 let tie_from = index_of_cut.saturating_sub(i * columns);
-                vectorised(|| {
-                    for (number, (word, scores)) in words.iter_mut().zip(buffer.chunks(64)).enumerate() {
-                        *word = kept_bits(scores, cutoff.score, tie_from.saturating_sub(64 * number));
-                    }
-                });
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        for (number, (word, scores)) in words.iter_mut().zip(buffer.chunks(64)).enumerate() {
+                            *word = kept_bits(scores, cutoff.score, tie_from.saturating_sub(64 * number));
+                        }
+                    },
+                );
                 Ok(())
             },
         )?;
@@ -109,19 +112,22 @@ impl Mask {
     /// Sets the removed elements of row `i` to zero.
     pub(crate) fn apply_to_row(&self, i: usize, row: &mut [f32]) {
         let words = &self.words[i * self.words_per_row..(i + 1) * self.words_per_row];
-        vectorised(|| {
-            for (word, values) in words.iter().zip(row.chunks_mut(64)) {
-                match *word {
-                    u64::MAX => {}
-                    0 => values.fill(0.0),
-                    word => {
-                        for (bit, value) in values.iter_mut().enumerate() {
-                            *value = if word >> bit & 1 == 1 { *value } else { 0.0 };
+        vectorised(
+            #[inline(always)]
+            || {
+                for (word, values) in words.iter().zip(row.chunks_mut(64)) {
+                    match *word {
+                        u64::MAX => {}
+                        0 => values.fill(0.0),
+                        word => {
+                            for (bit, value) in values.iter_mut().enumerate() {
+                                *value = if word >> bit & 1 == 1 { *value } else { 0.0 };
+                            }
                         }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 }
 

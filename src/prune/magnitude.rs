@@ -61,13 +61,16 @@ impl RowSource for ProductScores {
 
     fn read_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
         self.weight.read_rows(first, out)?;
-        vectorised(|| {
-            for (row, factor) in out.chunks_exact_mut(self.columns.len().max(1)).zip(&self.rows[first..]) {
-                for (value, column) in row.iter_mut().zip(&self.columns) {
-                    *value = value.abs() * factor * column;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, factor) in out.chunks_exact_mut(self.columns.len().max(1)).zip(&self.rows[first..]) {
+                    for (value, column) in row.iter_mut().zip(&self.columns) {
+                        *value = value.abs() * factor * column;
+                    }
                 }
-            }
-        });
+            },
+        );
         Ok(())
     }
 }

@@ -62,7 +62,11 @@ impl<'a> Layers<'a> {
         source.read_rows(chunk.first_row, buffer)?;
         let patterns: &[u32] = bytemuck::cast_slice(buffer);
         // Without a branch for each element.
-        if vectorised(|| patterns.iter().fold(0, |largest: u32, bits| largest.max(*bits))) > f32::MAX.to_bits() {
+        if vectorised(
+            #[inline(always)]
+            || patterns.iter().fold(0, |largest: u32, bits| largest.max(*bits)),
+        ) > f32::MAX.to_bits()
+        {
             return Err(Error::Overflow { what: "score", layer: format!("number {}", chunk.layer) });
         }
         Ok(patterns)
@@ -96,7 +100,15 @@ impl<'a> Layers<'a> {
         let brackets = self.brackets(ranks, total)?;
         let splits = self.chunks.par_iter().map_init(Vec::new, |buffer, chunk| -> Result<Vec<Split>> {
             let patterns = self.read(*chunk, buffer)?;
-            Ok(brackets.iter().map(|bracket| vectorised(|| Split::of(patterns, *bracket))).collect())
+            Ok(brackets
+                .iter()
+                .map(|bracket| {
+                    vectorised(
+                        #[inline(always)]
+                        || Split::of(patterns, *bracket),
+                    )
+                })
+                .collect())
         });
         let none = || brackets.iter().map(|_| Split::default()).collect();
         let join = |a: Vec<Split>, b: Vec<Split>| Ok(a.into_iter().zip(b).map(|(a, b)| a.join(b)).collect());

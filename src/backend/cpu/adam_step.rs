@@ -28,14 +28,17 @@ pub(super) fn adam_step(
         let range = first..first + out.len();
         let (w, g) = (&weights.values()[range.clone()], &gradient.values()[range.clone()]);
         let (m, v) = (&mean.values()[range.clone()], &square.values()[range]);
-        vectorised(|| {
-            for i in 0..out.len() {
-                let mean = b1 * m[i] + (1.0 - b1) * g[i];
-                let square = b2 * v[i] + (1.0 - b2) * g[i] * g[i];
-                out[i] = w[i] - adam.rate * (mean / c1) / ((square / c2).sqrt() + adam.epsilon);
-                (new_mean[i], new_square[i]) = (mean, square);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for i in 0..out.len() {
+                    let mean = b1 * m[i] + (1.0 - b1) * g[i];
+                    let square = b2 * v[i] + (1.0 - b2) * g[i] * g[i];
+                    out[i] = w[i] - adam.rate * (mean / c1) / ((square / c2).sqrt() + adam.epsilon);
+                    (new_mean[i], new_square[i]) = (mean, square);
+                }
+            },
+        );
     });
     Ok(AdamState { weights: out, mean: new_mean, square: new_square })
 }

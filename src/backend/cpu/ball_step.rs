@@ -14,7 +14,12 @@ pub(super) fn ball_step(x: &HostMatrix, gradient: &HostMatrix, step: f32, radius
     let mut out = HostMatrix::unwritten("ball_step", shape)?;
     let width = shape[1].max(1);
     let rows = out.values_mut().par_chunks_mut(width).enumerate().with_min_len(TASK / width + 1);
-    rows.for_each(|(i, out)| vectorised(|| row(x.row(i), gradient.row(i), step, radius, out)));
+    rows.for_each(|(i, out)| {
+        vectorised(
+            #[inline(always)]
+            || row(x.row(i), gradient.row(i), step, radius, out),
+        )
+    });
     Ok(out)
 }
 

@@ -34,11 +34,17 @@ fn fill(a: &HostMatrix, b: &HostMatrix, share: usize, join: impl Fn(f32, f32) ->
         let b = if rows == 1 { second } else { &second[row * period..][..period] };
         if share == 1 {
             for (out, a) in out.chunks_exact_mut(period).zip(a.chunks_exact(period)) {
-                vectorised(|| out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = join(*a, *b)));
+                vectorised(
+                    #[inline(always)]
+                    || out.iter_mut().zip(a).zip(b).for_each(|((out, a), b)| *out = join(*a, *b)),
+                );
             }
         } else {
             for ((out, a), b) in out.chunks_exact_mut(share).zip(a.chunks_exact(share)).zip(b.iter().cycle()) {
-                vectorised(|| out.iter_mut().zip(a).for_each(|(out, a)| *out = join(*a, *b)));
+                vectorised(
+                    #[inline(always)]
+                    || out.iter_mut().zip(a).for_each(|(out, a)| *out = join(*a, *b)),
+                );
             }
         }
     };

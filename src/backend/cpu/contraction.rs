@@ -28,6 +28,12 @@ pub(super) const ROWS: usize = 6;
 /// Entries of the inner index between two joins.
 const INNER: usize = 256;
 
+/// The blocks of an inner index of some length.
+pub(super) fn blocks(inner: usize) -> impl Iterator<Item = Range<usize>> {
+    let step = inner.div_ceil(inner.div_ceil(INNER).max(1)).max(1);
+    (0..inner).step_by(step).map(move |start| start..inner.min(start + step))
+}
+
 /// Roundings of a sum of `inner` terms as the contraction takes it: those of one block, and one for each join.
 pub(super) fn unit_roundings(inner: usize) -> f64 {
     let blocks = inner.div_ceil(INNER).max(1);

@@ -5,10 +5,12 @@ use std::ops::Range;
 
 use pulp::Simd;
 
+use super::affine::affine;
 use super::contraction::{Fold, Sum, Tile, contract};
 use super::matrix::HostMatrix;
 use super::operand::{Columns, Order, View};
 use super::patches::Patches;
+use super::stencil::Convolution;
 use crate::backend::{Activation, Window, check};
 use crate::error::Result;
 
@@ -28,11 +30,16 @@ pub(super) fn convolution(
 ) -> Result<HostMatrix> {
     let (shape, positions) =
         check::convolution(images.shape(), weights.shape(), bias.map(HostMatrix::shape), window, groups)?;
+    let ([n, _], plane) = (shape, positions[0] * positions[1]);
+    let whole = plane == 1 && window.kernel == window.image[1..] && window.padding[..2] == [0, 0];
+    if whole && groups == 1 {
+        // One window that is the image: a linear layer.
+        return affine(images, weights, bias, activation);
+    }
     let mut out = HostMatrix::unwritten("convolution", shape)?;
     if shape.contains(&0) {
         return Ok(out);
     }
-    let ([n, _], plane) = (shape, positions[0] * positions[1]);
     let (inputs, outputs) = (window.image[0] / groups, weights.shape()[0] / groups);
     let zeros = vec![0.0; groups * outputs];
     let bias = bias.map_or(zeros.as_slice(), HostMatrix::values);
@@ -40,6 +47,23 @@ pub(super) fn convolution(
         Activation::Identity => f32::NEG_INFINITY,
         Activation::Relu => 0.0,
     };
+    let direct = Convolution {
+        images,
+        weights: weights.values(),
+        bias,
+        window,
+        positions,
+        groups,
+        channels: [inputs, outputs],
+        floor,
+    };
+    if direct.suits() {
+        direct.run(out.values_mut());
+        return Ok(out);
+    }
+    // Pixels by themselves are windows in one row.
+    let line = Window::new([window.image[0], 1, plane], [1, 1]);
+    let (window, positions) = if window.is_pixels() { (&line, [1, plane]) } else { (window, positions) };
     let cut = Cut { images: (WINDOWS / 4 / plane).max(1), outputs, plane };
     let mut tiles: Vec<Vec<Tile<Store<'_>>>> =
         (0..groups).map(|group| cut.tiles(n, &bias[group * outputs..(group + 1) * outputs], floor)).collect();

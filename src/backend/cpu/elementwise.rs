@@ -43,5 +43,8 @@ pub(super) fn elementwise(x: &HostMatrix, function: Function) -> Result<HostMatr
 
 #[inline(always)]
 fn fill(out: &mut [f32], x: &[f32], phi: impl Fn(f32) -> f32) {
-    vectorised(|| out.iter_mut().zip(x).for_each(|(out, x)| *out = phi(*x)));
+    vectorised(
+        #[inline(always)]
+        || out.iter_mut().zip(x).for_each(|(out, x)| *out = phi(*x)),
+    );
 }

@@ -56,5 +56,8 @@ pub(super) fn elementwise_gradient(x: &HostMatrix, gradient: &HostMatrix, functi
 
 #[inline(always)]
 fn fill(out: &mut [f32], x: &[f32], dy: &[f32], slope: impl Fn(f32) -> f32) {
-    vectorised(|| out.iter_mut().zip(x).zip(dy).for_each(|((out, x), dy)| *out = dy * slope(*x)));
+    vectorised(
+        #[inline(always)]
+        || out.iter_mut().zip(x).zip(dy).for_each(|((out, x), dy)| *out = dy * slope(*x)),
+    );
 }

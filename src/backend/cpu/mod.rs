@@ -33,12 +33,14 @@ mod normalize_rows;
 mod operand;
 mod patches;
 mod path_norms;
+mod phases;
 mod pooling;
 mod pooling_gradient;
 mod reduce_rows;
 mod relu_covariance;
 mod row_scores;
 mod row_update;
+mod stencil;
 mod support_function;
 #[cfg(test)]
 mod tests;

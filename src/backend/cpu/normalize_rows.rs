@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::exponential::exponential;
 use super::matrix::HostMatrix;
-use super::reduce_rows::{extreme, sum};
+use super::reduce_rows::{extreme, sum, task};
 use crate::backend::{RowNorm, check, vectorised};
 use crate::error::Result;
 
@@ -13,20 +13,27 @@ pub(super) fn normalize_rows(x: &HostMatrix, norm: RowNorm) -> Result<HostMatrix
     let norm = norm.checked()?;
     let [_, columns] = x.shape();
     let mut out = HostMatrix::unwritten("normalize_rows", x.shape())?;
-    let rows = out.values_mut().par_chunks_exact_mut(columns).zip(x.values().par_chunks_exact(columns));
-    rows.with_min_len((1 << 13) / columns + 1).for_each(|(out, row)| normalize(row, norm, out));
+    let task = task(columns);
+    out.values_mut().par_chunks_mut(task).zip(x.values().par_chunks(task)).for_each(|(out, rows)| {
+        let rows = out.chunks_exact_mut(columns).zip(rows.chunks_exact(columns));
+        vectorised(
+            #[inline(always)]
+            || rows.for_each(|(out, row)| normalize(row, norm, out)),
+        );
+    });
     Ok(out)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "rows have far fewer than 2^24 entries")]
+#[inline(always)]
 fn normalize(row: &[f32], norm: RowNorm, out: &mut [f32]) {
     let count = row.len() as f32;
     match norm {
         RowNorm::Softmax => {
             let largest = extreme(row, f32::max);
-            vectorised(|| out.iter_mut().zip(row).for_each(|(out, x)| *out = exponential(x - largest)));
+            out.iter_mut().zip(row).for_each(|(out, x)| *out = exponential(x - largest));
             let scale = 1.0 / sum(out, |x| x);
-            vectorised(|| out.iter_mut().for_each(|out| *out *= scale));
+            out.iter_mut().for_each(|out| *out *= scale);
         }
         RowNorm::LogSoftmax => {
             let largest = extreme(row, f32::max);
@@ -37,11 +44,11 @@ fn normalize(row: &[f32], norm: RowNorm, out: &mut [f32]) {
             let mean = sum(row, |x| x) / count;
             let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
             let scale = 1.0 / (variance + epsilon).sqrt();
-            vectorised(|| out.iter_mut().zip(row).for_each(|(out, x)| *out = (x - mean) * scale));
+            out.iter_mut().zip(row).for_each(|(out, x)| *out = (x - mean) * scale);
         }
         RowNorm::RootMeanSquare { epsilon } => {
             let scale = 1.0 / (sum(row, |x| x * x) / count + epsilon).sqrt();
-            vectorised(|| out.iter_mut().zip(row).for_each(|(out, x)| *out = x * scale));
+            out.iter_mut().zip(row).for_each(|(out, x)| *out = x * scale);
         }
     }
 }

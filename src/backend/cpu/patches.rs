@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::backend::Window;
+use crate::backend::{Window, vectorised};
 
 /// The rows of an unfolding, see [`Backend::unfold`](crate::backend::Backend::unfold), over a range of channels.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +24,33 @@ struct Run {
     x: usize,
 }
 
+/// Entries that are copied at once: copies of a known length are no calls.
+const CHUNK: usize = 16;
+
+/// Copies at least `count` entries, whole chunks where there is room on both sides.
+#[inline(always)]
+fn copy(from: &[f32], count: usize, to: &mut [f32]) {
+    let mut at = 0;
+    while at < count {
+        match (from.get(at..).and_then(<[f32]>::first_chunk::<CHUNK>), to[at..].first_chunk_mut::<CHUNK>()) {
+            (Some(from), Some(to)) => *to = *from,
+            _ => return to[at..count].copy_from_slice(&from[at..count]),
+        }
+        at += CHUNK;
+    }
+}
+
 impl Patches<'_> {
     /// Writes a panel: `out[k width + r]` is entry `inner.start + k` of window `first + r`, 0 past the last window.
     pub(super) fn pack(&self, first: usize, width: usize, inner: Range<usize>, out: &mut [f32]) {
+        vectorised(
+            #[inline(always)]
+            || self.pack_runs(first, width, inner, out),
+        );
+    }
+
+    #[inline(always)]
+    fn pack_runs(&self, first: usize, width: usize, inner: Range<usize>, out: &mut [f32]) {
         let runs = self.runs(first, first + width.min(self.count - first));
         let filled = runs.last().map_or(0, |run| run.lane + run.length);
         let ([_, height, columns], entries) = (self.window.image, self.window.entries());
@@ -34,13 +58,12 @@ impl Patches<'_> {
             let (channel, entry) = (self.first_channel + k / entries, k % entries);
             let [down, right] = [entry / self.window.kernel[1], entry % self.window.kernel[1]];
             for run in &runs {
-                let out = &mut out[run.lane..run.lane + run.length];
                 let y = run.y * self.window.stride[0] + down * self.window.dilation[0];
                 match y.checked_sub(self.window.padding[0]).filter(|y| *y < height) {
-                    None => out.fill(0.0),
+                    None => out[run.lane..run.lane + run.length].fill(0.0),
                     Some(y) => {
                         let start = run.image * self.window.length() + (channel * height + y) * columns;
-                        self.row(run.x, right, &self.images[start..start + columns], out);
+                        self.row(run, right, (start, columns), &mut out[run.lane..]);
                     }
                 }
             }
@@ -48,19 +71,22 @@ impl Patches<'_> {
         }
     }
 
-    /// Writes entry `right` of the windows from `x` on in one row of pixels.
-    fn row(&self, x: usize, right: usize, pixels: &[f32], out: &mut [f32]) {
+    /// Writes entry `right` of the windows of a run; its row of pixels starts at an image entry and has so many. What lies
+    /// behind the run may change: it is written later.
+    #[inline(always)]
+    fn row(&self, run: &Run, right: usize, (row, columns): (usize, usize), out: &mut [f32]) {
         let (stride, left) = (self.window.stride[1], self.window.padding[1]);
-        let start = x * stride + right * self.window.dilation[1];
+        let start = run.x * stride + right * self.window.dilation[1];
         if stride == 1 {
-            let before = left.saturating_sub(start).min(out.len());
-            let from = (start + before).saturating_sub(left).min(pixels.len());
-            let inside = (pixels.len() - from).min(out.len() - before);
+            let before = left.saturating_sub(start).min(run.length);
+            let from = (start + before).saturating_sub(left).min(columns);
+            let inside = (columns - from).min(run.length - before);
+            copy(&self.images[row + from..], inside, &mut out[before..]);
             out[..before].fill(0.0);
-            out[before..before + inside].copy_from_slice(&pixels[from..from + inside]);
-            out[before + inside..].fill(0.0);
+            out[before + inside..run.length].fill(0.0);
         } else {
-            for (i, out) in out.iter_mut().enumerate() {
+            let pixels = &self.images[row..row + columns];
+            for (i, out) in out[..run.length].iter_mut().enumerate() {
                 let at = (start + i * stride).checked_sub(left);
                 *out = at.and_then(|at| pixels.get(at)).copied().unwrap_or(0.0);
             }

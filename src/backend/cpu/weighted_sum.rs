@@ -23,13 +23,18 @@ pub(super) fn weighted_sum(
     };
     let chunks = out.values_mut().par_chunks_mut(CHUNK).zip(a.values().par_chunks(CHUNK)).enumerate();
     chunks.for_each(|(chunk, (out, a))| {
-        vectorised(|| match b {
-            None => out.iter_mut().zip(a).for_each(|(out, a)| *out = (alpha * a).max(floor)),
-            Some(b) => {
-                let b = &b.values()[chunk * CHUNK..][..a.len()];
-                out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = (alpha * a + beta * b).max(floor));
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || match b {
+                None => out.iter_mut().zip(a).for_each(|(out, a)| *out = (alpha * a).max(floor)),
+                Some(b) => {
+                    let b = &b.values()[chunk * CHUNK..][..a.len()];
+                    out.iter_mut()
+                        .zip(a.iter().zip(b))
+                        .for_each(|(out, (a, b))| *out = (alpha * a + beta * b).max(floor));
+                }
+            },
+        );
     });
     Ok(out)
 }

@@ -45,7 +45,7 @@ impl Builder<'_> {
         let (groups, bias) = (self.groups(), self.bias(outputs)?);
         let weights = Weights { outputs, weight: values, bias };
         match windows.flat(channels) {
-            Some(window) => self.push(Step::Conv { window, groups, weights }, &[&x], shape),
+            Some(window) => self.push(Step::conv(window, groups, weights), &[&x], shape),
             None => self.unfolded(&x, &windows, groups, weights, shape),
         }
     }
@@ -83,7 +83,7 @@ impl Builder<'_> {
                 weight: Rc::new(weights.weight[group * own..(group + 1) * own].to_vec()),
                 bias: weights.bias.as_ref().map(|bias| Rc::new(bias[group * each..(group + 1) * each].to_vec())),
             };
-            let outputs = self.push(Step::Affine { columns, weights }, &[&rows], vec![images, places, each])?;
+            let outputs = self.push(Step::affine(columns, weights), &[&rows], vec![images, places, each])?;
             parts.push(self.transposed(&outputs, &[0, 2, 1])?);
         }
         let joined = match parts.as_slice() {
@@ -160,7 +160,7 @@ impl Builder<'_> {
             dilations[..axes].iter().map(|value| usize::try_from(*value).unwrap_or(1).max(1)).collect();
         let [height, width] = two(&wide, 1)?;
         let window = Window { dilation: two(&dilation, 1)?, ..Window::new([channels, height, width], two(kernel, 1)?) };
-        self.push(Step::Conv { window, groups, weights }, &[&spread], shape)
+        self.push(Step::conv(window, groups, weights), &[&spread], shape)
     }
 
     fn gemm(&mut self) -> Ruled<Held> {
@@ -192,7 +192,7 @@ impl Builder<'_> {
             None => None,
         };
         let weights = Weights { outputs, weight: scaled(values, alpha), bias };
-        self.push(Step::Affine { columns, weights }, &[&x], shape)
+        self.push(Step::affine(columns, weights), &[&x], shape)
     }
 
     fn matmul(&mut self) -> Ruled<Held> {
@@ -207,7 +207,7 @@ impl Builder<'_> {
         if fixed[1] && flat(&b.shape) {
             let weight = Rc::new(turned(&self.constant(1)?, [inner, outputs]));
             let weights = Weights { outputs, weight, bias: None };
-            return self.push(Step::Affine { columns: inner, weights }, &[&a], shape);
+            return self.push(Step::affine(inner, weights), &[&a], shape);
         }
         if fixed[0] && flat(&a.shape) {
             // Weights on the left: (A B)^T = B^T A^T.
@@ -218,7 +218,7 @@ impl Builder<'_> {
             let mut between = shape.clone();
             let rank = shape.len();
             between.swap(rank - 2, rank - 1);
-            let product = self.push(Step::Affine { columns: inner, weights }, &[&other], between)?;
+            let product = self.push(Step::affine(inner, weights), &[&other], between)?;
             let mut order: Vec<usize> = (0..rank).collect();
             order.swap(rank - 2, rank - 1);
             return self.transposed(&product, &order);

@@ -6,12 +6,13 @@
 //! and becomes one `gather`. What depends on no input is computed once, too.
 //!
 //! ```text
-//! OperatorGraph - Builder (a rule for each operator) -> Steps - Program::upload -> weights on the device - run
+//! OperatorGraph - Builder (a rule for each operator) -> Steps - fused -> fewer Steps - Program::upload -> weights on the device - run
 //! ```
 
 mod build;
 mod contraction;
 mod elementwise;
+mod fuse;
 mod moves;
 mod reduction;
 mod reverse;

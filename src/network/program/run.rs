@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::build::{Builder, Held};
+use super::fuse::fused;
 use super::step::{Loaded, row_matrix};
 use crate::backend::{Activation, Backend, Combination};
 use crate::error::{Error, Result};
@@ -90,9 +91,21 @@ impl<B: Backend> Program<B> {
         for target in targets {
             needed[program.place(target)?.slot] = true;
         }
+        let kept = needed.clone();
         for placed in steps.iter().rev() {
             if needed[placed.slot] {
                 placed.inputs.iter().for_each(|input| needed[*input] = true);
+            }
+        }
+        let steps = fused(steps.into_iter().filter(|placed| needed[placed.slot]).collect(), &slots, &kept);
+        needed = kept;
+        for placed in &steps {
+            needed[placed.slot] = true;
+            placed.inputs.iter().for_each(|input| needed[*input] = true);
+        }
+        for (name, place) in &mut program.values {
+            if place.as_ref().is_ok_and(|place| place.slot > 0 && !needed[place.slot]) {
+                *place = Err(format!("`{name}` is not among the values that were asked for"));
             }
         }
         for (slot, held) in slots.iter().enumerate().filter(|(slot, _)| needed[*slot]) {
@@ -100,7 +113,7 @@ impl<B: Backend> Program<B> {
                 program.fixed.insert(slot, row_matrix(backend, 1, values)?);
             }
         }
-        for placed in steps.into_iter().filter(|placed| needed[placed.slot]) {
+        for placed in steps {
             let all = placed.inputs.iter().chain([&placed.slot]).filter(|slot| !program.fixed.contains_key(slot));
             program.widest = program.widest.max(all.map(|slot| program.lengths[*slot]).sum());
             program.steps.push(Ready { step: placed.step.load(backend)?, inputs: placed.inputs, slot: placed.slot });

@@ -22,15 +22,17 @@ pub(super) enum Step {
     Function(Function),
     Relu,
     Scale(f32),
-    /// `x W^T + b` for rows of `columns` entries.
+    /// `phi(x W^T + b)` for rows of `columns` entries.
     Affine {
         columns: usize,
         weights: Weights,
+        activation: Activation,
     },
     Conv {
         window: Window,
         groups: usize,
         weights: Weights,
+        activation: Activation,
     },
     Pool {
         window: Window,
@@ -67,18 +69,30 @@ pub(super) enum Loaded<B: Backend> {
         columns: usize,
         weight: B::Matrix,
         bias: Option<B::Matrix>,
+        activation: Activation,
     },
     Conv {
         window: Window,
         groups: usize,
         weight: B::Matrix,
         bias: Option<B::Matrix>,
+        activation: Activation,
     },
     /// Nothing but what the step says.
     Plain(Step),
 }
 
 impl Step {
+    /// `x W^T + b` for rows of `columns` entries.
+    pub(super) fn affine(columns: usize, weights: Weights) -> Self {
+        Self::Affine { columns, weights, activation: Activation::Identity }
+    }
+
+    /// A convolution without an activation.
+    pub(super) fn conv(window: Window, groups: usize, weights: Weights) -> Self {
+        Self::Conv { window, groups, weights, activation: Activation::Identity }
+    }
+
     /// Entries of the rows in which operand `at`, of `length` entries for a sample, takes part.
     fn columns(&self, at: usize, length: usize) -> usize {
         match self {
@@ -93,13 +107,13 @@ impl Step {
     pub(super) fn load<B: Backend>(self, backend: &B) -> Result<Loaded<B>> {
         Ok(match self {
             Self::Gather(index) => Loaded::Gather(backend.upload_indices(&index)?),
-            Self::Affine { columns, weights } => {
+            Self::Affine { columns, weights, activation } => {
                 let (weight, bias) = weights.load(backend)?;
-                Loaded::Affine { columns, weight, bias }
+                Loaded::Affine { columns, weight, bias, activation }
             }
-            Self::Conv { window, groups, weights } => {
+            Self::Conv { window, groups, weights, activation } => {
                 let (weight, bias) = weights.load(backend)?;
-                Loaded::Conv { window, groups, weight, bias }
+                Loaded::Conv { window, groups, weight, bias, activation }
             }
             plain => Loaded::Plain(plain),
         })
@@ -137,9 +151,9 @@ impl<B: Backend> Loaded<B> {
         let second = || operands.get(1).copied().ok_or_else(lacks);
         match self {
             Self::Gather(index) => backend.gather(first, index),
-            Self::Affine { weight, bias, .. } => backend.affine(first, weight, bias.as_ref(), Activation::Identity),
-            Self::Conv { window, groups, weight, bias } => {
-                backend.convolution(first, weight, bias.as_ref(), window, *groups, Activation::Identity)
+            Self::Affine { weight, bias, activation, .. } => backend.affine(first, weight, bias.as_ref(), *activation),
+            Self::Conv { window, groups, weight, bias, activation } => {
+                backend.convolution(first, weight, bias.as_ref(), window, *groups, *activation)
             }
             Self::Plain(step) => match step {
                 Step::Concat => backend.concatenate(operands),

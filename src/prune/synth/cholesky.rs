@@ -69,7 +69,10 @@ impl Cholesky {
             for side in &mut sides {
                 side[j] = if pivot > 0.0 { side[j] / pivot } else { 0.0 };
                 let factor = side[j];
-                vectorised(|| side[..j].iter_mut().zip(left).for_each(|(value, l)| *value -= factor * l));
+                vectorised(
+                    #[inline(always)]
+                    || side[..j].iter_mut().zip(left).for_each(|(value, l)| *value -= factor * l),
+                );
             }
         }
         for (mut row, side) in rows.rows_mut().into_iter().zip(sides) {
@@ -88,16 +91,19 @@ fn eliminate(row: &mut [f64], above: &[f64], start: usize, end: usize, size: usi
 }
 
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    vectorised(|| {
-        let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-        let mut lanes = [0.0; 16];
-        for (a, b) in a.iter().zip(b) {
-            for lane in 0..16 {
-                lanes[lane] += a[lane] * b[lane];
+    vectorised(
+        #[inline(always)]
+        || {
+            let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+            let mut lanes = [0.0; 16];
+            for (a, b) in a.iter().zip(b) {
+                for lane in 0..16 {
+                    lanes[lane] += a[lane] * b[lane];
+                }
             }
-        }
-        lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
-    })
+            lanes.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+        },
+    )
 }
 
 #[cfg(test)]

@@ -173,24 +173,30 @@ impl Chunk {
             let row = gram.row(chosen.unit * q + a);
             new.iter_mut().enumerate().for_each(|(at, new)| *new = row[self.first * q + at]);
         }
-        vectorised(|| {
-            for row in 0..rows {
-                let old = &self.factor[row * width..][..width];
-                for (a, new) in new.chunks_exact_mut(width).enumerate() {
-                    let factor = chosen.coefficients[row * q + a];
-                    new.iter_mut().zip(old).for_each(|(new, old)| *new -= factor * old);
+        vectorised(
+            #[inline(always)]
+            || {
+                for row in 0..rows {
+                    let old = &self.factor[row * width..][..width];
+                    for (a, new) in new.chunks_exact_mut(width).enumerate() {
+                        let factor = chosen.coefficients[row * q + a];
+                        new.iter_mut().zip(old).for_each(|(new, old)| *new -= factor * old);
+                    }
                 }
-            }
-        });
+            },
+        );
         substitute(&chosen.factor, q, &mut new, width);
-        vectorised(|| {
-            for (column, targets) in self.targets.chunks_exact_mut(m.max(1)).enumerate() {
-                for (a, chosen) in chosen.targets.chunks_exact(m.max(1)).enumerate() {
-                    let factor = new[a * width + column];
-                    targets.iter_mut().zip(chosen).for_each(|(value, chosen)| *value -= factor * chosen);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (column, targets) in self.targets.chunks_exact_mut(m.max(1)).enumerate() {
+                    for (a, chosen) in chosen.targets.chunks_exact(m.max(1)).enumerate() {
+                        let factor = new[a * width + column];
+                        targets.iter_mut().zip(chosen).for_each(|(value, chosen)| *value -= factor * chosen);
+                    }
                 }
-            }
-        });
+            },
+        );
         for (local, block) in self.blocks.chunks_exact_mut((q * q).max(1)).enumerate() {
             for new in new.chunks_exact(width) {
                 let new = &new[local * q..(local + 1) * q];
@@ -231,12 +237,15 @@ fn substitute(factor: &[f64], q: usize, rows: &mut [f64], width: usize) {
             row.fill(0.0);
             continue;
         }
-        vectorised(|| {
-            for (b, above) in above.chunks_exact(width.max(1)).enumerate() {
-                let factor = factor[a * q + b];
-                row.iter_mut().zip(above).for_each(|(value, above)| *value -= factor * above);
-            }
-            row.iter_mut().for_each(|value| *value /= pivot);
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (b, above) in above.chunks_exact(width.max(1)).enumerate() {
+                    let factor = factor[a * q + b];
+                    row.iter_mut().zip(above).for_each(|(value, above)| *value -= factor * above);
+                }
+                row.iter_mut().for_each(|value| *value /= pivot);
+            },
+        );
     }
 }

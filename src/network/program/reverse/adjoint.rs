@@ -5,7 +5,7 @@ use super::super::run::Ready;
 use super::super::step::{Loaded, Step};
 use super::contraction::Deconvolution;
 use super::{Passed, lacking, scaled};
-use crate::backend::{Backend, Function, Reduction, RowNorm};
+use crate::backend::{Activation, Backend, Function, Reduction, RowNorm};
 use crate::error::Result;
 
 /// Indices and weights of a step on its way back.
@@ -114,8 +114,18 @@ impl<B: Backend> Passed<'_, B> {
                 let gathered = backend.gather(&self.slope, copies)?;
                 self.added(backend, gathered, *share, backend.shape(self.operands[0])[1])
             }
-            (Loaded::Affine { weight, .. }, _) => self.linear(backend, weight),
-            (Loaded::Conv { .. }, Adjoint::Convolution(back)) => back.run(backend, &self.slope),
+            (Loaded::Affine { weight, activation: Activation::Identity, .. }, _) => {
+                self.linear(backend, &self.slope, weight)
+            }
+            (Loaded::Affine { weight, activation: Activation::Relu, .. }, _) => {
+                self.linear(backend, &self.where_positive(backend, self.result)?, weight)
+            }
+            (Loaded::Conv { activation: Activation::Identity, .. }, Adjoint::Convolution(back)) => {
+                back.run(backend, &self.slope)
+            }
+            (Loaded::Conv { activation: Activation::Relu, .. }, Adjoint::Convolution(back)) => {
+                back.run(backend, &self.where_positive(backend, self.result)?)
+            }
             (Loaded::Plain(step), adjoint) => self.plain(backend, step, adjoint, at),
             _ => Err(lacking("its reverse")),
         }

@@ -73,8 +73,8 @@ impl<B: Backend> Deconvolution<B> {
 
 impl<B: Backend> Passed<'_, B> {
     /// `D W` for `y = x W^T + b`.
-    pub(super) fn linear(&self, backend: &B, weight: &B::Matrix) -> Result<B::Matrix> {
-        backend.matmul(&self.slope, Transpose::No, weight, Transpose::No)
+    pub(super) fn linear(&self, backend: &B, slope: &B::Matrix, weight: &B::Matrix) -> Result<B::Matrix> {
+        backend.matmul(slope, Transpose::No, weight, Transpose::No)
     }
 
     /// `D B^T` and `A^T D` for each `C = A B`.
