@@ -34,6 +34,12 @@ pub(crate) struct Batch {
     pub(crate) values: Vec<f32>,
 }
 
+/// A value that is known, by name, and the name of one that is to stay on the backend.
+pub(crate) struct Resumed<'a, B: Backend> {
+    pub(crate) from: Option<(&'a str, &'a B::Matrix)>,
+    pub(crate) keep: Option<&'a str>,
+}
+
 impl<'b, B: Backend> Streams<'b, B> {
     /// Loads what some values of `graph` need, which came from `source`.
     ///
@@ -76,16 +82,40 @@ impl<'b, B: Backend> Streams<'b, B> {
     ///
     /// [`Error::Unsupported`] if the run fails or there is no such value of floats.
     pub(crate) fn values(&self, inputs: &[f32], rows: usize, names: &[&str]) -> Result<Vec<Batch>> {
+        Ok(self.resumed(inputs, rows, names, Resumed { from: None, keep: None })?.0)
+    }
+
+    /// The same from a value that is known, with one more that stays on the backend, where it computes them.
+    pub(crate) fn resumed(
+        &self,
+        inputs: &[f32],
+        rows: usize,
+        names: &[&str],
+        resumed: Resumed<'_, B>,
+    ) -> Result<(Vec<Batch>, Option<B::Matrix>)> {
         match &self.engine {
-            Engine::Backend(program) => self.on_backend(program, inputs, rows, names),
-            Engine::Host(model) => self.on_host(model, inputs, rows, names),
+            Engine::Backend(program) => self.on_backend(program, inputs, rows, (names, resumed)),
+            Engine::Host(model) => Ok((self.on_host(model, inputs, rows, names)?, None)),
         }
     }
 
-    fn on_backend(&self, program: &Program<B>, inputs: &[f32], rows: usize, names: &[&str]) -> Result<Vec<Batch>> {
+    /// Entries of a value that stayed on the backend.
+    pub(crate) fn floats(&self, value: &B::Matrix) -> usize {
+        self.backend.shape(value).iter().product()
+    }
+
+    fn on_backend(
+        &self,
+        program: &Program<B>,
+        inputs: &[f32],
+        rows: usize,
+        (names, Resumed { from, keep }): (&[&str], Resumed<'_, B>),
+    ) -> Result<(Vec<Batch>, Option<B::Matrix>)> {
         let view = ArrayView2::from_shape((rows, inputs.len() / rows.max(1)), inputs);
         let view = view.map_err(|error| Error::Internal { what: error.to_string() })?;
-        let values = program.values(self.backend, &self.backend.upload(&view)?, names)?;
+        let all: Vec<&str> = names.iter().copied().chain(keep).collect();
+        let mut values = program.resumed(self.backend, &self.backend.upload(&view)?, &all, from)?;
+        let kept = keep.and_then(|_| values.pop());
         let batch = |(name, matrix): (&&str, B::Matrix)| {
             let mut shape = program.shape(name)?.to_vec();
             // The first axis counts samples, and what lies beside them there.
@@ -94,7 +124,7 @@ impl<'b, B: Backend> Streams<'b, B> {
             let values = self.backend.download(&matrix)?.iter().map(|value| *value as f32).collect();
             Ok(Batch { shape, values })
         };
-        names.iter().zip(values).map(batch).collect()
+        Ok((names.iter().zip(values).map(batch).collect::<Result<_>>()?, kept))
     }
 
     fn on_host(&self, model: &Model, inputs: &[f32], rows: usize, names: &[&str]) -> Result<Vec<Batch>> {

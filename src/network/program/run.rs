@@ -138,6 +138,23 @@ impl<B: Backend> Program<B> {
     ///
     /// What the operations of the backend return; [`Error::Unsupported`] for values that were no targets.
     pub(crate) fn values(&self, backend: &B, inputs: &B::Matrix, names: &[&str]) -> Result<Vec<B::Matrix>> {
+        self.resumed(backend, inputs, names, None)
+    }
+
+    /// The same where one value is known, by name and a row for each sample: nothing before it is computed for it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Program::values`].
+    pub(crate) fn resumed(
+        &self,
+        backend: &B,
+        inputs: &B::Matrix,
+        names: &[&str],
+        known: Option<(&str, &B::Matrix)>,
+    ) -> Result<Vec<B::Matrix>> {
+        let known = known.map(|(name, value)| Ok::<_, Error>((self.place(name)?.slot, value))).transpose()?;
+        let is_known = |slot: usize| known.is_some_and(|(own, _)| own == slot);
         let places = names.iter().map(|name| self.place(name)).collect::<Result<Vec<_>>>()?;
         let mut last = vec![0; self.lengths.len()];
         for (at, ready) in self.steps.iter().enumerate() {
@@ -148,13 +165,17 @@ impl<B: Backend> Program<B> {
             needed[place.slot] = true;
             last[place.slot] = usize::MAX;
         }
-        for ready in self.steps.iter().rev() {
+        for ready in self.steps.iter().rev().filter(|ready| !is_known(ready.slot)) {
             if needed[ready.slot] {
                 ready.inputs.iter().for_each(|input| needed[*input] = true);
             }
         }
         let mut signals = Signals { inputs, given: (0..self.lengths.len()).map(|_| None).collect() };
-        for (at, ready) in self.steps.iter().enumerate().filter(|(_, ready)| needed[ready.slot]) {
+        if let Some((slot, value)) = known.filter(|(slot, _)| needed[*slot]) {
+            signals.given[slot] = Some(copied(backend, value)?);
+        }
+        let steps = self.steps.iter().enumerate().filter(|(_, ready)| needed[ready.slot] && !is_known(ready.slot));
+        for (at, ready) in steps {
             for (operand, input) in ready.inputs.iter().enumerate().filter(|(_, input)| !self.fixed.contains_key(input))
             {
                 signals.viewed(backend, *input, ready.step.columns(operand, self.lengths[*input]))?;

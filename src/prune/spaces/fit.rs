@@ -68,7 +68,7 @@ impl<B: Backend> Refitter<'_, B> {
     /// Fits all readers of a space to the units that are left.
     pub(super) fn again(&mut self, space: &Space, kept: &[usize]) -> Result<Option<SpaceRefit>> {
         let readers = self.readers(space);
-        let found = self.moments(&readers, &self.current(&readers)?, Some(kept))?;
+        let found = self.moments(&readers, Some(kept))?;
         let mut fits = Fits { left: self.unread(space, &readers, &found), ..Fits::default() };
         let all: Vec<usize> = (0..kept.len()).collect();
         for (reader, moments) in readers.iter().zip(&found) {
@@ -81,7 +81,7 @@ impl<B: Backend> Refitter<'_, B> {
 
     /// What readers see of all units.
     pub(super) fn seen(&self, readers: &[ReaderOf<'_>]) -> Result<Vec<Option<[Moments; 2]>>> {
-        if readers.is_empty() { Ok(Vec::new()) } else { self.moments(readers, &self.current(readers)?, None) }
+        if readers.is_empty() { Ok(Vec::new()) } else { self.moments(readers, None) }
     }
 
     /// The units that least squares choose, so many of each cell; nothing where no reader tells.

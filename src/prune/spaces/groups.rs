@@ -62,6 +62,7 @@ impl<B: Backend> Refitter<'_, B> {
         keeps: &[usize],
         score: &dyn Fn(&Space) -> Result<Vec<f64>>,
     ) -> Result<(Vec<usize>, Option<SpaceRefit>)> {
+        self.point = self.point(space);
         let groups = groups(space);
         let plain = groups.len() == 1
             && Linear::of(self.base, self.analysis, space).is_none()

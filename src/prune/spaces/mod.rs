@@ -17,6 +17,7 @@ mod project;
 mod rank;
 mod reader;
 mod refit;
+mod resume;
 mod run;
 mod score;
 mod shortcut;

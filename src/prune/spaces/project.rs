@@ -44,7 +44,7 @@ impl<B: Backend> Refitter<'_, B> {
             return Ok(None);
         }
         let Some(linear) = Linear::of(self.base, self.analysis, space) else { return Ok(None) };
-        let found = self.moments(readers, &self.current(readers)?, None)?;
+        let found = self.moments(readers, None)?;
         let Some(found) = found.into_iter().collect::<Option<Vec<[Moments; 2]>>>() else { return Ok(None) };
         let norms = self.norms(space, &linear, readers)?;
         let mut kept: Vec<usize> =

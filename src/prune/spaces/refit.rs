@@ -4,12 +4,14 @@
 //! network that shrinks and `z = C h` what it made of them in the original one: their moments are what [`super::fit`] and
 //! [`super::project`] work with.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use ndarray::{Array2, ArrayView2};
 
 use super::norms::{self, Norm};
 use super::reader::{ReaderOf, Reads};
+use super::resume::Kept;
 use super::shortcut::Shortcut;
 use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
@@ -57,6 +59,9 @@ pub(super) struct Refitter<'a, B: Backend> {
     norms: Vec<Norm>,
     /// By operator what is added to the sums that it gives.
     shortcuts: HashMap<usize, Shortcut>,
+    /// What is to be kept in front of the space at hand, and what is kept of an earlier one.
+    pub(super) point: Option<ValueId>,
+    pub(super) kept: RefCell<Option<Kept<B>>>,
 }
 
 /// A reader on its way through the inputs.
@@ -112,22 +117,21 @@ impl<'a, B: Backend> Refitter<'a, B> {
             seed,
             norms,
             shortcuts,
+            point: None,
+            kept: RefCell::new(None),
         })
-    }
-
-    /// The network as it is now, as far as some values need it.
-    pub(super) fn current(&self, readers: &[ReaderOf<'_>]) -> Result<Streams<'a, B>> {
-        let shortcuts = readers.iter().filter_map(|reader| self.shortcuts.get(&reader.operator));
-        let read = readers.iter().map(|reader| reader.value.as_str());
-        let read: BTreeSet<&str> = read.chain(shortcuts.map(|shortcut| shortcut.value.as_str())).collect();
-        self.streams(&read.into_iter().collect::<Vec<_>>())
     }
 
     /// The network as it is now, as far as values of these names need it.
     pub(super) fn streams(&self, names: &[&str]) -> Result<Streams<'a, B>> {
+        Streams::new(self.backend, self.source, &self.now()?, names)
+    }
+
+    /// The network as it is now.
+    fn now(&self) -> Result<OperatorGraph> {
         let mut streamed = self.work.clone();
         self.norms.iter().for_each(|norm| norm.put(&mut streamed));
-        Streams::new(self.backend, self.source, &self.cut(&streamed)?.0, names)
+        Ok(self.cut(&streamed)?.0)
     }
 
     /// The graph of what is left, and what was cut.
@@ -185,7 +189,6 @@ impl<'a, B: Backend> Refitter<'a, B> {
     pub(super) fn moments(
         &self,
         readers: &[ReaderOf<'_>],
-        streams: &Streams<'_, B>,
         kept: Option<&[usize]>,
     ) -> Result<Vec<Option<[Moments; 2]>>> {
         let mut watches = readers.iter().map(|reader| self.watch(reader, kept)).collect::<Result<Vec<_>>>()?;
@@ -196,16 +199,21 @@ impl<'a, B: Backend> Refitter<'a, B> {
                 names.push(&shortcut.value);
             }
         }
-        let mut first = 0;
+        let mut pass = self.begin(&names, self.now()?);
+        let asked: BTreeSet<&str> = names.iter().copied().chain(pass.names()).collect();
+        let asked: Vec<&str> = asked.into_iter().collect();
+        let streams = Streams::new(self.backend, self.source, pass.graph(), &asked)?;
+        let (mut first, mut batch) = (0, 0);
         self.batches(|inputs, rows| {
-            let old = self.original.values(inputs, rows, &names)?;
-            let new = streams.values(inputs, rows, &names)?;
+            let here = (batch, first..first + rows);
+            let [old, new] = pass.values([&self.original, &streams], inputs, here, &names)?;
             for (at, watch) in watches.iter_mut().enumerate() {
                 self.add(watch, at, [&old, &new], first..first + rows)?;
             }
-            first += rows;
+            (first, batch) = (first + rows, batch + 1);
             Ok(())
         })?;
+        self.end(pass);
         watches.into_iter().map(|watch| self.taken(watch)).collect()
     }
 
