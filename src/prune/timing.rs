@@ -46,13 +46,35 @@ impl Timing {
     }
 
     fn add(&mut self, name: &str, start: f64, end: f64) {
-        let seconds = end - start;
-        tracing::info!(phase = name, seconds, "phase done");
+        tracing::info!(phase = name, seconds = end - start, "phase done");
+        self.part(name, end - start);
+        self.spans.push(Span { name: name.to_owned(), start, end });
+    }
+
+    /// Adds seconds to a phase that is spread over another one, such as `prune/streams` over `prune`.
+    pub fn part(&mut self, name: &str, seconds: f64) {
         match self.totals.iter_mut().find(|(known, _)| known == name) {
             Some((_, total)) => *total += seconds,
             None => self.totals.push((name.to_owned(), seconds)),
         }
+    }
+
+    /// Notes a stretch from a moment until now that is no phase of its own: for [`Timing::spans`] alone.
+    pub fn stretch(&mut self, name: &str, from: Instant) {
+        let (start, end) = (self.seconds_at(from), self.origin.elapsed().as_secs_f64());
         self.spans.push(Span { name: name.to_owned(), start, end });
+    }
+
+    /// An empty record that counts from the same moment.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self { origin: self.origin, spans: Vec::new(), totals: Vec::new() }
+    }
+
+    /// Takes up what another record holds.
+    pub fn absorb(&mut self, other: Self) {
+        other.totals.iter().for_each(|(name, seconds)| self.part(name, *seconds));
+        self.spans.extend(other.spans);
     }
 
     /// Seconds from the beginning of the run to a moment; 0 for an earlier one.
@@ -90,5 +112,21 @@ mod tests {
         assert!(spans.windows(2).all(|pair| pair[0].start <= pair[0].end && pair[0].end <= pair[1].start));
         let of_a: f64 = spans.iter().filter(|span| span.name == "a").map(|span| span.end - span.start).sum();
         assert_eq!(timing.phases().next(), Some(("a", of_a)));
+    }
+
+    #[test]
+    fn parts_are_no_stretches_and_stretches_no_phases() {
+        let mut timing = Timing::default();
+        let mut parts = timing.beside();
+        let start = Instant::now();
+        timing.phase("a", || {
+            parts.part("a/x", 0.5);
+            parts.part("a/x", 0.25);
+            parts.stretch("a first", start);
+        });
+        timing.absorb(parts);
+        assert_eq!(timing.phases().nth(1), Some(("a/x", 0.75)));
+        assert_eq!(timing.spans().iter().map(|span| span.name.as_str()).collect::<Vec<_>>(), ["a", "a first"]);
+        assert!(timing.spans()[1].start <= timing.spans()[0].start && timing.spans()[1].end <= timing.spans()[0].end);
     }
 }

@@ -273,6 +273,9 @@ fn inputs_that_were_distilled_are_kept_and_give_the_same_file_again() {
     assert_eq!((&found["inputs"], &found["steps"]), (&40.into(), &3.into()));
     assert!(found["norms"].as_u64().unwrap() > 0);
     assert!(found["loss"][1].as_f64().unwrap() < found["loss"][0].as_f64().unwrap());
+    let seconds = |phase: &str| report["timing"][phase].as_f64().unwrap();
+    let parts = ["streams", "moments", "solve"].map(|part| seconds(&format!("prune/{part}")));
+    assert!(parts.iter().all(|part| *part > 0.0) && parts.iter().sum::<f64>() <= seconds("prune"), "{parts:?}");
     let again = format!("{prune} -o again.onnx --calib kept.safetensors --norm-statistics batch");
     tropix(folder.path(), &again).expect(0, &[]);
     let bytes = |name: &str| fs::read(folder.path().join(name)).unwrap();

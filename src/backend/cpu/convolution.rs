@@ -47,6 +47,9 @@ pub(super) fn convolution(
         Activation::Identity => f32::NEG_INFINITY,
         Activation::Relu => 0.0,
     };
+    // Pixels by themselves are windows in one row.
+    let line = Window::new([window.image[0], 1, plane], [1, 1]);
+    let (window, positions) = if window.is_pixels() { (&line, [1, plane]) } else { (window, positions) };
     let direct = Convolution {
         images,
         weights: weights.values(),
@@ -61,9 +64,6 @@ pub(super) fn convolution(
         direct.run(out.values_mut());
         return Ok(out);
     }
-    // Pixels by themselves are windows in one row.
-    let line = Window::new([window.image[0], 1, plane], [1, 1]);
-    let (window, positions) = if window.is_pixels() { (&line, [1, plane]) } else { (window, positions) };
     let cut = Cut { images: (WINDOWS / 4 / plane).max(1), outputs, plane };
     let mut tiles: Vec<Vec<Tile<Store<'_>>>> =
         (0..groups).map(|group| cut.tiles(n, &bias[group * outputs..(group + 1) * outputs], floor)).collect();

@@ -80,7 +80,14 @@ impl Convolution<'_> {
         out.par_chunks_exact_mut(each).enumerate().with_min_len(WORK / work + 1).for_each_init(
             || vec![0.0; inputs * phases.held() + phases.line() + VECTORS * 16],
             |planes, (at, out)| {
-                phases.fill(&self.images.values()[at * pixels..][..pixels], planes);
+                let images = &self.images.values()[at * pixels..];
+                // Pixels by themselves are read where they are, but for the last image: vectors reach beyond its end.
+                let planes = if self.window.is_pixels() && images.len() >= planes.len() {
+                    images
+                } else {
+                    phases.fill(&images[..pixels], planes);
+                    planes
+                };
                 let group = at % self.groups;
                 let weights = &packed[group * outputs * inner..][..outputs * inner];
                 let bias = &self.bias[group * outputs..][..outputs];

@@ -130,6 +130,7 @@ mod tests {
     use super::*;
     use crate::backend::Cpu;
     use crate::network::format::load;
+    use crate::prune::Timing;
     use crate::prune::spaces::{Importance, SpaceOptions, prune_spaces};
     use crate::prune::synth::{Prior, SyntheticInputs};
 
@@ -174,7 +175,7 @@ mod tests {
         let run = |batch_statistics| {
             let importance = Importance::SynthRefit;
             let options = SpaceOptions { importance, batch_statistics, leave_trunks: true, ..SpaceOptions::default() };
-            prune_spaces(&cpu, source, Some(&inputs), &options, &()).unwrap().graph
+            prune_spaces(&cpu, source, Some(&inputs), &options, &(), &mut Timing::default()).unwrap().graph
         };
         let [with, without] = [run(true), run(false)];
         let weights = |graph: &OperatorGraph, at: usize, input: usize| {

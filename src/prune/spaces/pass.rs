@@ -1,6 +1,7 @@
 //! One pass over a graph: so many units of each space go, and what is left is checked.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use super::fit::SpaceRefit;
 use super::refit::Refitter;
@@ -9,7 +10,7 @@ use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::format::OnnxSource;
 use crate::network::spaces::{Analysis, OperatorGraph, Space, check, cut, repair};
-use crate::prune::Observer;
+use crate::prune::{Observer, Timing};
 
 /// What all passes of a run share.
 pub(super) struct Passes<'a, B: Backend> {
@@ -18,6 +19,7 @@ pub(super) struct Passes<'a, B: Backend> {
     pub(super) inputs: Option<&'a dyn RowSource>,
     pub(super) options: &'a SpaceOptions,
     pub(super) observer: &'a dyn Observer,
+    pub(super) timing: &'a mut Timing,
     /// Passes that are done, and all of them.
     pub(super) done: usize,
     pub(super) all: usize,
@@ -57,7 +59,14 @@ impl<B: Backend> Passes<'_, B> {
             let less = keeps.iter().sum::<usize>() < space.units.len();
             if let Some(refitter) = refitter.as_mut().filter(|_| less) {
                 let score = |space: &Space| score(space, scored(self.options.importance));
+                let start = Instant::now();
                 let (kept, refit) = refitter.space(space, keeps, &score)?;
+                self.timing.stretch(&format!("prune {}", space.name), start);
+                let [streams, moments] = refitter.clock.take();
+                let rest = start.elapsed().as_secs_f64() - streams - moments;
+                for (part, seconds) in [("streams", streams), ("moments", moments), ("solve", rest)] {
+                    self.timing.part(&format!("prune/{part}"), seconds);
+                }
                 let went = (0..space.units.len()).filter(|unit| kept.binary_search(unit).is_err());
                 outcomes.push((went.collect(), refit));
                 continue;

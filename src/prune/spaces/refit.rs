@@ -4,8 +4,9 @@
 //! network that shrinks and `z = C h` what it made of them in the original one: their moments are what [`super::fit`] and
 //! [`super::project`] work with.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -62,6 +63,8 @@ pub(super) struct Refitter<'a, B: Backend> {
     /// What is to be kept in front of the space at hand, and what is kept of an earlier one.
     pub(super) point: Option<ValueId>,
     pub(super) kept: RefCell<Option<Kept<B>>>,
+    /// Seconds of both networks, and of the moments of what readers see.
+    pub(super) clock: Cell<[f64; 2]>,
 }
 
 /// A reader on its way through the inputs.
@@ -119,6 +122,7 @@ impl<'a, B: Backend> Refitter<'a, B> {
             shortcuts,
             point: None,
             kept: RefCell::new(None),
+            clock: Cell::new([0.0; 2]),
         })
     }
 
@@ -206,11 +210,15 @@ impl<'a, B: Backend> Refitter<'a, B> {
         let (mut first, mut batch) = (0, 0);
         self.batches(|inputs, rows| {
             let here = (batch, first..first + rows);
+            let start = Instant::now();
             let [old, new] = pass.values([&self.original, &streams], inputs, here, &names)?;
+            let streamed = start.elapsed().as_secs_f64();
             for (at, watch) in watches.iter_mut().enumerate() {
                 self.add(watch, at, [&old, &new], first..first + rows)?;
             }
             (first, batch) = (first + rows, batch + 1);
+            let [streams, moments] = self.clock.get();
+            self.clock.set([streams + streamed, moments + start.elapsed().as_secs_f64() - streamed]);
             Ok(())
         })?;
         self.end(pass);

@@ -9,13 +9,14 @@ use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
 use crate::network::format::{ModelFile, OnnxSource, Saved, save_operators};
 use crate::network::spaces::{Analysis, OperatorGraph, Role, Space, Spaces, Unit};
-use crate::prune::Observer;
+use crate::prune::{Observer, Timing};
 
 /// Takes units out of every space of a model. `inputs`, one row each, are what [`Importance::SynthRefit`] works on.
 ///
 /// Heads go first, then units one by one from what is left, in steps: after step `i` of `n` the share `keep^(i/n)` of the units
 /// is there, scores are taken anew from what each step has left. Spaces are taken in the order of the graph, and each is
-/// refitted on what the earlier ones have left.
+/// refitted on what the earlier ones have left. `timing` gets the seconds of both networks (`prune/streams`), of the moments of
+/// what readers see (`prune/moments`) and of choosing and solving (`prune/solve`), and a span for each space.
 ///
 /// # Errors
 ///
@@ -28,6 +29,7 @@ pub fn prune_spaces<B: Backend>(
     inputs: Option<&dyn RowSource>,
     options: &SpaceOptions,
     observer: &dyn Observer,
+    timing: &mut Timing,
 ) -> Result<SpaceRun> {
     let original = source.operators();
     let fits = options.importance == Importance::SynthRefit;
@@ -44,7 +46,7 @@ pub fn prune_spaces<B: Backend>(
     }
     let outcomes = found.spaces.iter().map(|space| outcome(&graph, space)).collect();
     let all = options.steps.max(1) + usize::from(options.heads.is_some());
-    let mut passes = Passes { backend, source, inputs, options, observer, done: 0, all };
+    let mut passes = Passes { backend, source, inputs, options, observer, timing, done: 0, all };
     let mut work = Work { graph, found, outcomes, heads: Vec::new(), changed: BTreeSet::new() };
     if let Some(share) = options.heads {
         work.heads(&mut passes, share)?;

@@ -16,6 +16,7 @@ use crate::network::Tensor;
 use crate::network::format::load;
 use crate::network::spaces::{OperatorGraph, Role, UnitPart, check, cut, repair};
 use crate::network::streams::Streams;
+use crate::prune::Timing;
 use crate::rng::stream;
 
 fn graphs() -> Vec<PathBuf> {
@@ -201,7 +202,7 @@ fn a_refit_is_better_than_none_where_units_repeat() {
                 .unwrap();
         let run = |importance| {
             let options = SpaceOptions { importance, keep: 0.5, ..SpaceOptions::default() };
-            let run = prune_spaces(&Cpu::new(), source, Some(&inputs), &options, &()).unwrap();
+            let run = prune_spaces(&Cpu::new(), source, Some(&inputs), &options, &(), &mut Timing::default()).unwrap();
             let mut rows = vec![0.0; 50 * inputs.shape()[1]];
             let fresh =
                 crate::prune::synth::SyntheticInputs::new(&model.network, crate::prune::synth::Prior::Gaussian, 50, 2)

@@ -240,9 +240,11 @@ pub(super) fn run(
     let (inputs, distilled) = timing.phase("inputs", || inputs(globals, args, model, importance, &backend))?;
     let inputs = inputs.as_deref();
     let progress = output::Progress::new(globals);
+    let mut parts = timing.beside();
     let run = with_backend!(&backend, backend => {
-        timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress))?
+        timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress, &mut parts))?
     });
+    timing.absorb(parts);
     let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "heads": options.heads, "seed": options.seed });
     let metadata = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
