@@ -8,6 +8,8 @@ use ndarray::{ArrayBase, Data, Ix2};
 use crate::error::Result;
 
 /// Runs a loop compiled for the widest instructions of this processor, chosen at run time.
+///
+/// Only what is inlined here is compiled for them: the closure and what it calls have to be `#[inline(always)]`.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)

@@ -28,16 +28,19 @@ pub(super) const ROWS: usize = 6;
 /// Entries of the inner index between two joins.
 const INNER: usize = 256;
 
-/// The blocks of an inner index of some length.
-pub(super) fn blocks(inner: usize) -> impl Iterator<Item = Range<usize>> {
-    let step = inner.div_ceil(inner.div_ceil(INNER).max(1)).max(1);
-    (0..inner).step_by(step).map(move |start| start..inner.min(start + step))
+/// The blocks of an inner index of some length, between which sums are joined; an empty one of none.
+#[inline(always)]
+pub(super) fn blocks(inner: usize) -> impl ExactSizeIterator<Item = Range<usize>> {
+    let count = inner.div_ceil(INNER).max(1);
+    let step = inner.div_ceil(count);
+    (0..count).map(move |block| block * step..inner.min((block + 1) * step))
 }
 
 /// Roundings of a sum of `inner` terms as the contraction takes it: those of one block, and one for each join.
 pub(super) fn unit_roundings(inner: usize) -> f64 {
-    let blocks = inner.div_ceil(INNER).max(1);
-    (inner.div_ceil(blocks) + blocks) as f64
+    let blocks = blocks(inner);
+    let count = blocks.len();
+    (blocks.map(|block| block.len()).max().unwrap_or(0) + count) as f64
 }
 
 /// Rows of a tile at most: one block of them takes half a megabyte of cache at most.
@@ -185,12 +188,10 @@ impl<I: Inner, F: Fold> WithSimd for Task<'_, I, F> {
             return;
         }
         let (height, depth, width) = (tile.rows.len(), x.inner(), vectors::<S>() * S::F32_LANES);
-        let blocks = depth.div_ceil(INNER).max(1);
-        let step = depth.div_ceil(blocks);
+        let parts = blocks(depth).len();
         let area = height.next_multiple_of(ROWS) * width;
-        let sums = scratch.sums.at_least(if blocks > 1 { tile.columns.len().div_ceil(width) * area } else { 0 });
-        for block in 0..blocks {
-            let inner = block * step..depth.min((block + 1) * step);
+        let sums = scratch.sums.at_least(if parts > 1 { tile.columns.len().div_ceil(width) * area } else { 0 });
+        for (block, inner) in blocks(depth).enumerate() {
             let rows = scratch.rows.at_least(height.next_multiple_of(ROWS) * inner.len());
             for row in (0..height).step_by(ROWS) {
                 let out = &mut rows[row * inner.len()..][..micro_rows(height - row) * inner.len()];
@@ -201,13 +202,13 @@ impl<I: Inner, F: Fold> WithSimd for Task<'_, I, F> {
                 let panel_y = y.panel(simd, column, count * S::F32_LANES, inner.clone(), &mut scratch.panel);
                 for row in (0..height).step_by(ROWS) {
                     let sums =
-                        if blocks > 1 { &mut sums[panel * area + row * width..][..ROWS * width] } else { &mut [] };
+                        if parts > 1 { &mut sums[panel * area + row * width..][..ROWS * width] } else { &mut [] };
                     let micro = Micro {
                         x: &rows[row * inner.len()..][..micro_rows(height - row) * inner.len()],
                         y: panel_y,
                         sums,
                         first: block == 0,
-                        last: block + 1 == blocks,
+                        last: block + 1 == parts,
                         rows: row..height.min(row + ROWS),
                         column,
                     };

@@ -23,6 +23,7 @@ mod score;
 mod shortcut;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use serde::Serialize;
 

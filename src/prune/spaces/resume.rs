@@ -21,7 +21,7 @@ const KEPT: usize = 1 << 25;
 pub(super) struct Kept<B: Backend> {
     value: ValueId,
     /// The weights in front of the value, in the network that shrinks.
-    print: u64,
+    fingerprint: u64,
     batches: Vec<Option<[B::Matrix; 2]>>,
     floats: usize,
 }
@@ -65,10 +65,12 @@ impl<B: Backend> Refitter<'_, B> {
         let ends: Vec<ValueId> = targets.iter().copied().chain(keep).collect();
         let held = self.kept.take();
         let from = held.filter(|kept| {
-            (Some(kept.value) == keep || self.leads(kept.value, &ends)) && print(&now, kept.value) == kept.print
+            (Some(kept.value) == keep || self.leads(kept.value, &ends))
+                && fingerprint(&now, kept.value) == kept.fingerprint
         });
         let keep = keep.filter(|value| from.as_ref().is_none_or(|from| from.value != *value));
-        let keep = keep.map(|value| Kept { value, print: print(&now, value), batches: Vec::new(), floats: 0 });
+        let keep =
+            keep.map(|value| Kept { value, fingerprint: fingerprint(&now, value), batches: Vec::new(), floats: 0 });
         Pass { now, from, keep }
     }
 
@@ -104,15 +106,19 @@ impl<B: Backend> Pass<B> {
         let replaced = self.from.as_mut().filter(|_| self.keep.is_some());
         let replaced = replaced.and_then(|from| from.batches.get_mut(at)?.take());
         let known = replaced.as_ref().or_else(|| self.from.as_ref()?.batches.get(at)?.as_ref());
-        let keep = self.keep.as_ref().filter(|keep| keep.batches.len() == at && keep.floats < KEPT).map(name);
+        let keep = self.keep.as_ref().filter(|keep| keep.batches.len() == at).map(name);
         let run = |network: usize| {
             let from = start.as_deref().zip(known.map(|known| &known[network]));
             streams[network].resumed(inputs, rows.len(), names, Resumed { from, keep: keep.as_deref() })
         };
         let ((old, old_kept), (new, new_kept)) = (run(0)?, run(1)?);
         if let (Some(keep), Some(old), Some(new)) = (&mut self.keep, old_kept, new_kept) {
-            keep.floats += [&old, &new].iter().map(|matrix| streams[0].floats(matrix)).sum::<usize>();
-            keep.batches.push(Some([old, new]));
+            // A batch that is not taken up ends it: later ones are asked for by their number.
+            let more: usize = [&old, &new].iter().map(|matrix| streams[0].floats(matrix)).sum();
+            if keep.floats + more <= KEPT {
+                keep.floats += more;
+                keep.batches.push(Some([old, new]));
+            }
         }
         Ok([old, new])
     }
@@ -131,9 +137,9 @@ fn upstream(graph: &OperatorGraph, targets: &[ValueId], but: Option<ValueId>) ->
 }
 
 /// A number that is another one, but for chance, where weights in front of a value are others.
-fn print(graph: &OperatorGraph, value: ValueId) -> u64 {
-    let mut print = 0_u64;
-    let mut mix = |word: u64| print = (print.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+fn fingerprint(graph: &OperatorGraph, value: ValueId) -> u64 {
+    let mut mixed = 0_u64;
+    let mut mix = |word: u64| mixed = (mixed.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let found = upstream(graph, &[value], None);
     // Constants have other numbers with every cut: operators have not.
     for (at, operator) in graph.operators.iter().enumerate() {
@@ -146,7 +152,7 @@ fn print(graph: &OperatorGraph, value: ValueId) -> u64 {
             tensor.to_vec().iter().for_each(|weight| mix(u64::from(weight.to_bits())));
         }
     }
-    print
+    mixed
 }
 
 #[cfg(test)]
