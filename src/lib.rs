@@ -12,7 +12,7 @@
 //!   -> prune::<method>: scores per element or row -> cut-offs for a rate -> Plan
 //!   -> network::apply -> pruned Network -> network::format -> pruned file
 //!   -> evaluate: accuracy and agreement before and after -> report
-//!   -> train::finetune: gradients of the head on labelled data, pruned weights stay zero
+//!   -> train: gradients by all weights on labelled data or another network's answers, pruned weights stay zero
 //!
 //! network::Blocks -> pairs of a layer and its reader -> prune::structured (clusters, selection, refit), prune::synth
 //!   -> units to keep or merge, new weights -> smaller Network -> certify: bounds of the change, proved -> report
@@ -49,12 +49,14 @@ pub mod bench;
 pub mod certify;
 pub mod error;
 pub mod geometry;
+pub mod lottery;
 mod nesting;
 pub mod network;
 pub mod number;
 pub mod prune;
 pub mod report;
 pub mod rng;
+pub mod statistics;
 pub mod train;
 pub mod tropical;
 

@@ -20,6 +20,7 @@
 //! Attack*, ICLR 2019; Madry et al. 2018; Croce and Hein 2020; Wilson 1927 (intervals).
 
 mod admm;
+mod chain;
 mod choose;
 mod graph;
 mod groups;
@@ -33,7 +34,6 @@ mod region;
 mod run;
 mod saturation;
 mod search;
-mod share;
 mod sign;
 mod verdict;
 
@@ -46,6 +46,6 @@ pub use options::{Distance, DualOptions, PolytopeSize, SignOptions, Targets};
 pub use reduced::{Solved, reduced};
 pub use run::{Attack, AttackOptions, Certified, Method, Robustness, Subject, attack};
 pub use saturation::Saturation;
-pub use share::{Share, sign_test};
+
 pub use sign::gradient_sign;
 pub use verdict::{DualOutcome, Outcome, layer_perturbation};

@@ -1,9 +1,9 @@
 //! What attacks ask of a network: its logits, and the slope of a loss by its inputs.
 
+use super::chain::Chain;
 use crate::backend::{Backend, Transpose};
 use crate::error::{Error, Result};
 use crate::network::{Classifier, Head};
-use crate::train::Trained;
 
 /// The gradient of a loss by the logits of a batch, from these logits, both `n x k`.
 pub type LossSlope<'a, M> = &'a mut dyn FnMut(&M) -> Result<M>;
@@ -20,7 +20,7 @@ pub trait Differentiable<B: Backend>: Classifier<B> {
 
 /// A head of linear layers on a device, `f(x) = g(A x + c)`, seen from its first layer.
 pub struct DualHead<B: Backend> {
-    chain: Trained<B>,
+    chain: Chain<B>,
     /// `A`, `p x d`.
     pub(super) rows: usize,
     /// Inputs, `d`.
@@ -42,7 +42,7 @@ impl<B: Backend> DualHead<B> {
         let first = head.layers.first().ok_or_else(|| Error::Internal { what: "a head without layers".to_owned() })?;
         let [rows, inputs] = first.weight.matrix_shape();
         let next = head.layers.get(1).map(|layer| layer.weight.to_vec());
-        Ok(Self { chain: Trained::fixed(backend, head)?, rows, inputs, classes: head.classes(), next })
+        Ok(Self { chain: Chain::upload(backend, head)?, rows, inputs, classes: head.classes(), next })
     }
 
     /// `A`, `p x d`.

@@ -11,7 +11,6 @@ use super::graph::DeviceGraph;
 use super::network::{Differentiable, DualHead};
 use super::options::{DualOptions, SignOptions, Targets};
 use super::reduced::{Solved, reduced};
-use super::share::Share;
 use super::sign::gradient_sign;
 use super::verdict::{Outcome, Victims, classes, dual, plain};
 use crate::backend::{Backend, Reference};
@@ -20,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::network::format::OnnxSource;
 use crate::network::{Classifier, Head, Program, Samples};
 use crate::prune::{Data, Observer, Timing};
+use crate::statistics::Share;
 
 /// An attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -38,6 +38,7 @@ pub use mask::Mask;
 pub use plan::{LayerPlan, Plan, Rewrite};
 pub use prefix::same_before_head;
 pub use program::{Program, Reverse, Trace};
+pub(crate) use program::{Trainable, Use};
 pub use random::random_network;
 pub use runtime::Runtime;
 pub use shallow::ShallowNetwork;

@@ -4,9 +4,10 @@ use serde::Serialize;
 
 use super::table::{percent, table};
 use super::{Heading, Memory};
-use crate::attack::{Attack, AttackOptions, Distance, PolytopeSize, Robustness, Share, Targets, sign_test};
+use crate::attack::{Attack, AttackOptions, Distance, PolytopeSize, Robustness, Targets};
 use crate::number::shortest;
 use crate::prune::Timing;
+use crate::statistics::{Share, sign_test};
 
 /// A network under attack.
 #[derive(Debug, Clone, Serialize)]

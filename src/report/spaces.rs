@@ -10,6 +10,7 @@ use crate::network::spaces::FrozenUnits;
 use crate::prune::spaces::{HeadOutcome, SpaceOutcome, SpaceRun};
 use crate::prune::synth::{DistilOptions, Distilled};
 use crate::prune::{Accuracy, Timing};
+use crate::train::TuningReport;
 
 /// The report of `prune` where units of any graph go.
 #[derive(Debug, Clone, Serialize)]
@@ -49,6 +50,9 @@ pub struct SpaceReport {
     /// The inputs of the refit, where they were distilled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub distilled: Option<DistilReport>,
+    /// What fine-tuning did, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finetune: Option<TuningReport>,
     /// Units that stay, and why.
     pub frozen: Vec<FrozenUnits>,
     /// Operators that are carried along as they are.

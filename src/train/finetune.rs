@@ -1,32 +1,16 @@
-//! Fine-tuning of a head: minibatches in a seeded order, masks frozen, accuracy on samples that are not trained on.
+//! Fine-tuning of what pruning has left: the weights of the whole network, or those of its head on features that stay.
 
-use std::f64::consts::PI;
-
-use ndarray::Array2;
 use serde::Serialize;
 
-use super::gradient::Trained;
-use super::options::{FinetuneOptions, Optimiser, Scope};
-use crate::backend::{Activation, Backend, RowSource, Transpose, Window};
+use super::fit::{Ended, Epoch, Goal, Task, TrainReport, fit};
+use super::options::{Optimiser, Scope, TrainOptions};
+use crate::backend::{Backend, RowSource};
 use crate::error::{Error, Result};
-use crate::network::dataset::shuffle;
-use crate::network::format::OnnxSource;
-use crate::network::{Head, Network, Samples, head_features, head_for};
+use crate::network::format::{OnnxSource, distinct, operator_graph};
+use crate::network::spaces::OperatorGraph;
+use crate::network::{Head, Network, Tensor, head_features, head_for};
+use crate::prune::spaces::SpaceRun;
 use crate::prune::{Data, Observer, Timing};
-use crate::rng;
-
-/// What came of one pass over the training samples.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Epoch {
-    /// Its number, from 1.
-    pub epoch: usize,
-    /// Learning rate of its first step.
-    pub rate: f64,
-    /// Mean cross-entropy over its training samples, each before the step that it is part of.
-    pub loss: f64,
-    /// Top-1 accuracy on the held-out samples after it.
-    pub held_out: f64,
-}
 
 /// The report of fine-tuning.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -49,6 +33,20 @@ pub struct TuningReport {
     pub epochs: Vec<Epoch>,
 }
 
+impl TuningReport {
+    fn of(scope: Scope, report: TrainReport) -> Result<Self> {
+        let TrainReport { options, training_samples, held_out_samples, before, epochs, ended, .. } = report;
+        if ended == Ended::Diverged {
+            let epoch = epochs.len() + 1;
+            let problem = format!("the loss left the finite numbers in epoch {epoch} at {}; take less", options.rate);
+            return Err(Error::Argument { argument: "learning-rate", problem });
+        }
+        let (optimiser, rate, batch) =
+            (options.optimiser, options.rate, options.batch.clamp(1, training_samples.max(1)));
+        Ok(Self { scope, optimiser, rate, batch, training_samples, held_out_samples, before, epochs })
+    }
+}
+
 /// A network after fine-tuning.
 #[derive(Debug)]
 pub struct Finetuned {
@@ -58,17 +56,18 @@ pub struct Finetuned {
     pub report: TuningReport,
 }
 
-/// Fine-tunes the head of a network by the cross-entropy of its classes.
+/// Fine-tunes a network by the cross-entropy of its classes.
 ///
-/// Of a network that begins with other layers these compute the features once, on the backend or through `rten`; they
-/// stay as they are. Weights that are zero stay zero, and so do the biases of hidden neurons without any weight. The order of
-/// samples comes from the stream `finetune` of the seed, so that the same seed gives the same bytes on one device.
-/// `held_out` is only measured, it chooses nothing: the network is that of the last epoch.
+/// [`Scope::All`] trains every weight that gradients reach, of any layer; batch norms keep their statistics. Of the other scopes
+/// layers before the head compute the features once, on the backend or through `rten`, and stay as they are. Weights that are
+/// zero stay zero, and so do the biases of hidden neurons without any weight. The order of samples comes from the stream
+/// `train/order` of the seed, so that the same seed gives the same bytes on one device. `held_out` is only measured, it chooses
+/// nothing: the network is that of the last epoch.
 ///
 /// # Errors
 ///
-/// [`Error::Data`] without labels or for data that do not fit, [`Error::Unsupported`] where there is nothing to train,
-/// [`Error::Argument`] if the loss leaves the finite numbers, what the backend returns.
+/// [`Error::Data`] without labels or for data that do not fit, [`Error::Unsupported`] where there is nothing to train or
+/// gradients do not pass, [`Error::Argument`] if the loss leaves the finite numbers, what the backend returns.
 #[expect(clippy::too_many_arguments, reason = "what is trained, on what, and who watches")]
 pub fn finetune<B: Backend>(
     backend: &B,
@@ -76,131 +75,116 @@ pub fn finetune<B: Backend>(
     source: Option<&OnnxSource>,
     training: Data<'_>,
     held_out: Data<'_>,
-    options: &FinetuneOptions,
+    (scope, options): (Scope, &TrainOptions),
     timing: &mut Timing,
     observer: &dyn Observer,
 ) -> Result<Finetuned> {
-    let head = Head::of(network)?;
-    let mut trained = Trained::upload(backend, &head, options.scope)?;
-    if !trained.any() {
-        let problem = format!("nothing to fine-tune: no layer of the head has {}", options.scope.name());
+    let head = Head::of(network);
+    if scope == Scope::All && !head.as_ref().is_ok_and(|head| head.whole) {
+        let graph = operator_graph(network)?;
+        let (graph, report) = all_of(backend, &graph, training, held_out, options, timing, observer)?;
+        return Ok(Finetuned { network: with_weights(network, &graph)?, report });
+    }
+    let head = head?;
+    let last = head.layers.len() - 1;
+    let names: Vec<&str> = head
+        .layers
+        .iter()
+        .enumerate()
+        .flat_map(|(at, layer)| {
+            let weights = match scope {
+                Scope::Biases => false,
+                Scope::Head => at == last,
+                Scope::Classifier | Scope::All => true,
+            };
+            let biases = weights || scope == Scope::Biases;
+            let weight = weights.then(|| layer.weight.name());
+            weight.into_iter().chain(layer.bias.as_ref().filter(|_| biases).map(Tensor::name))
+        })
+        .collect();
+    if names.is_empty() {
+        let problem = format!("nothing to fine-tune: no layer of the head has {}", scope.name());
         return Err(Error::Unsupported { problem });
     }
     let labels = labels_of(&training, head.classes())?;
     labels_of(&held_out, head.classes())?;
-    let count = training.inputs.shape()[0];
-    let enter = || backend.upload(Features::of(backend, network, source, &head, &training)?.rows());
-    let x = timing.phase("features", enter)?;
-    let widest = head.layers.iter().map(|layer| layer.weight.matrix_shape()[0]).max().unwrap_or(1);
-    let features = Features::of(backend, network, source, &head, &held_out)?;
-    let samples = Samples::upload(backend, features.rows(), held_out.labels, widest)?;
-    let accuracy =
-        |trained: &Trained<B>| -> Result<f64> { Ok(samples.classify(backend, trained)?.download(backend)?.top(1)) };
-    let before = accuracy(&trained)?;
-    let batch = options.batch.clamp(1, count.max(1));
-    let steps = count.div_ceil(batch) * options.epochs;
-    let window = Window::new([head.inputs(), 1, 1], [1, 1]);
-    let mut order: Vec<u32> = (0..).take(count).collect();
-    let mut stream = rng::stream(options.seed, "finetune");
-    let (mut epochs, mut step) = (Vec::with_capacity(options.epochs), 0_u32);
-    for epoch in 1..=options.epochs {
-        observer.step(epoch - 1, options.epochs, "fine-tuning")?;
-        shuffle(&mut order, &mut stream);
-        let first_rate = rate(options.rate, step, steps);
-        let mut total = backend.upload(&Array2::<f32>::zeros((1, 1)))?;
-        let mut train = |trained: &mut Trained<B>| -> Result<f64> {
-            for chosen in order.chunks(batch) {
-                // A row of samples is an image of one place.
-                let rows = backend.unfold(&x, &window, Some(&backend.upload_indices(chosen)?))?;
-                let of = chosen.iter().map(|at| labels[*at as usize]).collect::<Vec<_>>();
-                let signals = trained.forward(backend, &rows)?;
-                let logits = signals.last().ok_or_else(|| Error::Internal { what: "no layers".to_owned() })?;
-                let entropy = backend.cross_entropy(logits, &backend.upload_indices(&of)?)?;
-                let slopes = trained.backward(backend, &rows, &signals, entropy.gradient)?;
-                let rate = narrow(rate(options.rate, step, steps));
-                step += 1;
-                for (parameter, slope) in trained.trained(slopes) {
-                    parameter.step(backend, slope, options.optimiser, rate, step)?;
-                }
-                let ones = backend.upload(&Array2::<f32>::ones((1, chosen.len())))?;
-                let sum = backend.matmul(&ones, Transpose::No, &entropy.losses, Transpose::No)?;
-                total = backend.weighted_sum(&total, Some(&sum), [1.0, 1.0], Activation::Identity)?;
-            }
-            Ok(backend.download(&total)?.sum())
-        };
-        let sum = timing.phase("fine-tune", || train(&mut trained))?;
-        if !sum.is_finite() {
-            let problem = format!("the loss left the finite numbers in epoch {epoch} at {}; take less", options.rate);
-            return Err(Error::Argument { argument: "learning-rate", problem });
-        }
-        #[expect(clippy::cast_precision_loss, reason = "numbers of samples are far below 2^53")]
-        let loss = sum / count as f64;
-        let held_out = timing.phase("evaluate", || accuracy(&trained))?;
-        epochs.push(Epoch { epoch, rate: first_rate, loss, held_out });
-    }
-    observer.step(options.epochs, options.epochs, "done")?;
-    let report = TuningReport {
-        scope: options.scope,
-        optimiser: options.optimiser,
-        rate: options.rate,
-        batch,
-        training_samples: count,
-        held_out_samples: samples.count,
-        before,
-        epochs,
+    // What the layers before the head make of samples, where these are not features already.
+    let features = |data: &Data<'_>| match head_for(network, data.inputs.shape()[1]) {
+        Some(_) => Ok(None),
+        None => head_features(backend, network, source, &head, data.inputs).map(Some),
     };
-    Ok(Finetuned { network: trained.head(backend, &head)?.install(network)?, report })
+    let known = timing.phase("features", || Ok::<_, Error>([features(&training)?, features(&held_out)?]))?;
+    let [seen, apart] = known.each_ref().map(|features| features.as_ref().map(|rows| rows as &dyn RowSource));
+    let task = Task {
+        graph: &operator_graph(&head.alone(network)?)?,
+        chosen: &|name| names.contains(&name),
+        training: Data { inputs: seen.unwrap_or(training.inputs), labels: training.labels },
+        goal: Goal::Labels(labels),
+        held_out: Data { inputs: apart.unwrap_or(held_out.inputs), labels: held_out.labels },
+        image: None,
+    };
+    let (graph, report) = fit(backend, &task, options, timing, observer)?;
+    Ok(Finetuned { network: with_weights(network, &graph)?, report: TuningReport::of(scope, report)? })
 }
 
-/// Half a cosine from the first rate to zero.
-fn rate(first: f64, step: u32, steps: usize) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "numbers of steps are far below 2^53")]
-    let share = f64::from(step) / steps.max(1) as f64;
-    first * 0.5 * (1.0 + (PI * share).cos())
+/// Fine-tunes all weights of a graph that units have left, see [`finetune`].
+///
+/// # Errors
+///
+/// As for [`finetune`].
+pub fn finetune_spaces<B: Backend>(
+    backend: &B,
+    run: &mut SpaceRun,
+    training: Data<'_>,
+    held_out: Data<'_>,
+    options: &TrainOptions,
+    timing: &mut Timing,
+    observer: &dyn Observer,
+) -> Result<TuningReport> {
+    let (graph, report) = all_of(backend, run.graph(), training, held_out, options, timing, observer)?;
+    run.exchange(graph);
+    Ok(report)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "rates are used in f32")]
-fn narrow(value: f64) -> f32 {
-    value as f32
+fn all_of<B: Backend>(
+    backend: &B,
+    graph: &OperatorGraph,
+    training: Data<'_>,
+    held_out: Data<'_>,
+    options: &TrainOptions,
+    timing: &mut Timing,
+    observer: &dyn Observer,
+) -> Result<(OperatorGraph, TuningReport)> {
+    let labels = training.labels.ok_or_else(unlabelled)?;
+    held_out.labels.ok_or_else(unlabelled)?;
+    let task = Task { graph, chosen: &|_| true, training, goal: Goal::Labels(labels), held_out, image: None };
+    let (graph, report) = fit(backend, &task, options, timing, observer)?;
+    Ok((graph, TuningReport::of(Scope::All, report)?))
+}
+
+fn unlabelled() -> Error {
+    Error::Data { problem: "fine-tuning needs labels".to_owned() }
+}
+
+/// A network with the weights of a graph in place of its own, by name.
+pub(super) fn with_weights(network: &Network, graph: &OperatorGraph) -> Result<Network> {
+    // Nodes that shared a tensor have one each in the graph.
+    let mut network = distinct(network);
+    let named = |name: &str| graph.values.iter().position(|value| value == name).and_then(|value| graph.weights(value));
+    for tensor in network.nodes.iter_mut().flat_map(|node| node.op.tensors_mut()) {
+        if let Some(new) = named(tensor.name()) {
+            let (element, shape) = (tensor.element(), tensor.dimensions().to_vec());
+            *tensor = Tensor::owned(tensor.name(), element, shape, new.to_vec())?;
+        }
+    }
+    Ok(network)
 }
 
 /// The labels of samples, each of them a class.
-fn labels_of<'a>(data: &Data<'a>, classes: usize) -> Result<&'a [u32]> {
-    let Some(labels) = data.labels else {
-        return Err(Error::Data { problem: "fine-tuning needs labels".to_owned() });
-    };
+pub(super) fn labels_of<'a>(data: &Data<'a>, classes: usize) -> Result<&'a [u32]> {
+    let labels = data.labels.ok_or_else(unlabelled)?;
     match labels.iter().find(|label| usize::try_from(**label).map_or(true, |label| label >= classes)) {
         Some(label) => Err(Error::Data { problem: format!("label {label} for {classes} classes") }),
         None => Ok(labels),
-    }
-}
-
-/// The inputs of the head for some samples.
-enum Features<'d> {
-    /// The samples themselves.
-    Given(&'d dyn RowSource),
-    /// What the layers before the head make of them.
-    Computed(Array2<f32>),
-}
-
-impl<'d> Features<'d> {
-    fn of<B: Backend>(
-        backend: &B,
-        network: &Network,
-        source: Option<&OnnxSource>,
-        head: &Head,
-        data: &Data<'d>,
-    ) -> Result<Self> {
-        match head_for(network, data.inputs.shape()[1]) {
-            Some(_) => Ok(Self::Given(data.inputs)),
-            None => head_features(backend, network, source, head, data.inputs).map(Self::Computed),
-        }
-    }
-
-    fn rows(&self) -> &dyn RowSource {
-        match self {
-            Self::Given(inputs) => *inputs,
-            Self::Computed(features) => features,
-        }
     }
 }

@@ -8,6 +8,7 @@ mod certify_golden;
 mod certify_heads;
 mod curves;
 mod finetune;
+mod gradients;
 mod networks;
 mod rates;
 mod rewrites;

@@ -29,6 +29,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Command::Convert(args) => commands::convert::run(globals, args, timing),
         Command::Certify(args) => commands::certify::run(globals, args, timing),
         Command::Attack(args) => commands::attack::run(globals, args, timing),
+        Command::Lottery(args) => commands::lottery::run(globals, args, timing),
+        Command::Train(args) => commands::train::run(globals, args, timing),
         Command::RandomModel(args) => commands::random::run(globals, args, timing),
         Command::Boundary(args) => commands::boundary::run(globals, args, timing),
         Command::Polynomial(args) => commands::polynomial::run(globals, args, timing),

@@ -18,7 +18,8 @@ const NORMALISE: &[&str] = &["--scale", "--mean", "--std"];
 const UNITS: &[&str] = &["--no-lossless", "--round-to"];
 /// What refits are told.
 const REFITS: &[&str] = &["--moments", "--calib", "--calib-samples", "--prior", "--inputs", "--ridge"];
-const TRAINING: &[&str] = &["--train", "--epochs", "--optimizer", "--learning-rate", "--batch-size", "--holdout"];
+const TRAINING: &[&str] =
+    &["--train", "--epochs", "--optimizer", "--learning-rate", "--weight-decay", "--batch-size", "--holdout"];
 const OF_MODELS: &[&str] = &["--class", "--layer", "--minimal", "--arch"];
 
 #[rustfmt::skip]
@@ -34,7 +35,7 @@ const RULES: &[Rule] = &[
     (&["prune"], &["--distil-steps", "--keep-inputs"], |all| {
         (prune(all)?.synth.prior != Some(PriorArg::Distilled)).then_some("without `--prior distilled`")
     }),
-    (&["prune", "certify", "boundary", "evaluate", "compare", "sweep", "attack"], NORMALISE, without_data),
+    (&["prune", "certify", "boundary", "evaluate", "compare", "sweep", "attack", "train", "lottery"], NORMALISE, without_data),
     (&["sweep"], &["--seeds"], |all| sweep(all)?.has_no_random_method().then_some("without a method of random order")),
     (&["boundary"], &["--form", "--samples", "--most-cells"], with_grid),
     (&["zonotope"], &["--max-memory"], with_no_vertices),
@@ -135,6 +136,8 @@ fn without_data(all: &Arguments) -> Option<&'static str> {
         Command::Certify(args) => given(&args.data),
         Command::Boundary(args) => given(&args.data),
         Command::Attack(args) => given(&args.data),
+        Command::Train(args) => given(&args.data),
+        Command::Lottery(args) => given(&args.data),
         _ => true,
     };
     (!read).then_some("without `--data`")

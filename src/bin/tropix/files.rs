@@ -78,6 +78,8 @@ impl Command {
             Self::Convert(_) => "convert",
             Self::Certify(_) => "certify",
             Self::Attack(_) => "attack",
+            Self::Train(_) => "train",
+            Self::Lottery(_) => "lottery",
             Self::RandomModel(_) => "random-model",
             Self::Polynomial(_) => "polynomial",
             Self::Boundary(_) => "boundary",
@@ -128,6 +130,12 @@ impl Command {
                 let others = vec![of_data(&args.data), args.also.clone(), args.images.clone(), args.svg.clone()];
                 [of_model(&args.model).to_vec(), others].concat()
             }
+            Self::Train(args) => {
+                let data = [&args.data.data, &args.test].map(|data| data.as_ref().map(PathBuf::from));
+                let models = vec![args.model.clone(), args.arch.clone(), args.teacher.clone()];
+                [models, data.to_vec(), vec![args.toy.save_points.clone(), Some(args.output.clone())]].concat()
+            }
+            Self::Lottery(args) => vec![of_data(&args.data), args.toy.save_points.clone(), args.svg.clone()],
             Self::RandomModel(args) => vec![Some(args.output.clone())],
             Self::Polynomial(args) => vec![args.svg.clone()],
             Self::Boundary(args) => {
@@ -157,6 +165,12 @@ impl Command {
             Self::Boundary(args) => vec![svg(&args.svg)],
             Self::Attack(args) => vec![one("images", &args.images, &[".png"]), svg(&args.svg)],
             Self::Convert(args) => vec![model(&args.output)],
+            Self::Train(args) => {
+                vec![model(&args.output), one("save-points", &args.toy.save_points, &[".safetensors"])]
+            }
+            Self::Lottery(args) => {
+                vec![svg(&args.svg), one("save-points", &args.toy.save_points, &[".safetensors"])]
+            }
             Self::RandomModel(args) => vec![model(&args.output)],
         };
         own.into_iter().chain([one("profile", &globals.profile, &[".json"])]).flatten().collect()

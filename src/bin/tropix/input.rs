@@ -9,6 +9,7 @@ use tropix::network::dataset::{self, DataOptions, Dataset};
 use tropix::network::format::{self, InputShape, ModelFile};
 use tropix::network::{Head, Network, Node, Normalize, Op, head_features, head_for};
 use tropix::prune::Data;
+use tropix::prune::synth::GreyLevel;
 use tropix::report::Declined;
 
 use crate::args::{DataArgs, Globals, ModelArgs};
@@ -36,8 +37,25 @@ pub(crate) fn shaped(globals: &Globals, args: &ModelArgs, shapes: &[InputShape])
 }
 
 /// The network with what is said of its data, where it does not say itself how images are normalised: synthetic images
-/// have to be alike.
-pub(crate) fn normalised(network: &Network, args: &DataArgs) -> Network {
+/// have to be alike. Where nothing is said, its first convolution tells, and the second part is what to say of it.
+pub(crate) fn normalised(model: &ModelFile, args: &DataArgs) -> Result<(Network, Option<String>)> {
+    let (mut network, mut note) = (said(&model.network, args), None);
+    if network.normalize.is_none()
+        && network.input.len() == 3
+        && let Some(grey) = GreyLevel::of_model(model)?
+    {
+        network.normalize = grey.normalisation();
+        let how = network.normalize.as_ref().map_or("standardised", |_| "pixels from 0 to 1 as they are");
+        note = Some(format!(
+            "synthetic images: {how}, by the first layer (grey level {:.3}); --mean and --std say otherwise",
+            grey.level
+        ));
+    }
+    Ok((network, note))
+}
+
+/// The network with what the arguments say of its data.
+pub(crate) fn said(network: &Network, args: &DataArgs) -> Network {
     let mut network = network.clone();
     let said = args.scale.is_some() || !args.mean.is_empty() || !args.std.is_empty();
     if network.normalize.is_none() && network.input.len() == 3 && said {

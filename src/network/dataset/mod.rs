@@ -177,6 +177,24 @@ impl Dataset {
 }
 
 impl Dataset {
+    /// Labelled vectors that were made, one in each row; `applied` says how.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Data`] for another number of labels.
+    pub fn of_points(points: &ndarray::Array2<f32>, labels: Vec<u32>, applied: String) -> Result<Self> {
+        let (samples, width) = points.dim();
+        if labels.len() != samples {
+            return Err(Error::Data { problem: format!("{samples} points, {} labels", labels.len()) });
+        }
+        let bytes = points.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let raw = Raw { kind: Kind::F32, bytes: rows::Bytes::Owned(bytes) };
+        let none = Normalize { scale: 1.0, mean: Vec::new(), std: Vec::new() };
+        let inputs = Inputs::new(raw, samples, &[width], &none)?;
+        let (labels, sample) = (Some(labels), vec![width]);
+        Ok(Self { inputs, labels, sample, applied, warnings: Vec::new(), paths: Vec::new() })
+    }
+
     /// Two parts without a common sample, the second with the nearest number to `share` of the samples, chosen by the
     /// stream `held-out` of the seed; both keep the order of the file.
     ///

@@ -30,6 +30,7 @@ use store::Store;
 use write::{Pending, Sink};
 
 pub use onnx::Source as OnnxSource;
+pub(crate) use onnx::operator_graph;
 pub(super) use onnx::{Names, encode_onnx, encode_operators};
 pub use samples::save_samples;
 pub use shards::{Layout, Shard};
@@ -364,7 +365,7 @@ fn describable(network: &Network) -> Result<()> {
 }
 
 /// The same network, where a tensor that several nodes use is one for each: the first keeps its name.
-fn distinct(network: &Network) -> Network {
+pub(crate) fn distinct(network: &Network) -> Network {
     let mut network = network.clone();
     let mut taken: HashSet<String> = network.tensors().map(|tensor| tensor.name().to_owned()).collect();
     let mut used: HashSet<String> = network.extra.iter().map(|tensor| tensor.name().to_owned()).collect();

@@ -11,7 +11,7 @@ use super::write::Pending;
 use crate::error::{Error, Result};
 
 /// Writes samples, one in each row, as the tensor `features` of a safetensors file: values that a network takes as they are,
-/// without its normalisation. `shape` is that of one sample.
+/// without its normalisation, with their `labels`, if they have any. `shape` is that of one sample.
 ///
 /// # Errors
 ///
@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 pub fn save_samples(
     path: &Path,
     samples: &ArrayView2<'_, f32>,
+    labels: Option<&[u32]>,
     shape: &[usize],
     about: &str,
     force: bool,
@@ -27,8 +28,14 @@ pub fn save_samples(
     let shape = [&[samples.nrows()], shape].concat();
     let view = TensorView::new(Dtype::F32, shape, &bytes);
     let view = view.map_err(|error| Error::Internal { what: error.to_string() })?;
+    let classes: Vec<u8> = labels.unwrap_or_default().iter().flat_map(|label| label.to_le_bytes()).collect();
+    let labels = labels.map(|labels| TensorView::new(Dtype::U32, vec![labels.len()], &classes)).transpose();
+    let labels = labels.map_err(|error| Error::Internal { what: error.to_string() })?;
     let metadata = HashMap::from([("tropix.report".to_owned(), about.to_owned())]);
-    let file = safetensors::serialize([("features", view)], Some(metadata));
+    let file = safetensors::serialize(
+        [Some(("features", view)), labels.map(|labels| ("labels", labels))].into_iter().flatten(),
+        Some(metadata),
+    );
     let file = file.map_err(|error| Error::Internal { what: error.to_string() })?;
     Pending::write(path, |out| io::Write::write_all(out, &file))?.publish(force)
 }

@@ -153,7 +153,7 @@ impl Op {
     }
 
     /// Its tensors, to be exchanged.
-    pub(in crate::network) fn tensors_mut(&mut self) -> Vec<&mut Tensor> {
+    pub(crate) fn tensors_mut(&mut self) -> Vec<&mut Tensor> {
         match self {
             Self::Linear { weight, bias } | Self::Conv { weight, bias, .. } => {
                 std::iter::once(weight).chain(bias).collect()

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::source::{Fixed, Source};
 use super::step::{Step, row_matrix};
 use crate::backend::{Backend, Combination, Reference};
 use crate::error::Result;
@@ -21,7 +22,7 @@ pub(super) struct Slot {
     /// Entries for one sample.
     pub(super) length: usize,
     /// The entries, where they depend on no input.
-    pub(super) fixed: Option<Rc<Vec<f32>>>,
+    pub(super) fixed: Option<Fixed>,
 }
 
 /// A step, the slots that it reads and the one that it gives.
@@ -48,17 +49,20 @@ pub(super) struct Builder<'g> {
     reference: Reference,
     /// The operator that is looked at.
     pub(super) at: usize,
+    /// Whether weights are to be followed: none is computed from others.
+    pub(super) apart: bool,
 }
 
 impl<'g> Builder<'g> {
-    /// Steps for all operators of a graph of one input; what has no rule is missing.
-    pub(super) fn run(graph: &'g OperatorGraph, input: ValueId) -> Result<Self> {
+    /// Steps for all operators of a graph of one input; what has no rule is missing. Where weights are to be followed, `apart`,
+    /// none is computed from others.
+    pub(super) fn run(graph: &'g OperatorGraph, input: ValueId, apart: bool) -> Result<Self> {
         let shapes = [Analysis::run(graph, 1, false, None)?, Analysis::run(graph, 2, false, None)?];
         let shape = shapes[0].shape(input).unwrap_or_default();
         let slots = vec![Slot { length: shape.iter().product(), fixed: None }];
         let values = HashMap::from([(input, Held { slot: 0, shape })]);
         let (missing, steps, reference) = (HashMap::new(), Vec::new(), Reference::new());
-        let mut builder = Self { graph, shapes, values, missing, slots, steps, reference, at: 0 };
+        let mut builder = Self { graph, shapes, values, missing, slots, steps, reference, at: 0, apart };
         for at in 0..graph.operators.len() {
             builder.at = at;
             builder.operator();
@@ -156,7 +160,10 @@ impl<'g> Builder<'g> {
             Known::Weights(tensor) => (tensor.dimensions().to_vec(), tensor.to_vec()),
             Known::Other => return Err(format!("reads `{}`, which is not known", self.graph.values[value])),
         };
-        let held = self.fixed(shape, values);
+        // A number alone is part of a formula, not a weight.
+        let weights = self.graph.weights(value).is_some_and(|tensor| !tensor.dimensions().is_empty());
+        let source = weights.then_some(Source { value, order: None });
+        let held = self.held(shape, Fixed { values: Rc::new(values), source });
         self.values.insert(value, held.clone());
         Ok(held)
     }
@@ -171,8 +178,13 @@ impl<'g> Builder<'g> {
 
     /// The values of an input that depends on no other.
     pub(super) fn constant(&mut self, input: usize) -> Ruled<Rc<Vec<f32>>> {
+        Ok(self.weights(input)?.values)
+    }
+
+    /// The same with the place in the file that they are from.
+    pub(super) fn weights(&mut self, input: usize) -> Ruled<Fixed> {
         let held = self.operand(input)?;
-        self.entries(&held).ok_or_else(|| format!("has an input {input} that is computed"))
+        self.slots[held.slot].fixed.clone().ok_or_else(|| format!("has an input {input} that is computed"))
     }
 
     /// One number as an input.
@@ -188,17 +200,27 @@ impl<'g> Builder<'g> {
 
     /// The entries of a value that depends on no input.
     pub(super) fn entries(&self, held: &Held) -> Option<Rc<Vec<f32>>> {
-        self.slots[held.slot].fixed.clone()
+        self.slots[held.slot].fixed.as_ref().map(|fixed| Rc::clone(&fixed.values))
     }
 
     /// A value that depends on no input.
     pub(super) fn fixed(&mut self, shape: Vec<usize>, values: Vec<f32>) -> Held {
-        self.slots.push(Slot { length: values.len(), fixed: Some(Rc::new(values)) });
+        self.held(shape, Fixed::computed(values))
+    }
+
+    fn held(&mut self, shape: Vec<usize>, fixed: Fixed) -> Held {
+        self.slots.push(Slot { length: fixed.values.len(), fixed: Some(fixed) });
         Held { slot: self.slots.len() - 1, shape }
     }
 
     /// Adds a step that gives a value of a shape. What depends on no input is computed here.
     pub(super) fn push(&mut self, step: Step, inputs: &[&Held], shape: Vec<usize>) -> Ruled<Held> {
+        if let (Step::Gather(index), [Held { slot, .. }]) = (&step, inputs)
+            && let Some(fixed) = &self.slots[*slot].fixed
+        {
+            let moved = fixed.gathered(index);
+            return Ok(self.held(shape, moved));
+        }
         let length = shape.iter().product();
         let fixed: Option<Vec<Rc<Vec<f32>>>> = inputs.iter().map(|held| self.entries(held)).collect();
         if let Some(fixed) = fixed {

@@ -1,8 +1,7 @@
 //! Operators that sum products: convolutions, products of matrices.
 
-use std::rc::Rc;
-
 use super::build::{Builder, Held, Ruled};
+use super::source::{Fixed, numbers};
 use super::step::{Step, Weights};
 use super::window::Windows;
 use crate::backend::Window;
@@ -24,18 +23,19 @@ impl Builder<'_> {
         usize::try_from(self.now().int("group", 1)).unwrap_or(0).max(1)
     }
 
-    fn bias(&mut self, outputs: usize) -> Ruled<Option<Rc<Vec<f32>>>> {
+    fn bias(&mut self, outputs: usize) -> Ruled<Option<Fixed>> {
         if !self.has(2) {
             return Ok(None);
         }
-        let bias = self.constant(2)?;
-        if bias.len() == outputs { Ok(Some(bias)) } else { Err(format!("has {} biases for {outputs}", bias.len())) }
+        let bias = self.weights(2)?;
+        let count = bias.values.len();
+        if count == outputs { Ok(Some(bias)) } else { Err(format!("has {count} biases for {outputs}")) }
     }
 
     fn conv(&mut self) -> Ruled<Held> {
         self.apart()?;
         let (x, weight, shape) = (self.operand(0)?, self.operand(1)?, self.output(0)?);
-        let values = self.constant(1)?;
+        let values = self.weights(1)?;
         let (&[_, channels, ref image @ ..], &[outputs, _, ref kernel @ ..]) =
             (x.shape.as_slice(), weight.shape.as_slice())
         else {
@@ -77,11 +77,11 @@ impl Builder<'_> {
                 }
             }
             let rows = self.push(Step::Gather(index), &[x], vec![images * places, columns])?;
-            let own = each * columns;
+            let part = |fixed: &Fixed, rows: usize| fixed.gathered(&numbers(group * rows..(group + 1) * rows));
             let weights = Weights {
                 outputs: each,
-                weight: Rc::new(weights.weight[group * own..(group + 1) * own].to_vec()),
-                bias: weights.bias.as_ref().map(|bias| Rc::new(bias[group * each..(group + 1) * each].to_vec())),
+                weight: part(&weights.weight, each * columns),
+                bias: weights.bias.as_ref().map(|bias| part(bias, each)),
             };
             let outputs = self.push(Step::affine(columns, weights), &[&rows], vec![images, places, each])?;
             parts.push(self.transposed(&outputs, &[0, 2, 1])?);
@@ -100,7 +100,7 @@ impl Builder<'_> {
     fn conv_transpose(&mut self) -> Ruled<Held> {
         self.apart()?;
         let (x, weight, shape) = (self.operand(0)?, self.operand(1)?, self.output(0)?);
-        let (values, groups) = (self.constant(1)?, self.groups());
+        let (values, groups) = (self.weights(1)?, self.groups());
         let (&[images, channels, ref image @ ..], &[_, each, ref kernel @ ..]) =
             (x.shape.as_slice(), weight.shape.as_slice())
         else {
@@ -142,15 +142,16 @@ impl Builder<'_> {
         let spread = self.push(Step::Gather(items), &[&x], spread)?;
         // Weights lie by inputs: turned to outputs, each kernel from its end.
         let (inputs, entries) = (channels / groups, kernel.iter().product::<usize>());
-        let mut turned = Vec::with_capacity(values.len());
+        let mut turned = Vec::with_capacity(values.values.len());
         for output in 0..groups * each {
             let (group, own) = (output / each, output % each);
             for input in 0..inputs {
                 let start = ((group * inputs + input) * each + own) * entries;
-                turned.extend(values[start..start + entries].iter().rev());
+                turned.extend(numbers(start..start + entries).iter().rev());
             }
         }
-        let weights = Weights { outputs: groups * each, weight: Rc::new(turned), bias: self.bias(groups * each)? };
+        let bias = self.bias(groups * each)?;
+        let weights = Weights { outputs: groups * each, weight: values.gathered(&turned), bias };
         let two = |values: &[usize], none: usize| match *values {
             [a] => Ok([none, a]),
             [a, b] => Ok([a, b]),
@@ -176,19 +177,19 @@ impl Builder<'_> {
         let turn = self.now().int("transB", 0) != 0;
         let &[a, b] = weight.shape.as_slice() else { return Err("has weights of another rank".to_owned()) };
         let (outputs, columns) = if turn { (a, b) } else { (b, a) };
-        let values = self.constant(1)?;
-        let values = if turn { values } else { Rc::new(turned(&values, [a, b])) };
-        let scaled = |values: Rc<Vec<f32>>, by: f32| {
+        let values = self.weights(1)?;
+        let values = if turn { values } else { values.gathered(&turned([a, b])) };
+        let scaled = |fixed: Fixed, by: f32| {
             if by.to_bits() == 1.0_f32.to_bits() {
-                values
+                fixed
             } else {
-                Rc::new(values.iter().map(|value| value * by).collect())
+                Fixed::computed(fixed.values.iter().map(|value| value * by).collect())
             }
         };
-        let bias = match self.has(2).then(|| self.constant(2)).transpose()? {
-            Some(bias) if bias.len() == 1 => Some(Rc::new(vec![bias[0] * beta; outputs])),
-            Some(bias) if bias.len() == outputs => Some(scaled(bias, beta)),
-            Some(bias) => return Err(format!("has {} biases for {outputs}", bias.len())),
+        let bias = match self.has(2).then(|| self.weights(2)).transpose()? {
+            Some(bias) if bias.values.len() == outputs => Some(scaled(bias, beta)),
+            Some(bias) if bias.values.len() == 1 => Some(Fixed::computed(vec![bias.values[0] * beta; outputs])),
+            Some(bias) => return Err(format!("has {} biases for {outputs}", bias.values.len())),
             None => None,
         };
         let weights = Weights { outputs, weight: scaled(values, alpha), bias };
@@ -205,7 +206,7 @@ impl Builder<'_> {
         let (rows, inner) = (a.shape[ranks[0] - 2], a.shape[ranks[0] - 1]);
         let outputs = b.shape[ranks[1] - 1];
         if fixed[1] && flat(&b.shape) {
-            let weight = Rc::new(turned(&self.constant(1)?, [inner, outputs]));
+            let weight = self.weights(1)?.gathered(&turned([inner, outputs]));
             let weights = Weights { outputs, weight, bias: None };
             return self.push(Step::affine(inner, weights), &[&a], shape);
         }
@@ -214,7 +215,7 @@ impl Builder<'_> {
             let mut order: Vec<usize> = (0..ranks[1]).collect();
             order.swap(ranks[1] - 2, ranks[1] - 1);
             let other = self.transposed(&b, &order)?;
-            let weights = Weights { outputs: rows, weight: self.constant(0)?, bias: None };
+            let weights = Weights { outputs: rows, weight: self.weights(0)?, bias: None };
             let mut between = shape.clone();
             let rank = shape.len();
             between.swap(rank - 2, rank - 1);
@@ -238,7 +239,9 @@ impl Builder<'_> {
     }
 }
 
-/// The transpose of a matrix.
-fn turned(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
-    (0..columns).flat_map(|column| (0..rows).map(move |row| values[row * columns + column])).collect()
+/// Where the entries of the transpose of a matrix stand in it.
+fn turned([rows, columns]: [usize; 2]) -> Vec<u32> {
+    (0..columns)
+        .flat_map(|column| (0..rows).flat_map(move |row| numbers(row * columns + column..row * columns + column + 1)))
+        .collect()
 }

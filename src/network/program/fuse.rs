@@ -7,21 +7,21 @@
 //! An exporter writes the right-hand side's parts as operators of their own: a bias after a product of matrices, a batch norm, a
 //! division by a constant. Gates that are written out, `x sigmoid(x)`, become the function that they are.
 
-use std::collections::HashMap;
-use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
-use std::rc::Rc;
-
 use super::build::{Placed, Slot};
+use super::source::Fixed;
 use super::step::{Step, Weights};
 use crate::backend::{Activation, Combination, Function};
+use std::collections::HashMap;
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
-/// Joins steps; what lies in `kept` slots is still given.
-pub(super) fn fused(steps: Vec<Placed>, slots: &[Slot], kept: &[bool]) -> Vec<Placed> {
+/// Joins steps; what lies in `kept` slots is still given. Where weights are to be followed, `apart`, they stay what they are.
+pub(super) fn fused(steps: Vec<Placed>, slots: &[Slot], kept: &[bool], apart: bool) -> Vec<Placed> {
     let mut readers = vec![0_usize; slots.len()];
     for slot in steps.iter().flat_map(|placed| &placed.inputs) {
         readers[*slot] += 1;
     }
-    let mut fuser = Fuser { steps: Vec::with_capacity(steps.len()), given: HashMap::new(), slots, readers, kept };
+    let mut fuser =
+        Fuser { steps: Vec::with_capacity(steps.len()), given: HashMap::new(), slots, readers, kept, apart };
     steps.into_iter().for_each(|placed| fuser.take(placed));
     let mut live = kept.to_vec();
     let mut steps = fuser.steps;
@@ -44,6 +44,7 @@ struct Fuser<'s> {
     /// How many steps read a slot.
     readers: Vec<usize>,
     kept: &'s [bool],
+    apart: bool,
 }
 
 /// What an affine map takes up from behind it.
@@ -128,8 +129,8 @@ impl Fuser<'_> {
         let (Step::Combine { how, .. }, &[first, second]) = (&placed.step, placed.inputs.as_slice()) else {
             return None;
         };
-        let values = self.slots[second].fixed.as_deref().filter(|_| *how == wanted)?;
-        values.iter().all(|value| near(*value, number)).then_some(first)
+        let fixed = self.slots[second].fixed.as_ref().filter(|_| *how == wanted)?;
+        fixed.values.iter().all(|value| near(*value, number)).then_some(first)
     }
 
     /// Lets an affine map take up a step that follows it.
@@ -152,7 +153,7 @@ impl Fuser<'_> {
             let (Step::Combine { share: own, .. }, Some(second)) = (&placed.step, placed.inputs.get(1)) else {
                 return None;
             };
-            let values = self.slots[*second].fixed.as_deref()?;
+            let values = self.slots[*second].fixed.as_ref()?.values.as_slice();
             let entry = |at: usize| values[at / own % values.len()];
             let vector: Vec<f32> = (0..outputs).map(|output| entry(output * share)).collect();
             let same = (0..length).all(|at| entry(at).to_bits() == vector[at / share % outputs].to_bits());
@@ -173,7 +174,7 @@ impl Fuser<'_> {
             }
             _ => None,
         };
-        let Some(behind) = behind else { return false };
+        let Some(behind) = behind.filter(|behind| !self.apart || matches!(behind, Behind::Relu)) else { return false };
         let before = &mut self.steps[at];
         let (Step::Affine { weights, activation, .. } | Step::Conv { weights, activation, .. }) = &mut before.step
         else {
@@ -201,27 +202,25 @@ impl Weights {
         match behind {
             Behind::Relu => *activation = Activation::Relu,
             Behind::Shift(by) => {
-                let bias = self.bias.as_deref().map_or_else(
-                    || by.clone(),
-                    |bias| bias.iter().zip(&by).map(|(bias, by)| bias + by).collect::<Vec<f32>>(),
-                );
+                let bias = match &self.bias {
+                    Some(bias) => bias.values.iter().zip(&by).map(|(bias, by)| bias + by).collect(),
+                    None => by,
+                };
                 if !finite(&bias) {
                     return false;
                 }
-                self.bias = Some(Rc::new(bias));
+                self.bias = Some(Fixed::computed(bias));
             }
             Behind::Scale(by, with) => {
-                let columns = self.weight.len() / self.outputs.max(1);
-                let rows = self.weight.chunks(columns.max(1)).zip(&by);
+                let columns = self.weight.values.len() / self.outputs.max(1);
+                let rows = self.weight.values.chunks(columns.max(1)).zip(&by);
                 let weight: Vec<f32> = rows.flat_map(|(row, by)| row.iter().map(|value| with(*value, *by))).collect();
-                let bias = self
-                    .bias
-                    .as_deref()
-                    .map(|bias| bias.iter().zip(&by).map(|(bias, by)| with(*bias, *by)).collect::<Vec<f32>>());
+                let scaled = |bias: &Fixed| bias.values.iter().zip(&by).map(|(bias, by)| with(*bias, *by)).collect();
+                let bias: Option<Vec<f32>> = self.bias.as_ref().map(scaled);
                 if !finite(&weight) || !bias.as_deref().is_none_or(finite) {
                     return false;
                 }
-                (self.weight, self.bias) = (Rc::new(weight), bias.map(Rc::new));
+                (self.weight, self.bias) = (Fixed::computed(weight), bias.map(Fixed::computed));
             }
         }
         true
@@ -240,7 +239,7 @@ mod tests {
     }
 
     fn fixed(values: &[f32]) -> Slot {
-        Slot { length: values.len(), fixed: Some(Rc::new(values.to_vec())) }
+        Slot { length: values.len(), fixed: Some(Fixed::computed(values.to_vec())) }
     }
 
     fn placed(step: Step, inputs: &[usize], slot: usize) -> Placed {
@@ -253,12 +252,12 @@ mod tests {
 
     /// Two channels of two pixels, each twice the input's only one.
     fn convolution() -> Step {
-        let weights = Weights { outputs: 2, weight: Rc::new(vec![2.0, 2.0]), bias: None };
+        let weights = Weights { outputs: 2, weight: Fixed::computed(vec![2.0, 2.0]), bias: None };
         Step::conv(Window::new([1, 1, 2], [1, 1]), 1, weights)
     }
 
     fn run(steps: Vec<Placed>, slots: &[Slot], kept: &[usize]) -> Vec<Placed> {
-        fused(steps, slots, &(0..slots.len()).map(|slot| kept.contains(&slot)).collect::<Vec<_>>())
+        fused(steps, slots, &(0..slots.len()).map(|slot| kept.contains(&slot)).collect::<Vec<_>>(), false)
     }
 
     /// A batch norm and a rectifier behind a convolution; the factors are those of channels or of pixels.
@@ -280,8 +279,8 @@ mod tests {
         let [Placed { step: Step::Conv { weights, activation, .. }, slot: 4, inputs }] = left.as_slice() else {
             panic!("{left:?}")
         };
-        assert_eq!((weights.weight.as_slice(), inputs.as_slice()), ([6.0, 10.0].as_slice(), [0].as_slice()));
-        assert_eq!(weights.bias.as_deref(), Some(&vec![7.0, 9.0]));
+        assert_eq!((weights.weight.values.as_slice(), inputs.as_slice()), ([6.0, 10.0].as_slice(), [0].as_slice()));
+        assert_eq!(weights.bias.as_ref().map(|bias| bias.values.as_slice()), Some([7.0, 9.0].as_slice()));
         assert_eq!(*activation, Activation::Relu);
     }
 

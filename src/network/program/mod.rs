@@ -17,8 +17,11 @@ mod moves;
 mod reduction;
 mod reverse;
 mod run;
+mod source;
 mod step;
+mod trainable;
 mod window;
 
 pub use reverse::{Reverse, Trace};
 pub use run::Program;
+pub(crate) use trainable::{Trainable, Use};

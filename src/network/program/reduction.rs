@@ -179,19 +179,22 @@ impl Builder<'_> {
         let (scale, shift) = (self.constant(1)?, self.constant(2)?);
         let (mean, variance) = (self.constant(3)?, self.constant(4)?);
         let epsilon = f64::from(self.float("epsilon", 1e-5));
-        let factor = |at: usize| f64::from(scale[at]) / (f64::from(variance[at]) + epsilon).sqrt();
+        // Scale and shift on their own, behind a norm by constants, or all in one.
+        let own = |values: &[f32], at: usize, none: f64| if self.apart { none } else { f64::from(values[at]) };
+        let factor = |at: usize| own(&scale, at, 1.0) / (f64::from(variance[at]) + epsilon).sqrt();
         if [&shift, &mean, &variance].iter().any(|values| values.len() != scale.len()) {
             return Err("has vectors of different lengths".to_owned());
         }
         let factors: Vec<f64> = (0..scale.len()).map(factor).collect();
-        let shifts = (0..scale.len()).map(|at| f64::from(shift[at]) - factors[at] * f64::from(mean[at]));
+        let shifts = (0..scale.len()).map(|at| own(&shift, at, 0.0) - factors[at] * f64::from(mean[at]));
         let shifts: Vec<f32> = shifts.map(super::build::narrow).collect();
         let factors: Vec<f32> = factors.into_iter().map(super::build::narrow).collect();
         let mut shape = vec![1; x.shape.len() - 1];
-        shape[0] = factors.len();
+        shape[0] = scale.len();
         let (factors, shifts) = (self.fixed(shape.clone(), factors), self.fixed(shape, shifts));
         let product = self.combined(&x, &factors, Combination::Multiply)?;
-        self.combined(&product, &shifts, Combination::Add)
+        let normed = self.combined(&product, &shifts, Combination::Add)?;
+        if self.apart { self.scaled(&normed) } else { Ok(normed) }
     }
 
     fn layer_norm(&mut self, centred: bool) -> Ruled<Held> {

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use super::build::{Builder, Held};
 use super::fuse::fused;
-use super::step::{Loaded, row_matrix};
+use super::source::Source;
+use super::step::{Loaded, Step, row_matrix};
 use crate::backend::{Activation, Backend, Combination};
 use crate::error::{Error, Result};
 use crate::network::Classifier;
@@ -26,6 +27,18 @@ pub struct Program<B: Backend> {
     pub inputs: usize,
     /// Entries that a step reads and writes for one sample, at most.
     pub widest: usize,
+    /// Matrices that are weights of the file.
+    pub(super) leaves: Vec<(Leaf, Source)>,
+}
+
+/// A matrix of a program that stays the same for all inputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Leaf {
+    /// The weights of a step.
+    Weight(usize),
+    Bias(usize),
+    /// A value in a slot, in one row.
+    Fixed(usize),
 }
 
 pub(super) struct Ready<B: Backend> {
@@ -57,6 +70,15 @@ impl<B: Backend> Program<B> {
         Self::upload(backend, source.operators(), &[])
     }
 
+    /// The same with every weight a matrix of its own, for gradients by them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Program::new`].
+    pub(crate) fn apart(backend: &B, graph: &OperatorGraph, targets: &[&str]) -> Result<Self> {
+        Self::built(backend, graph, targets, true)
+    }
+
     /// Makes steps of a graph and copies its weights to the device; what some values do not need is left out.
     ///
     /// # Errors
@@ -64,13 +86,17 @@ impl<B: Backend> Program<B> {
     /// [`Error::Unsupported`] with the operator that has no rule, if one of `targets` (names of values; the first output
     /// where there are none) depends on it, or for a graph of several inputs.
     pub(crate) fn upload(backend: &B, graph: &OperatorGraph, targets: &[&str]) -> Result<Self> {
+        Self::built(backend, graph, targets, false)
+    }
+
+    fn built(backend: &B, graph: &OperatorGraph, targets: &[&str], apart: bool) -> Result<Self> {
         let unsupported = |problem: String| Error::Unsupported { problem };
         let [input] = graph.inputs.as_slice() else {
             return Err(unsupported(format!("a network of {} inputs is not computed on backends", graph.inputs.len())));
         };
         let output = graph.outputs.first().ok_or_else(|| unsupported("a network without an output".to_owned()))?;
         let output = graph.values[*output].clone();
-        let builder = Builder::run(graph, input.value)?;
+        let builder = Builder::run(graph, input.value, apart)?;
         let place = |Held { slot, shape }: &Held| Place { slot: *slot, shape: shape.clone() };
         let mut values = HashMap::new();
         for (value, name) in graph.values.iter().enumerate() {
@@ -83,7 +109,16 @@ impl<B: Backend> Program<B> {
         let Builder { slots, steps, .. } = builder;
         let lengths: Vec<usize> = slots.iter().map(|slot| slot.length).collect();
         let (inputs, widest) = (lengths[0], lengths[0]);
-        let mut program = Self { steps: Vec::new(), fixed: HashMap::new(), lengths, values, output, inputs, widest };
+        let mut program = Self {
+            steps: Vec::new(),
+            fixed: HashMap::new(),
+            lengths,
+            values,
+            output,
+            inputs,
+            widest,
+            leaves: Vec::new(),
+        };
         let first = [program.output.clone()];
         let targets: Vec<&str> =
             if targets.is_empty() { first.iter().map(String::as_str).collect() } else { targets.to_vec() };
@@ -97,7 +132,7 @@ impl<B: Backend> Program<B> {
                 placed.inputs.iter().for_each(|input| needed[*input] = true);
             }
         }
-        let steps = fused(steps.into_iter().filter(|placed| needed[placed.slot]).collect(), &slots, &kept);
+        let steps = fused(steps.into_iter().filter(|placed| needed[placed.slot]).collect(), &slots, &kept, apart);
         needed = kept;
         for placed in &steps {
             needed[placed.slot] = true;
@@ -109,16 +144,34 @@ impl<B: Backend> Program<B> {
             }
         }
         for (slot, held) in slots.iter().enumerate().filter(|(slot, _)| needed[*slot]) {
-            if let Some(values) = &held.fixed {
-                program.fixed.insert(slot, row_matrix(backend, 1, values)?);
+            if let Some(fixed) = &held.fixed {
+                program.fixed.insert(slot, row_matrix(backend, 1, &fixed.values)?);
+                program.leaves.extend(fixed.source.clone().map(|source| (Leaf::Fixed(slot), source)));
             }
         }
         for placed in steps {
             let all = placed.inputs.iter().chain([&placed.slot]).filter(|slot| !program.fixed.contains_key(slot));
             program.widest = program.widest.max(all.map(|slot| program.lengths[*slot]).sum());
+            if let Step::Affine { weights, .. } | Step::Conv { weights, .. } = &placed.step {
+                let at = program.steps.len();
+                let parts = [(Leaf::Weight(at), Some(&weights.weight)), (Leaf::Bias(at), weights.bias.as_ref())];
+                let leaves = parts.into_iter().filter_map(|(leaf, fixed)| Some((leaf, fixed?.source.clone()?)));
+                program.leaves.extend(leaves);
+            }
             program.steps.push(Ready { step: placed.step.load(backend)?, inputs: placed.inputs, slot: placed.slot });
         }
         Ok(program)
+    }
+
+    /// The matrix of a leaf.
+    pub(super) fn leaf(&mut self, leaf: Leaf) -> Result<&mut B::Matrix> {
+        let steps = &mut self.steps;
+        let found = match leaf {
+            Leaf::Weight(at) => steps.get_mut(at).and_then(|ready| ready.step.weight()),
+            Leaf::Bias(at) => steps.get_mut(at).and_then(|ready| ready.step.bias()),
+            Leaf::Fixed(slot) => self.fixed.get_mut(&slot),
+        };
+        found.ok_or_else(|| Error::Internal { what: format!("{leaf:?} is no weight of a program") })
     }
 
     pub(super) fn place(&self, name: &str) -> Result<&Place> {

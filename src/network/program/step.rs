@@ -1,9 +1,8 @@
 //! What a program is made of.
 
-use std::rc::Rc;
-
 use ndarray::ArrayView2;
 
+use super::source::Fixed;
 use crate::backend::{Activation, Backend, Combination, Function, Pooling, Reduction, RowNorm, Window};
 use crate::error::{Error, Result};
 
@@ -58,8 +57,8 @@ pub(super) enum Step {
 pub(super) struct Weights {
     /// Rows, one for each output.
     pub(super) outputs: usize,
-    pub(super) weight: Rc<Vec<f32>>,
-    pub(super) bias: Option<Rc<Vec<f32>>>,
+    pub(super) weight: Fixed,
+    pub(super) bias: Option<Fixed>,
 }
 
 /// What a step computes, with its weights on the device.
@@ -122,8 +121,8 @@ impl Step {
 
 impl Weights {
     fn load<B: Backend>(&self, backend: &B) -> Result<(B::Matrix, Option<B::Matrix>)> {
-        let weight = row_matrix(backend, self.outputs, &self.weight)?;
-        Ok((weight, self.bias.as_ref().map(|bias| row_matrix(backend, 1, bias)).transpose()?))
+        let weight = row_matrix(backend, self.outputs, &self.weight.values)?;
+        Ok((weight, self.bias.as_ref().map(|bias| row_matrix(backend, 1, &bias.values)).transpose()?))
     }
 }
 
@@ -134,6 +133,22 @@ pub(super) fn row_matrix<B: Backend>(backend: &B, rows: usize, values: &[f32]) -
 }
 
 impl<B: Backend> Loaded<B> {
+    /// The weights of a contraction.
+    pub(super) fn weight(&mut self) -> Option<&mut B::Matrix> {
+        match self {
+            Self::Affine { weight, .. } | Self::Conv { weight, .. } => Some(weight),
+            _ => None,
+        }
+    }
+
+    /// The biases of a contraction.
+    pub(super) fn bias(&mut self) -> Option<&mut B::Matrix> {
+        match self {
+            Self::Affine { bias, .. } | Self::Conv { bias, .. } => bias.as_mut(),
+            _ => None,
+        }
+    }
+
     /// Entries of the rows in which operand `at`, of `length` entries for a sample, takes part.
     pub(super) fn columns(&self, at: usize, length: usize) -> usize {
         match self {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::numbers::Numbers;
+use crate::error::{Error, Result};
 use crate::network::Tensor;
 
 /// A value, by its place among [`OperatorGraph::values`].
@@ -111,6 +112,26 @@ impl OperatorGraph {
             Some(Constant::Weights(tensor)) => Some(tensor),
             _ => None,
         }
+    }
+
+    /// The value that classes are told from: the first output, before what keeps the order of classes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unsupported`] for a graph without an output.
+    pub(crate) fn logits(&self) -> Result<String> {
+        let none = || Error::Unsupported { problem: "a network without an output".to_owned() };
+        let mut value = *self.outputs.first().ok_or_else(none)?;
+        let gives =
+            |value: usize| self.operators.iter().find(|operator| operator.outputs.first() == Some(&Some(value)));
+        while let Some(operator) = gives(value) {
+            let passes = ["Softmax", "LogSoftmax", "Sigmoid", "Identity"].contains(&operator.kind.as_str());
+            match operator.input(0).filter(|_| passes) {
+                Some(input) => value = input,
+                None => break,
+            }
+        }
+        Ok(self.values[value].clone())
     }
 
     /// Whether an output depends on an input.

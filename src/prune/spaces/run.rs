@@ -169,6 +169,16 @@ fn outcome(graph: &OperatorGraph, space: &Space) -> SpaceOutcome {
 }
 
 impl SpaceRun {
+    /// What is left.
+    pub(crate) fn graph(&self) -> &OperatorGraph {
+        &self.graph
+    }
+
+    /// Exchanges what is left for the same with other weights.
+    pub(crate) fn exchange(&mut self, graph: OperatorGraph) {
+        self.graph = graph;
+    }
+
     /// Writes the smaller graph in place of that of `model`, which it came from.
     ///
     /// # Errors

@@ -3,13 +3,12 @@
 
 use ndarray::Array1;
 
-use super::{Anchor, Canvas, Paint, Pane, Stroke, TINTS};
+use super::{Anchor, Canvas, Paint, Pane, Stroke, planar};
 use crate::attack::{Outcome, Robustness, layer_perturbation};
 use crate::backend::{Backend, RowSource as _};
 use crate::error::{Error, Result};
-use crate::geometry::ConvexPolygon;
 use crate::geometry::clip::{Bounds, Point};
-use crate::network::boundary::{BoundaryAnalysis, BoundaryOptions, EdgeKind, analyse};
+use crate::network::boundary::{BoundaryAnalysis, BoundaryOptions, analyse};
 use crate::network::dataset::Dataset;
 use crate::network::slice::{PlanarNetwork, Plane};
 use crate::network::{Form, Head};
@@ -19,7 +18,6 @@ const GAP: f64 = 84.0;
 const TOP: f64 = 76.0;
 /// Samples that are shown at most.
 const SHOWN: usize = 4;
-const RED: &str = "#c1272d";
 /// The paper's colours: green for the original polytope, blue for the changed one.
 const SIDES: [&str; 2] = ["#009e73", "#0072b2"];
 /// Affine cells of a deep network at most.
@@ -90,36 +88,19 @@ pub fn attack_svg<B: Backend>(
 /// Decision regions with a sample and where it goes.
 fn regions(canvas: &mut Canvas, found: &BoundaryAnalysis, corner: Point, heading: &str, [x, moved]: [Point; 2]) {
     let pane = Pane::new(corner, [SIDE, SIDE], found.window);
-    for cell in &found.cells {
-        let tint = TINTS[cell.class % TINTS.len()];
-        canvas.polygon(&pane.all(&cell.polygon), Paint::both(tint, Stroke::solid(tint, 0.6)));
-    }
-    for piece in &found.boundary {
-        canvas.line(&pane.all(&piece.ends), Stroke::solid(RED, 1.8));
-    }
+    planar::regions(canvas, &pane, found);
     pane.axes(canvas, heading, ["first input", "second input"]);
     canvas.arrow(pane.at(x), pane.at(moved), Stroke::solid("#000000", 1.2));
     canvas.disc(pane.at(x), 3.6, Paint::fill("#000000"));
 }
 
-/// The polytopes before and after; edges that are dual to the boundary are thick.
+/// The polytopes before and after.
 fn polytopes(canvas: &mut Canvas, found: [&BoundaryAnalysis; 2], corner: Point) {
     let [Some(before), Some(after)] = found.map(|found| found.shallow.as_ref()) else { return };
     let both = [before, after].map(|shallow| &shallow.polytope);
-    let at = |side: usize, i: usize| {
-        let exponents = both[side].polynomial.exponents();
-        [exponents[[i, 0]], exponents[[i, 1]]]
-    };
-    let nodes = |side: usize| both[side].subdivision.vertices.iter().map(move |v| at(side, *v));
-    let bounds = Bounds::around(nodes(0).chain(nodes(1)), 0.08).unwrap_or(Bounds::square([0.0; 2], 1.0));
-    let pane = Pane::new(corner, [SIDE, SIDE], bounds);
-    for (side, colour) in SIDES.into_iter().enumerate() {
-        let hull = ConvexPolygon::hull(&nodes(side).collect::<Vec<_>>());
-        canvas.polygon(&pane.all(hull.vertices()), Paint::stroke(Stroke::solid(colour, 1.2)));
-        let edges = both[side].subdivision.edges.iter().zip(&both[side].kinds);
-        for (edge, _) in edges.filter(|(_, kind)| **kind == EdgeKind::Mixed) {
-            canvas.line(&edge.ends.map(|i| pane.at(at(side, i))), Stroke::solid(colour, 2.6));
-        }
+    let pane = Pane::new(corner, [SIDE, SIDE], planar::around(both.into_iter()));
+    for (polytope, colour) in both.into_iter().zip(SIDES) {
+        planar::polytope(canvas, &pane, polytope, colour);
     }
     pane.axes(canvas, "polytopes: before green, after blue", ["slope of R", ""]);
 }

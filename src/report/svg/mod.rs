@@ -8,7 +8,9 @@ mod canvas;
 mod curves;
 mod graph;
 mod layers;
+mod lottery;
 mod pane;
+mod planar;
 mod polynomial;
 
 pub use attack::attack_svg;
@@ -17,6 +19,7 @@ pub use boundary::{BoundaryPicture, boundary_svg};
 pub use canvas::{Anchor, Canvas, Paint, Stroke};
 pub use curves::{curves_svg, units_svg};
 pub use graph::graph_svg;
+pub use lottery::lottery_svg;
 pub use pane::Pane;
 pub use polynomial::{Drawn, polynomial_svg};
 

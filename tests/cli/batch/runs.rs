@@ -65,6 +65,20 @@ model = \"net.safetensors\"
 compressed = \"other.safetensors\"
 radius = 1
 [[job]]
+command = \"train\"
+layout = \"2-4-2\"
+toy = \"moons\"
+epochs = 2
+output = \"trained.safetensors\"
+save-points = \"points.safetensors\"
+[[job]]
+command = \"lottery\"
+toy = \"moons\"
+rates = [0.5]
+seeds = 1
+epochs = 2
+svg = \"tickets.svg\"
+[[job]]
 command = \"random-model\"
 widths = [3, 4, 2]
 output = \"random.safetensors\"

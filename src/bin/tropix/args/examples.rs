@@ -30,7 +30,7 @@ Examples:
     tropix prune model.safetensors --target-params 100000 -o budget.safetensors
   Nine tenths of the weights to zero, with those that stay fitted anew:
     tropix prune model.safetensors --rate 0.9 --method lamp --refit gaussian -o sparse.safetensors
-  With fine-tuning of the last layers on labels:
+  With fine-tuning on labels:
     tropix prune model.safetensors --keep 0.1 --data test.npz --finetune all -o tuned.safetensors";
 
 pub(super) const SWEEP: &str = "\
@@ -101,6 +101,23 @@ Examples:
     tropix bench --quick --workload W4 --device cpu --runs 1
   The kernels that are fastest on this adapter, kept for later runs (some minutes):
     tropix bench --tune --device gpu";
+
+pub(super) const TRAIN: &str = "\
+Examples:
+  A network with two inputs on two half moons:
+    tropix train --layout 2-40-2 --toy moons -o moons.safetensors
+  A network of two layers on samples of 64 values:
+    tropix train --layout 64-32-10 --data train.npz --test test.npz -o new.safetensors
+  A pruned model, all of its weights:
+    tropix train half.onnx --data train.npz --epochs 3 -o tuned.onnx
+  The same without labels, by the answers of the model before pruning:
+    tropix train half.onnx --data train.npz --teacher model.onnx -o taught.onnx";
+
+pub(super) const LOTTERY: &str = "\
+Examples:
+    tropix lottery --toy moons --rates 0.5 --seeds 2 --epochs 5
+  With a picture, and masks from the network before:
+    tropix lottery --toy circles --rates 0.3,0.6 --seeds 2 --epochs 5 --iterative --svg tickets.svg";
 
 pub(super) const RANDOM_MODEL: &str = "\
 Examples:

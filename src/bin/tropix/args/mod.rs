@@ -11,12 +11,14 @@ mod finetune;
 mod globals;
 mod hausdorff;
 mod heading;
+mod lottery;
 mod method;
 mod moments;
 mod polynomial;
 mod prune;
 mod sweep;
 mod synth;
+mod train;
 mod zonotope;
 
 use std::path::PathBuf;
@@ -37,12 +39,14 @@ pub(crate) use convert::ConvertArgs;
 pub(crate) use finetune::{FinetuneArg, FinetuneArgs};
 pub(crate) use globals::{Color, DeviceChoice, Globals, LogFormat, flag};
 pub(crate) use hausdorff::HausdorffArgs;
+pub(crate) use lottery::LotteryArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use moments::{MomentArgs, RefitArg};
 pub(crate) use polynomial::PolynomialArgs;
 pub(crate) use prune::{AllocateArg, PruneArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use synth::{DistilArgs, PriorArg, StatisticsArg, SynthArgs};
+pub(crate) use train::{ToyArgs, TrainArgs};
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Makes trained classifiers smaller, with data or without, on any GPU or the CPU.
@@ -99,6 +103,12 @@ pub(crate) enum Command {
     /// Robust accuracy under attacks, beside certified distances
     #[command(after_long_help = examples::ATTACK)]
     Attack(AttackArgs),
+    /// Train a network, from its first weights or on after pruning
+    #[command(after_long_help = examples::TRAIN)]
+    Train(TrainArgs),
+    /// Lottery tickets: what pruning and training again do to decision boundaries
+    #[command(after_long_help = examples::LOTTERY)]
+    Lottery(LotteryArgs),
     /// Many runs from one file: resumed, in shards, merged into one table
     #[command(after_long_help = examples::BATCH)]
     Batch(BatchArgs),
@@ -200,7 +210,7 @@ const MOST_LENGTH: usize = 1 << 24;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = heading::DATA)]
 pub(crate) struct DataArgs {
-    /// Samples to measure on: .safetensors, .npz, mnist:DIR, cifar10:DIR, cifar100:DIR
+    /// Samples: .safetensors, .npz, mnist:DIR, cifar10:DIR, cifar100:DIR
     ///
     /// A .safetensors or .npz file holds `images`, `features`, `points` or `x`, and `labels` or `y`. Bytes of images are
     /// scaled by 1/255, other numbers are taken as they are.

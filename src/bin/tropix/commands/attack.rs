@@ -4,15 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tropix::Error;
-use tropix::attack::{
-    AttackOptions, Distance, DualOptions, Method, Share, Subject, Targets, attack, correct_samples, draw,
-};
+use tropix::attack::{AttackOptions, Distance, DualOptions, Method, Subject, Targets, attack, correct_samples, draw};
 use tropix::network::dataset::Dataset;
 use tropix::network::format::{ModelFile, OnnxSource, check_output, write_bytes, write_text};
 use tropix::network::{Head, Op, head_for};
 use tropix::prune::Timing;
 use tropix::report::svg::attack_svg;
 use tropix::report::{AttackReport, AttackSettings, AttackedModel, Heading, Memory, attack_text, sheet};
+use tropix::statistics::Share;
 
 use crate::args::{AttackArgs, DistanceArg, Globals, ModelArgs};
 use crate::device::{choose, with_backend};

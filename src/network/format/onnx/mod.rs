@@ -105,6 +105,12 @@ pub(in crate::network) fn encode_onnx(network: &Network, source: Option<&Source>
     })
 }
 
+/// The operators of a network that came from another format, under the names of its tensors.
+pub(crate) fn operator_graph(network: &Network) -> Result<OperatorGraph> {
+    let rewrite::Rewritten { model, data } = export::export(&narrowed(network)?)?;
+    operators::of_memory(&model, data)
+}
+
 /// Encodes the model of `source` with a graph of operators of its own.
 pub(in crate::network) fn encode_operators(source: &Source, graph: &OperatorGraph) -> Result<Vec<u8>> {
     let mut rewritten = operators::rewritten(source, graph)?;

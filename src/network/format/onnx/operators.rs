@@ -11,6 +11,7 @@ use super::rewrite::{Rewritten, message, remove_dead_nodes};
 use super::source::Source;
 use crate::error::{Error, Result};
 use crate::network::spaces::{Attribute, Constant, GraphInput, Numbers, Operator, OperatorGraph, ValueId};
+use crate::network::{Element, Tensor};
 
 /// Where the parts of a graph of operators lie in a model.
 #[derive(Debug, Clone)]
@@ -20,8 +21,33 @@ pub(super) struct Placed {
     nodes: Vec<usize>,
 }
 
+/// Where the floats of a model are read from: those of a message, under a name.
+trait Floats {
+    fn tensor(&mut self, message: &proto::Tensor, name: &str) -> Result<Tensor>;
+}
+
+impl Floats for Files {
+    fn tensor(&mut self, message: &proto::Tensor, name: &str) -> Result<Tensor> {
+        Self::tensor(self, message, name)
+    }
+}
+
+/// Tensors of a network, by name.
+impl Floats for HashMap<String, Tensor> {
+    fn tensor(&mut self, message: &proto::Tensor, name: &str) -> Result<Tensor> {
+        if let Some(tensor) = self.get(name) {
+            return Ok(tensor.clone());
+        }
+        // Constants that formulas are written out with.
+        let raw = message.raw_data.as_deref().unwrap_or_default();
+        let values = raw.chunks_exact(4).map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
+        let shape = message.dims.iter().map(|axis| usize::try_from(*axis).unwrap_or(0)).collect();
+        Tensor::owned(name, Element::F32, shape, values.collect())
+    }
+}
+
 struct Reader<'a> {
-    files: &'a mut Files,
+    floats: &'a mut dyn Floats,
     ids: HashMap<String, ValueId>,
     placed: Placed,
 }
@@ -33,6 +59,24 @@ pub(super) fn operators(
     given: &BTreeMap<String, Vec<usize>>,
     files: &mut Files,
 ) -> Result<Placed> {
+    placed(model, graph, given, files)
+}
+
+/// The operators of a model that lies in no file; `data` are the floats of its initialisers, by index.
+pub(super) fn of_memory(model: &proto::Model, data: HashMap<usize, Tensor>) -> Result<OperatorGraph> {
+    let lost = || Error::Internal { what: "a model without a graph".to_owned() };
+    let graph = model.graph.as_ref().ok_or_else(lost)?;
+    let mut floats: HashMap<String, Tensor> =
+        data.into_values().map(|tensor| (tensor.name().to_owned(), tensor)).collect();
+    Ok(placed(model, graph, &BTreeMap::new(), &mut floats)?.graph)
+}
+
+fn placed(
+    model: &proto::Model,
+    graph: &proto::Graph,
+    given: &BTreeMap<String, Vec<usize>>,
+    floats: &mut dyn Floats,
+) -> Result<Placed> {
     let empty = OperatorGraph {
         values: Vec::new(),
         operators: Vec::new(),
@@ -43,7 +87,7 @@ pub(super) fn operators(
         opset: opset(model),
     };
     let placed = Placed { graph: empty, nodes: Vec::new() };
-    let mut reader = Reader { files, ids: HashMap::new(), placed };
+    let mut reader = Reader { floats, ids: HashMap::new(), placed };
     for tensor in &graph.initializer {
         let id = reader.id(tensor.name());
         let constant = reader.constant(tensor, tensor.name())?;
@@ -91,7 +135,7 @@ impl Reader<'_> {
 
     fn constant(&mut self, tensor: &proto::Tensor, name: &str) -> Result<Constant> {
         if is_float(tensor.data_type()) {
-            return Ok(Constant::Weights(self.files.tensor(tensor, name)?));
+            return Ok(Constant::Weights(self.floats.tensor(tensor, name)?));
         }
         let shape: Vec<usize> = tensor.dims.iter().map(|axis| usize::try_from(*axis).unwrap_or(0)).collect();
         let numbers = numbers(tensor).and_then(|values| Numbers::constant(shape.clone(), values, false));

@@ -2,8 +2,10 @@
 
 use super::super::Program;
 use super::super::run::Ready;
+use super::super::source::numbers;
 use super::super::step::{Loaded, Step};
 use super::contraction::Deconvolution;
+use super::weights::Kernels;
 use super::{Passed, lacking, scaled};
 use crate::backend::{Activation, Backend, Function, Reduction, RowNorm};
 use crate::error::Result;
@@ -19,7 +21,8 @@ pub(super) enum Adjoint<B: Backend> {
     Parts(Vec<B::Indices>),
     /// Entries of the second operand of a `Combine` come together that are repetitions of one.
     Repetitions(Option<B::Indices>),
-    Convolution(Deconvolution<B>),
+    /// The transpose, and what the gradient by kernels needs; each where it is asked for.
+    Convolution(Option<Deconvolution<B>>, Option<Kernels<B>>),
     /// For each entry of a row its only number.
     Spread(B::Indices),
     /// The `epsilon` of a norm, `1 x 1`.
@@ -30,7 +33,12 @@ pub(super) enum Adjoint<B: Backend> {
 }
 
 impl<B: Backend> Adjoint<B> {
-    pub(super) fn of(backend: &B, program: &Program<B>, ready: &Ready<B>) -> Result<Self> {
+    pub(super) fn of(
+        backend: &B,
+        program: &Program<B>,
+        ready: &Ready<B>,
+        (back, kernels): (bool, bool),
+    ) -> Result<Self> {
         let lengths: Vec<usize> = ready.inputs.iter().map(|slot| program.lengths[*slot]).collect();
         let first = lengths.first().copied().ok_or_else(|| lacking("operands"))?;
         Ok(match &ready.step {
@@ -39,7 +47,11 @@ impl<B: Backend> Adjoint<B> {
                 Self::Gather { copies: backend.upload_indices(&copies)?, share }
             }
             Loaded::Conv { window, groups, weight, .. } => {
-                Self::Convolution(Deconvolution::of(backend, window, *groups, weight)?)
+                let outputs = backend.shape(weight)[0];
+                Self::Convolution(
+                    back.then(|| Deconvolution::of(backend, window, *groups, outputs)).transpose()?,
+                    kernels.then(|| Kernels::of(backend, window, *groups, outputs)).transpose()?,
+                )
             }
             Loaded::Affine { .. } => Self::None,
             Loaded::Plain(Step::Concat) => {
@@ -82,11 +94,6 @@ impl<B: Backend> Adjoint<B> {
     }
 }
 
-/// Numbers of entries, which fit into 32 bits: rows do.
-pub(super) fn numbers(range: std::ops::Range<usize>) -> Vec<u32> {
-    range.map(|number| u32::try_from(number).unwrap_or(u32::MAX)).collect()
-}
-
 /// For each of `columns` entries the places to which `index` copies it, as many as any of them has: none where there are fewer.
 fn copies(index: &[u32], columns: usize) -> (Vec<u32>, usize) {
     let mut counts = vec![0; columns];
@@ -120,11 +127,11 @@ impl<B: Backend> Passed<'_, B> {
             (Loaded::Affine { weight, activation: Activation::Relu, .. }, _) => {
                 self.linear(backend, &self.where_positive(backend, self.result)?, weight)
             }
-            (Loaded::Conv { activation: Activation::Identity, .. }, Adjoint::Convolution(back)) => {
-                back.run(backend, &self.slope)
+            (Loaded::Conv { weight, activation: Activation::Identity, .. }, Adjoint::Convolution(Some(back), _)) => {
+                back.run(backend, &self.slope, weight)
             }
-            (Loaded::Conv { activation: Activation::Relu, .. }, Adjoint::Convolution(back)) => {
-                back.run(backend, &self.where_positive(backend, self.result)?)
+            (Loaded::Conv { weight, activation: Activation::Relu, .. }, Adjoint::Convolution(Some(back), _)) => {
+                back.run(backend, &self.where_positive(backend, self.result)?, weight)
             }
             (Loaded::Plain(step), adjoint) => self.plain(backend, step, adjoint, at),
             _ => Err(lacking("its reverse")),

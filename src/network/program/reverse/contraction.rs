@@ -1,6 +1,6 @@
 //! Steps that sum products.
 
-use super::super::step::row_matrix;
+use super::super::source::numbers;
 use super::Passed;
 use crate::backend::{Activation, Backend, Transpose, Window};
 use crate::error::Result;
@@ -12,25 +12,25 @@ pub(super) struct Deconvolution<B: Backend> {
     spread: Option<B::Indices>,
     window: Window,
     groups: usize,
-    /// `C x (m / groups k_h k_w)`.
-    weight: B::Matrix,
+    /// Channels of what the convolution reads.
+    channels: usize,
+    /// Where its kernels, `C x (m / groups k_h k_w)`, stand in those of the convolution.
+    turned: B::Indices,
 }
 
 impl<B: Backend> Deconvolution<B> {
-    pub(super) fn of(backend: &B, window: &Window, groups: usize, weight: &B::Matrix) -> Result<Self> {
-        let [outputs, columns] = backend.shape(weight);
+    pub(super) fn of(backend: &B, window: &Window, groups: usize, outputs: usize) -> Result<Self> {
         let ([channels, height, width], entries) = (window.image, window.entries());
         let (each, own) = (outputs / groups, channels / groups);
-        let values = backend.download(weight)?;
-        let values: Vec<f32> = values.iter().map(|value| super::super::build::narrow(*value)).collect();
-        let mut turned = Vec::with_capacity(values.len());
+        let columns = own * entries;
+        let mut turned = Vec::with_capacity(outputs * columns);
         for channel in 0..channels {
             for output in channel / own * each..(channel / own + 1) * each {
                 let start = output * columns + channel % own * entries;
-                turned.extend(values[start..start + entries].iter().rev());
+                turned.extend(numbers(start..start + entries).iter().rev());
             }
         }
-        let weight = row_matrix(backend, channels, &turned)?;
+        let turned = backend.upload_indices(&turned)?;
         let places = window.positions()?;
         // Zeros in front of the slopes and behind them: what windows reach beyond the padding, below 0 where they do not.
         let signed = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
@@ -43,7 +43,7 @@ impl<B: Backend> Deconvolution<B> {
         if let ([1, 1], [Some(top), Some(left), Some(bottom), Some(right)]) = (window.stride, padding) {
             let padding = [top, left, bottom, right];
             let window = Window { image: [outputs, places[0], places[1]], padding, ..back };
-            return Ok(Self { spread: None, window, groups, weight });
+            return Ok(Self { spread: None, window, groups, channels, turned });
         }
         let along = |axis: usize, at: usize| {
             let at = usize::try_from(signed(at) - front[axis]).ok()?;
@@ -61,13 +61,16 @@ impl<B: Backend> Deconvolution<B> {
             }
         }
         let window = Window { image: [outputs, wide[0], wide[1]], ..back };
-        Ok(Self { spread: Some(backend.upload_indices(&spread)?), window, groups, weight })
+        Ok(Self { spread: Some(backend.upload_indices(&spread)?), window, groups, channels, turned })
     }
 
-    pub(super) fn run(&self, backend: &B, slope: &B::Matrix) -> Result<B::Matrix> {
+    pub(super) fn run(&self, backend: &B, slope: &B::Matrix, weight: &B::Matrix) -> Result<B::Matrix> {
+        let [outputs, columns] = backend.shape(weight);
+        let flat = backend.reshape(super::scaled(backend, weight, 1.0)?, outputs * columns)?;
+        let turned = backend.reshape(backend.gather(&flat, &self.turned)?, outputs * columns / self.channels)?;
         let spread = self.spread.as_ref().map(|spread| backend.gather(slope, spread)).transpose()?;
         let images = spread.as_ref().unwrap_or(slope);
-        backend.convolution(images, &self.weight, None, &self.window, self.groups, Activation::Identity)
+        backend.convolution(images, &turned, None, &self.window, self.groups, Activation::Identity)
     }
 }
 

@@ -10,11 +10,14 @@ mod combine;
 mod contraction;
 mod rows;
 mod trace;
+mod weights;
 
 use adjoint::Adjoint;
 pub use trace::Trace;
+use weights::{Followed, Kernels, summed, through};
 
 use super::Program;
+use super::run::Leaf;
 use super::step::Loaded;
 use crate::backend::{Activation, Backend};
 use crate::error::{Error, Result};
@@ -24,31 +27,67 @@ pub struct Reverse<B: Backend> {
     program: Program<B>,
     /// Of each step.
     adjoints: Vec<Adjoint<B>>,
-    /// Entries that a trace holds for each sample.
+    followed: Vec<Followed>,
+    /// Slots through which gradients pass.
+    through: Vec<bool>,
+    /// Entries that a trace and its reverse hold for each sample.
     pub traced: usize,
 }
 
 /// Gradients by values, added up as steps pass them back.
 struct Slopes<B: Backend> {
     by_slot: Vec<Option<B::Matrix>>,
+    /// By weights.
+    by_leaf: Vec<Option<B::Matrix>>,
 }
 
 impl<B: Backend> Reverse<B> {
-    /// Makes the reverse pass of a program.
+    /// Makes the reverse pass of a program, down to its inputs.
     ///
     /// # Errors
     ///
     /// What the operations of the backend return.
-    pub fn new(backend: &B, program: Program<B>) -> Result<Self> {
-        let adjoints = program.steps.iter().map(|ready| Adjoint::of(backend, &program, ready));
+    pub fn new(backend: &B, mut program: Program<B>) -> Result<Self> {
+        program.leaves.clear();
+        Self::down_to(backend, program, &[0])
+    }
+
+    /// Makes the reverse pass of a program down to its weights.
+    pub(crate) fn of_weights(backend: &B, program: Program<B>) -> Result<Self> {
+        let fixed = |leaf: &Leaf| match leaf {
+            Leaf::Fixed(slot) => Some(*slot),
+            _ => None,
+        };
+        let slots: Vec<usize> = program.leaves.iter().filter_map(|(leaf, _)| fixed(leaf)).collect();
+        Self::down_to(backend, program, &slots)
+    }
+
+    fn down_to(backend: &B, program: Program<B>, slots: &[usize]) -> Result<Self> {
+        let followed = Followed::of(&program);
+        let through = through(&program, &followed, slots);
+        let adjoints = program.steps.iter().zip(&followed).map(|(ready, followed)| {
+            let back = ready.inputs.iter().any(|slot| through[*slot]);
+            Adjoint::of(backend, &program, ready, (back, followed.weight.is_some()))
+        });
         let adjoints = adjoints.collect::<Result<_>>()?;
-        let traced = program.inputs + program.steps.iter().map(|ready| program.lengths[ready.slot]).sum::<usize>();
-        Ok(Self { program, adjoints, traced })
+        let unfolded = program.steps.iter().zip(&followed).map(|(ready, followed)| match &ready.step {
+            Loaded::Conv { window, weight, .. } if followed.weight.is_some() => {
+                Kernels::<B>::entries(window, backend.shape(weight)[0])
+            }
+            _ => 0,
+        });
+        let kept = program.steps.iter().map(|ready| program.lengths[ready.slot]).sum::<usize>();
+        let traced = program.inputs + kept + unfolded.max().unwrap_or(0);
+        Ok(Self { program, adjoints, followed, through, traced })
     }
 
     /// The program itself.
     pub fn program(&self) -> &Program<B> {
         &self.program
+    }
+
+    pub(crate) fn program_mut(&mut self) -> &mut Program<B> {
+        &mut self.program
     }
 
     /// Runs the program on inputs, one row each, and keeps all values.
@@ -81,42 +120,74 @@ impl<B: Backend> Reverse<B> {
         mut trace: Trace<B>,
         gradients: Vec<(&str, B::Matrix)>,
     ) -> Result<B::Matrix> {
-        let mut slopes = Slopes { by_slot: (0..self.program.lengths.len()).map(|_| None).collect() };
+        let mut slopes = self.passed(backend, &mut trace, gradients)?;
+        match slopes.by_slot[0].take() {
+            Some(slope) => backend.reshape(slope, self.program.inputs),
+            None => scaled(backend, trace.get(0)?, 0.0),
+        }
+    }
+
+    /// The gradients by all weights that are followed, in their order in the program, of `sum <value, gradient>`; none by those
+    /// on which the values do not depend.
+    pub(crate) fn weight_gradients(
+        &self,
+        backend: &B,
+        mut trace: Trace<B>,
+        gradients: Vec<(&str, B::Matrix)>,
+    ) -> Result<Vec<Option<B::Matrix>>> {
+        let mut slopes = self.passed(backend, &mut trace, gradients)?;
+        for (at, (leaf, _)) in self.program.leaves.iter().enumerate() {
+            if let Leaf::Fixed(slot) = leaf {
+                let slope = slopes.by_slot[*slot].take();
+                slopes.by_leaf[at] = slope.map(|slope| summed(backend, &slope)).transpose()?;
+            }
+        }
+        Ok(slopes.by_leaf)
+    }
+
+    /// Passes gradients back from values, step by step.
+    fn passed(&self, backend: &B, trace: &mut Trace<B>, gradients: Vec<(&str, B::Matrix)>) -> Result<Slopes<B>> {
+        let program = &self.program;
+        let none = |count: usize| (0..count).map(|_| None).collect();
+        let mut slopes = Slopes { by_slot: none(program.lengths.len()), by_leaf: none(program.leaves.len()) };
         for (name, gradient) in gradients {
-            let slot = self.program.place(name)?.slot;
-            if !self.program.fixed.contains_key(&slot) {
+            let slot = program.place(name)?.slot;
+            if self.through[slot] {
                 slopes.add(backend, slot, gradient)?;
             }
         }
-        for (ready, adjoint) in self.program.steps.iter().zip(&self.adjoints).rev() {
+        for ((ready, adjoint), followed) in program.steps.iter().zip(&self.adjoints).zip(&self.followed).rev() {
             let Some(slope) = slopes.by_slot[ready.slot].take() else { continue };
             // Steps give rows for the rows of their first operand.
             let first = ready.inputs.first().copied().ok_or_else(|| lacking("operands"))?;
-            let read = ready.step.columns(0, self.program.lengths[first]);
-            let columns = self.program.lengths[ready.slot] * read / self.program.lengths[first].max(1);
+            let read = ready.step.columns(0, program.lengths[first]);
+            let columns = program.lengths[ready.slot] * read / program.lengths[first].max(1);
             let slope = backend.reshape(slope, columns)?;
-            for (at, input) in
-                ready.inputs.iter().enumerate().filter(|(_, slot)| !self.program.fixed.contains_key(slot))
-            {
-                trace.viewed(backend, *input, ready.step.columns(at, self.program.lengths[*input]))?;
+            let operands = ready.inputs.iter().enumerate();
+            for (at, input) in operands.clone().filter(|(_, slot)| !program.fixed.contains_key(slot)) {
+                trace.viewed(backend, *input, ready.step.columns(at, program.lengths[*input]))?;
             }
             trace.viewed(backend, ready.slot, columns)?;
-            let operand = |slot: &usize| self.program.fixed.get(slot).map_or_else(|| trace.get(*slot), Ok);
-            let operands = ready.inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
+            let operand = |slot: &usize| program.fixed.get(slot).map_or_else(|| trace.get(*slot), Ok);
+            let read = ready.inputs.iter().map(operand).collect::<Result<Vec<_>>>()?;
             let result = trace.get(ready.slot)?;
-            let step = Passed { step: &ready.step, adjoint, operands, result, slope };
-            for (at, input) in
-                ready.inputs.iter().enumerate().filter(|(_, slot)| !self.program.fixed.contains_key(slot))
-            {
+            let step = Passed { step: &ready.step, adjoint, operands: read, result, slope };
+            if followed.any() {
+                let kernels = if let Adjoint::Convolution(_, kernels) = adjoint { kernels.as_ref() } else { None };
+                let [weight, bias] = step.to_weights(backend, *followed, kernels)?;
+                for (leaf, slope) in [(followed.weight, weight), (followed.bias, bias)] {
+                    if let Some(leaf) = leaf {
+                        slopes.by_leaf[leaf] = slope;
+                    }
+                }
+            }
+            for (at, input) in operands.filter(|(_, slot)| self.through[**slot]) {
                 let passed = step.to_operand(backend, at)?;
                 slopes.add(backend, *input, passed)?;
             }
             trace.forget(ready.slot);
         }
-        match slopes.by_slot[0].take() {
-            Some(slope) => backend.reshape(slope, self.program.inputs),
-            None => backend.weighted_sum(trace.get(0)?, None, [0.0, 0.0], Activation::Identity),
-        }
+        Ok(slopes)
     }
 }
 

@@ -89,7 +89,7 @@ pub fn distil<B: Backend>(
         let problem = "no batch norm tells what inputs of the network look like, for the prior `distilled`";
         return Err(Error::Unsupported { problem: problem.to_owned() });
     }
-    let logits = norms::logits(graph)?;
+    let logits = graph.logits()?;
     let targets: Vec<&str> = norms.iter().map(|norm| norm.value.as_str()).chain([logits.as_str()]).collect();
     let reverse = Reverse::new(backend, Program::upload(backend, graph, &targets)?)?;
     let [count, width] = start.shape();

@@ -113,21 +113,6 @@ fn vector<B: Backend>(backend: &B, values: Vec<f32>) -> Result<B::Matrix> {
     backend.upload(&row.map_err(|error| Error::Internal { what: error.to_string() })?)
 }
 
-/// The name of the value that classes are told from: the first output, or what enters the softmax that gives it.
-pub(super) fn logits(graph: &OperatorGraph) -> Result<String> {
-    let none = || Error::Unsupported { problem: "a network without an output".to_owned() };
-    let mut value = *graph.outputs.first().ok_or_else(none)?;
-    let gives = |value: usize| graph.operators.iter().find(|operator| operator.outputs.first() == Some(&Some(value)));
-    while let Some(operator) = gives(value) {
-        let passes = ["Softmax", "LogSoftmax", "Sigmoid", "Identity"].contains(&operator.kind.as_str());
-        match operator.input(0).filter(|_| passes) {
-            Some(input) => value = input,
-            None => break,
-        }
-    }
-    Ok(graph.values[value].clone())
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]

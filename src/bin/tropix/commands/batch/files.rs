@@ -23,10 +23,10 @@ pub(super) enum Role {
 pub(super) fn role(command: &str, option: &str) -> Role {
     match option {
         "a" | "b" | "source" if matches!(command, "hausdorff" | "zonotope") => Role::Body,
-        "model" | "against" | "also" | "compressed" | "a" | "b" => Role::Model,
+        "model" | "against" | "also" | "teacher" | "compressed" | "a" | "b" => Role::Model,
         "arch" | "moments" => Role::File,
-        "data" | "calib" | "train" => Role::Data,
-        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "images" | "profile" => Role::Output,
+        "data" | "calib" | "train" | "test" => Role::Data,
+        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "save_points" | "images" | "profile" => Role::Output,
         _ => Role::Plain,
     }
 }

@@ -4,7 +4,7 @@ use tropix::backend::Backend;
 use tropix::network::dataset::Dataset;
 use tropix::network::{Head, Network};
 use tropix::prune::{Accuracy, Timing, check_network, evaluate_network};
-use tropix::train::{FinetuneOptions, TuningReport, finetune};
+use tropix::train::{Scope, TrainOptions, TuningReport, finetune};
 use tropix::{Error, Result};
 
 use super::Prepared;
@@ -17,9 +17,9 @@ pub(super) fn samples(
     args: &PruneArgs,
     network: &Network,
     data: Option<Dataset>,
-    options: Option<&FinetuneOptions>,
+    options: Option<&(Scope, TrainOptions)>,
 ) -> Result<(Option<Dataset>, Option<Dataset>)> {
-    let Some(options) = options else { return Ok((data, None)) };
+    let Some((scope, options)) = options else { return Ok((data, None)) };
     let Some(data) = data else {
         let problem = input::missing("fine-tuning needs labelled data");
         return Err(Error::Argument { argument: "data", problem });
@@ -32,7 +32,9 @@ pub(super) fn samples(
     };
     labelled(&data)?;
     // Nothing to train is found before any work.
-    Head::of(network)?;
+    if *scope != Scope::All {
+        Head::of(network)?;
+    }
     let spec = DataArgs { data: args.tuning.train.clone(), ..args.data.clone() };
     match input::data_for(globals, &spec, network)? {
         Some(training) => {
@@ -70,7 +72,7 @@ pub(super) fn run<B: Backend>(
     let (held_out, training) = (input::borrowed(data), input::borrowed(training));
     let progress = output::Progress::new(globals);
     let source = model.onnx.as_deref();
-    let tuned = finetune(backend, pruned, source, training, held_out, &options, timing, &progress)?;
+    let tuned = finetune(backend, pruned, source, training, held_out, (options.0, &options.1), timing, &progress)?;
     if globals.verify {
         let check = || check_network(backend, &tuned.network, Some(held_out), globals.seed);
         let check = timing.phase("verify", check)?;

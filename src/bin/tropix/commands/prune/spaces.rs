@@ -10,11 +10,14 @@ use tropix::network::{Op, Site, coupled_sites};
 use tropix::prune::spaces::{Importance, SpaceOptions, SpaceRun, find_spaces, prune_spaces};
 use tropix::prune::synth::{Prior, SyntheticInputs, distil};
 use tropix::prune::{Accuracy, Timing, evaluate_models};
-use tropix::report::{Change, DistilReport, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table};
+use tropix::report::{
+    Change, DistilReport, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table, tuning_table,
+};
+use tropix::train::finetune_spaces;
 use tropix::{Error, Result};
 
-use super::{names, written};
-use crate::args::{DataArgs, Globals, MethodArg, PriorArg, PruneArgs, StatisticsArg};
+use super::{finetune, names, written};
+use crate::args::{DataArgs, FinetuneArg, Globals, MethodArg, PriorArg, PruneArgs, StatisticsArg};
 use crate::device::{AnyBackend, choose, with_backend};
 use crate::effect::refuse;
 use crate::{input, output};
@@ -33,7 +36,6 @@ const LAYERS: &[&str] = &[
     "--no-compact",
     "--strict",
     "--verify",
-    "--finetune",
     "--moments",
 ];
 
@@ -80,6 +82,10 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
         return Err(misplaced(args, model, importance.is_some()));
     };
     let by_layers = LAYERS.iter().any(|option| globals.run.gives(option));
+    // Linear layers at the output are looked for among layers; `all` weights are those of any graph.
+    let at_output =
+        matches!(args.tuning.finetune, Some(FinetuneArg::Biases | FinetuneArg::Head | FinetuneArg::Classifier));
+    let by_layers = by_layers || at_output;
     let by_layers = by_layers || (importance == Importance::SynthRefit && !here && layers_hold_all(model)?);
     if by_layers && !whole && !here {
         return Ok(None);
@@ -88,6 +94,10 @@ pub(super) fn asked(globals: &Globals, args: &PruneArgs, model: &ModelFile) -> R
         refuse(globals, &["--norm-statistics"], "without batch norms")?;
     }
     refuse(globals, LAYERS, "on units of any graph: it is about layers of neurons")?;
+    if at_output {
+        let problem = "linear layers at the output are not looked for in a graph of operators: take `all`".to_owned();
+        return Err(Error::Argument { argument: "--finetune", problem });
+    }
     if importance != Importance::SynthRefit {
         refuse(globals, REFIT, "without `synth-refit`")?;
     } else if args.moments.calib.is_some() {
@@ -150,14 +160,21 @@ fn inputs(
         let rows = source.shape()[0].min(usize::try_from(args.moments.calib_samples)?);
         return Ok((Some(Box::new(Samples { source, rows })), None));
     }
-    match (synthetic(args, model, importance)?, &model.onnx) {
+    match (synthetic(globals, args, model, importance)?, &model.onnx) {
         (Some(drawn), Some(source)) if args.synth.prior == Some(PriorArg::Distilled) => {
             let (options, progress) = (args.distil.options(), output::Progress::new(globals));
             let distilled = with_backend!(backend, backend => distil(backend, source, &drawn, &options, &progress)?);
             let report = DistilReport::of(&distilled, &options);
             if let Some(path) = &args.distil.keep_inputs {
                 let about = serde_json::to_string(&report)?;
-                format::save_samples(path, &distilled.inputs.view(), &model.network.input, &about, globals.force)?;
+                format::save_samples(
+                    path,
+                    &distilled.inputs.view(),
+                    None,
+                    &model.network.input,
+                    &about,
+                    globals.force,
+                )?;
             }
             Ok((Some(Box::new(distilled)), Some(report)))
         }
@@ -188,7 +205,12 @@ fn batch_statistics(args: &PruneArgs) -> bool {
 }
 
 /// Synthetic inputs for a refit.
-fn synthetic(args: &PruneArgs, model: &ModelFile, importance: Importance) -> Result<Option<SyntheticInputs>> {
+fn synthetic(
+    globals: &Globals,
+    args: &PruneArgs,
+    model: &ModelFile,
+    importance: Importance,
+) -> Result<Option<SyntheticInputs>> {
     /// Inputs that a refit draws where nothing is said: each gives rows at many places.
     const INPUTS: usize = 1000;
     /// The same where each is moved many times.
@@ -196,7 +218,10 @@ fn synthetic(args: &PruneArgs, model: &ModelFile, importance: Importance) -> Res
     if importance != Importance::SynthRefit {
         return Ok(None);
     }
-    let network = input::normalised(&model.network, &args.data);
+    let (network, note) = input::normalised(model, &args.data)?;
+    if let Some(note) = note {
+        output::note(globals, &note);
+    }
     let options = args.synth.options();
     let prior = options.prior.unwrap_or_else(|| Prior::of(&network));
     let usual = if args.synth.prior == Some(PriorArg::Distilled) { DISTILLED } else { INPUTS };
@@ -213,9 +238,14 @@ pub(super) fn run(
     let missing = || Error::Internal { what: "a graph without its model".to_owned() };
     let source = model.onnx.as_deref().ok_or_else(missing)?;
     let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
+    let tuning = args.tuning.options(globals.seed)?;
+    let read = || finetune::samples(globals, args, &model.network, data, tuning.as_ref());
+    let (data, training) = timing.phase("load", read)?;
+    let mut read = input::paths(model, data.as_ref());
+    read.extend(training.iter().flat_map(|training| training.paths.clone()));
     if let Some(output) = &args.output {
         for output in format::outputs(model, output)? {
-            check_output(&output, &input::paths(model, data.as_ref()), globals.force)?;
+            check_output(&output, &read, globals.force)?;
         }
     }
     let options = SpaceOptions {
@@ -235,17 +265,27 @@ pub(super) fn run(
     };
     let backend = timing.phase("start device", || choose(globals))?;
     if let Some(path) = &args.distil.keep_inputs {
-        check_output(path, &input::paths(model, data.as_ref()), globals.force)?;
+        check_output(path, &read, globals.force)?;
     }
     let (inputs, distilled) = timing.phase("inputs", || inputs(globals, args, model, importance, &backend))?;
     let inputs = inputs.as_deref();
     let progress = output::Progress::new(globals);
     let mut parts = timing.beside();
-    let run = with_backend!(&backend, backend => {
+    let mut run = with_backend!(&backend, backend => {
         timing.phase("prune", || prune_spaces(backend, source, inputs, &options, &progress, &mut parts))?
     });
     timing.absorb(parts);
-    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "heads": options.heads, "seed": options.seed });
+    let tuned = match (&tuning, &data, &training) {
+        (Some((_, options)), Some(data), Some(training)) => {
+            let (training, held_out) = (input::borrowed(training), input::borrowed(data));
+            Some(with_backend!(&backend, backend => {
+                finetune_spaces(backend, &mut run, training, held_out, options, timing, &progress)?
+            }))
+        }
+        _ => None,
+    };
+    let note = serde_json::json!({ "method": importance.name(), "keep": options.keep, "heads": options.heads,
+        "seed": options.seed, "finetune": tuned.as_ref().map(|tuned| tuned.scope) });
     let metadata = BTreeMap::from([("tropix.report".to_owned(), note.to_string())]);
     let saved = match args.output.as_ref().filter(|_| !args.dry_run) {
         Some(output) => Some(timing.phase("write", || run.save(model, output, globals.force, &metadata))?),
@@ -273,9 +313,10 @@ pub(super) fn run(
         spaces: run.spaces.clone(),
         heads: run.heads.clone(),
         distilled,
+        finetune: tuned,
         frozen: run.frozen.clone(),
         carried: run.carried.clone(),
-        warnings: input::warnings(model, data.as_ref()),
+        warnings: input::warnings(model, data.iter().chain(&training)),
         memory: Memory::now(),
         timing: timing.clone(),
     };
@@ -324,6 +365,9 @@ fn text(report: &SpaceReport) -> String {
     }
     for warning in &report.warnings {
         text.push_str(&format!("\n{warning}"));
+    }
+    if let Some(tuned) = &report.finetune {
+        text.push_str(&format!("\n{}", tuning_table(tuned)));
     }
     if let (Some(accuracy), Some(data)) = (&report.accuracy, &report.data) {
         text.push_str(&format!("\n{}\ndata: {data}", accuracy_table(accuracy, true)));

@@ -57,7 +57,10 @@ pub(super) fn run(
     let rows = calibration.rows();
     let rows = rows.as_ref().map(|rows| rows as &dyn RowSource);
     let progress = output::Progress::new(globals);
-    let original = input::normalised(&model.network, &args.data);
+    let (original, told) = input::normalised(model, &args.data)?;
+    if let Some(told) = told.filter(|_| options.assumed(&original).is_some()) {
+        output::note(globals, &told);
+    }
     let radius = prepared.radius(args)?;
     let allocate = args.allocate.unwrap_or(AllocateArg::Uniform);
     let bounded = args.max_error.is_some() || allocate == AllocateArg::Certificate;

@@ -73,7 +73,10 @@ pub(super) fn run(
     }
     let start = |network: &Network| Runtime::new(network, model.onnx.as_deref());
     let original = timed.map(|runs| Ok::<_, Error>((runs, start(network)?))).transpose()?;
-    let normalised = input::normalised(network, &args.data);
+    let (normalised, told) = input::normalised(model, &args.data)?;
+    if let Some(told) = told {
+        output::note(globals, &told);
+    }
     let cost = |options: &UnitOptions, reduced: &Network| -> tropix::Result<UnitCost> {
         let network = &Network { normalize: network.normalize.clone(), ..reduced.clone() };
         let seconds =

@@ -1,4 +1,4 @@
-//! Shares of samples with what chance may have added.
+//! What chance may have added: intervals of shares, and a test of signs.
 
 use serde::Serialize;
 
