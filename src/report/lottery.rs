@@ -5,7 +5,6 @@ use serde::Serialize;
 use super::table::{percent, rows_table};
 use super::{Heading, Memory};
 use crate::lottery::{LotteryOptions, Original, Spread, Start, Summary, Ticket};
-use crate::number::fixed;
 use crate::prune::Timing;
 
 /// The report of `lottery`.
@@ -45,24 +44,24 @@ pub fn lottery_text(report: &LotteryReport) -> String {
     #[expect(clippy::cast_precision_loss, reason = "numbers of seeds")]
     let accuracy = accuracies.sum::<f64>() / report.originals.len().max(1) as f64;
     let masks = if options.iterative { "of the network before, start by start" } else { "of the original network" };
-    let plain = |value: Option<f64>, digits| value.map_or_else(String::new, |value| fixed(value, digits));
+    let plain = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.3}"));
     let spread = |of: &Spread| match of.deviation {
-        Some(deviation) => format!("{} +- {}", plain(of.mean, 3), fixed(deviation, 3)),
-        None => plain(of.mean, 3),
+        Some(deviation) => format!("{} +- {deviation:.3}", plain(of.mean)),
+        None => plain(of.mean),
     };
     let share = |of: &Spread| of.mean.map_or_else(String::new, percent);
     let rows = report.summaries.iter().map(|summary| {
-        let beside = summary.rewound.map_or_else(String::new, |rival| {
-            format!("{} : {}, p = {}", rival.nearer, rival.farther, fixed(rival.p, 3))
-        });
+        let beside = summary
+            .rewound
+            .map_or_else(String::new, |rival| format!("{} : {}, p = {:.3}", rival.nearer, rival.farther, rival.p));
         let degenerate =
             if summary.degenerate > 0 { format!(" ({} points)", summary.degenerate) } else { String::new() };
         vec![
             format!("{:.0} %", 100.0 * summary.rate),
             summary.start.name().to_owned(),
             format!("{}{degenerate}", spread(&summary.orientation)),
-            plain(summary.hausdorff.mean, 3),
-            plain(summary.boundary.mean, 3),
+            plain(summary.hausdorff.mean),
+            plain(summary.boundary.mean),
             share(&summary.disagreement),
             share(&summary.kept_edges),
             share(&summary.accuracy),

@@ -117,7 +117,7 @@ fn every_command_block_of_the_readme_runs_and_prints_what_it_shows() {
 #[test]
 fn every_command_block_of_the_pages_runs_and_prints_what_it_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
-    for page in ["architecture", "certificates", "files", "geometry", "methods"] {
+    for page in ["architecture", "certificates", "files", "geometry", "lottery", "methods", "training"] {
         let count = run(&root.join(format!("{page}.md")));
         assert!(count >= 2, "{page}: {count} commands");
     }

@@ -100,7 +100,7 @@ fn polytopes(canvas: &mut Canvas, found: [&BoundaryAnalysis; 2], corner: Point) 
     let both = [before, after].map(|shallow| &shallow.polytope);
     let pane = Pane::new(corner, [SIDE, SIDE], planar::around(both.into_iter()));
     for (polytope, colour) in both.into_iter().zip(SIDES) {
-        planar::polytope(canvas, &pane, polytope, colour);
+        planar::polytope(canvas, &pane, polytope, (colour, 1.3));
     }
     pane.axes(canvas, "polytopes: before green, after blue", ["slope of R", ""]);
 }

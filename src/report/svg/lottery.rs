@@ -61,7 +61,7 @@ fn cell(canvas: &mut Canvas, original: &Picture, picture: &Picture, [left, top]:
     for (of, colour) in [(original, GREEN), (picture, BLUE)] {
         let Some(polytope) = polytope(of) else { continue };
         let pane = Pane::new(corner, [SIDE, SIDE], planar::around(std::iter::once(polytope)));
-        planar::polytope(canvas, &pane, polytope, colour);
+        planar::polytope(canvas, &pane, polytope, (colour, 0.7));
         outline = Some(pane);
         if std::ptr::eq(original, picture) {
             break;

@@ -33,12 +33,12 @@ pub(super) fn around<'p>(polytopes: impl Iterator<Item = &'p BoundaryPolytope>) 
     Bounds::around(polytopes.flat_map(nodes), 0.08).unwrap_or(Bounds::square([0.0; 2], 1.0))
 }
 
-/// The outline of a polytope; edges that are dual to the boundary are thick.
-pub(super) fn polytope(canvas: &mut Canvas, pane: &Pane, polytope: &BoundaryPolytope, colour: &str) {
+/// The outline of a polytope in lines of a width; edges that are dual to the boundary are twice as thick.
+pub(super) fn polytope(canvas: &mut Canvas, pane: &Pane, polytope: &BoundaryPolytope, (colour, width): (&str, f64)) {
     let hull = ConvexPolygon::hull(&nodes(polytope).collect::<Vec<_>>());
-    canvas.polygon(&pane.all(hull.vertices()), Paint::stroke(Stroke::solid(colour, 1.2)));
+    canvas.polygon(&pane.all(hull.vertices()), Paint::stroke(Stroke::solid(colour, width)));
     let edges = polytope.subdivision.edges.iter().zip(&polytope.kinds);
     for (edge, _) in edges.filter(|(_, kind)| **kind == EdgeKind::Mixed) {
-        canvas.line(&edge.ends.map(|at| pane.at(node(polytope, at))), Stroke::solid(colour, 2.6));
+        canvas.line(&edge.ends.map(|at| pane.at(node(polytope, at))), Stroke::solid(colour, 2.0 * width));
     }
 }
