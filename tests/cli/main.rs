@@ -18,6 +18,7 @@ mod help;
 mod nesting;
 mod onnx;
 mod outputs;
+mod pages;
 mod polynomial;
 mod program;
 mod readme;

@@ -26,7 +26,7 @@ pub(super) fn role(command: &str, option: &str) -> Role {
         "model" | "against" | "also" | "compressed" | "a" | "b" => Role::Model,
         "arch" | "moments" => Role::File,
         "data" | "calib" | "train" => Role::Data,
-        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "images" | "profile" => Role::Output,
+        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "images" | "profile" | "report" => Role::Output,
         _ => Role::Plain,
     }
 }
