@@ -33,7 +33,12 @@ pub fn compare_page(report: &CompareReport) -> Page {
     }
     page.section("Side by side", &tiles(&sums));
     page.section("What to know", &warnings(&report.warnings));
-    page.section("In numbers", &table(&compare_grid(report), &[]));
+    let mut grid = compare_grid(report);
+    let names = report.models.each_ref().map(|model| file_name(model));
+    if names[0] != names[1] {
+        grid.header.iter_mut().skip(1).zip(names).for_each(|(header, name)| *header = name);
+    }
+    page.section("In numbers", &table(&grid, &[]));
     page.section("Proof", &paragraphs([proof(&report.certificate).as_str()]));
     page.section("Time", &time(&report.timing, Some(&report.memory)));
     page

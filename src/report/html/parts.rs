@@ -59,7 +59,8 @@ fn figure(class: &str, svg: &str, caption: &str) -> String {
 /// A number before and after, with a bar.
 pub(super) struct Tile {
     name: String,
-    value: String,
+    /// One number, or what it was and what it became.
+    values: Vec<String>,
     bar: String,
 }
 
@@ -74,11 +75,7 @@ impl Tile {
         let whole = change.before.max(change.after);
         let [before, after] = [change.before, change.after].map(|of| part(of, whole));
         let (from, to) = (show(change.before), show(change.after));
-        Self {
-            name: name.to_owned(),
-            bar: bar(before, after, &format!("{to} of {from}")),
-            value: format!("{from} → {to}"),
-        }
+        Self { name: name.to_owned(), bar: bar(before, after, &format!("{to} of {from}")), values: vec![from, to] }
     }
 
     /// Bytes of files that became others.
@@ -89,12 +86,12 @@ impl Tile {
     /// Shares from 0 to 1.
     pub(super) fn shares(name: String, [before, after]: [f64; 2]) -> Self {
         let (from, to) = (percent(before), percent(after));
-        Self { name, bar: bar(before, after, &format!("{to}, before {from}")), value: format!("{from} → {to}") }
+        Self { name, bar: bar(before, after, &format!("{to}, before {from}")), values: vec![from, to] }
     }
 
     /// One share.
     pub(super) fn share(name: String, share: f64) -> Self {
-        Self { name, bar: bar(1.0, share, &percent(share)), value: percent(share) }
+        Self { name, bar: bar(1.0, share, &percent(share)), values: vec![percent(share)] }
     }
 
     /// What was measured on data.
@@ -112,7 +109,8 @@ impl Tile {
 /// Tiles side by side.
 pub(super) fn tiles(tiles: &[Tile]) -> String {
     let one = |tile: &Tile| {
-        let (name, value, bar) = (escaped(&tile.name), escaped(&tile.value), &tile.bar);
+        let values: Vec<String> = tile.values.iter().map(|value| format!("<span>{}</span>", escaped(value))).collect();
+        let (name, value, bar) = (escaped(&tile.name), values.join(" → "), &tile.bar);
         format!("<li><span class=\"name\">{name}</span><span class=\"value\">{value}</span>{bar}</li>\n")
     };
     format!("<ul class=\"tiles\">\n{}</ul>\n", tiles.iter().map(one).collect::<String>())

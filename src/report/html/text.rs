@@ -5,15 +5,16 @@ use std::path::Path;
 use super::super::escaped;
 use super::super::table::percent;
 
-/// Prose in which names stand between backticks, as in messages: they are set as code.
+/// Prose in which names stand between backticks, as in messages: they are set as code. A line does not end before a per cent sign.
 pub(super) fn prose(text: &str) -> String {
+    let escaped_prose = |text: &str| escaped(text).replace(" %", "\u{a0}%");
     let mut parts = text.split('`');
-    let mut html = escaped(parts.next().unwrap_or_default());
+    let mut html = escaped_prose(parts.next().unwrap_or_default());
     while let Some(inside) = parts.next() {
         match parts.next() {
-            Some(after) => html.push_str(&format!("<code>{}</code>{}", escaped(inside), escaped(after))),
+            Some(after) => html.push_str(&format!("<code>{}</code>{}", escaped(inside), escaped_prose(after))),
             // One that has no partner is a character like others.
-            None => html.push_str(&format!("`{}", escaped(inside))),
+            None => html.push_str(&format!("`{}", escaped_prose(inside))),
         }
     }
     html
@@ -43,7 +44,7 @@ pub(super) fn share(share: f64) -> String {
 pub(super) fn sentence(text: &str) -> String {
     let word = text.split(' ').next().unwrap_or_default();
     match text.chars().next() {
-        Some(first) if word.chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
+        Some(first) if word.trim_end_matches([':', ',']).chars().all(|c| c.is_ascii_lowercase() || c == '-') => {
             format!("{}{}", first.to_ascii_uppercase(), text.get(1..).unwrap_or_default())
         }
         _ => text.to_owned(),
@@ -79,6 +80,7 @@ mod tests {
     fn names_are_code_and_their_characters_are_text() {
         assert_eq!(prose("`a<b>` stays & `c`"), "<code>a&lt;b&gt;</code> stays &amp; <code>c</code>");
         assert_eq!(prose("an odd ` one"), "an odd ` one");
+        assert_eq!(prose("5 % of `a %`"), "5\u{a0}% of <code>a %</code>");
     }
 
     #[test]
@@ -89,8 +91,8 @@ mod tests {
 
     #[test]
     fn sentences_begin_with_a_capital_and_names_stay() {
-        let texts = ["refitted with ridge", "a.onnx: holds a graph", "`conv`, read by `fc`", "fine-tuned: all"];
-        assert_eq!(texts.map(sentence), ["Refitted with ridge", texts[1], texts[2], texts[3]]);
+        let texts = ["edges: 4", "a.onnx: holds a graph", "`conv`, read by `fc`", "fine-tuned: all"];
+        assert_eq!(texts.map(sentence), ["Edges: 4", texts[1], texts[2], "Fine-tuned: all"]);
         assert_eq!([0.9, 0.1234, 1.0, 0.0].map(share), ["90 %", "12.34 %", "100 %", "0 %"]);
         assert_eq!(["a/b.onnx", "b.onnx"].map(file_name), ["b.onnx", "b.onnx"]);
     }
