@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::table::{percent, table};
+use super::grid::Grid;
+use super::table::percent;
 use super::{Heading, Memory};
 use crate::attack::{Attack, AttackOptions, Distance, PolytopeSize, Robustness, Targets};
 use crate::number::shortest;
@@ -133,7 +134,7 @@ pub fn attack_name(attack: &Attack) -> String {
 /// One row for each attack on a network, and what is certified beside it.
 #[must_use]
 pub fn attack_table(model: &AttackedModel) -> String {
-    let mut table = table(&[
+    let mut table = Grid::new([
         "attack",
         "epsilon",
         "epsilon2",

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use super::grid::Grid;
 use super::polynomial::{number, numbers, place};
-use super::table::rows_table;
+use super::table::percent;
 use super::{Files, Heading, Memory};
 use crate::geometry::clip::{Bounds, doubled_area};
 use crate::network::Form;
@@ -155,32 +156,40 @@ pub fn class_shares(found: &BoundaryAnalysis) -> Vec<ClassShare> {
 }
 
 /// Pieces of a boundary that a table shows.
-const MOST_ROWS: usize = 16;
+pub(super) const MOST_ROWS: usize = 16;
+
+/// What is looked at.
+fn view_name(report: &BoundaryReport) -> String {
+    match report.view.samples {
+        Some([a, b, c]) => format!("slice through the samples {a}, {b}, {c}"),
+        None if report.view.kind == "inputs" => "two inputs".to_owned(),
+        None => "slice along two principal axes".to_owned(),
+    }
+}
+
+/// Where it is looked at.
+fn window_text(report: &BoundaryReport) -> String {
+    let Bounds { low, high } = &report.view.window;
+    let [left, right, bottom, top] = [low[0], high[0], low[1], high[1]].map(number);
+    format!("window: {left} to {right} x {bottom} to {top}")
+}
+
+/// Both on a line.
+pub(super) fn view_text(report: &BoundaryReport) -> String {
+    format!("{}, {}", view_name(report), window_text(report))
+}
 
 /// The report for people.
 #[must_use]
 pub fn boundary_text(report: &BoundaryReport) -> String {
-    let window = &report.view.window;
     let how = match report.exactness {
         Exactness::Polytope => "exact on the whole plane, from the decision-boundary polytope",
         Exactness::Subdivision => "exact in the window, by subdivision",
         Exactness::Grid => "sampled on a grid; nothing is known between its points",
     };
-    let mut text = format!(
-        "{}, {}\nwindow: {} to {} x {} to {}\n{how}",
-        report.model.input,
-        match report.view.samples {
-            Some([a, b, c]) => format!("slice through the samples {a}, {b}, {c}"),
-            None if report.view.kind == "inputs" => "two inputs".to_owned(),
-            None => "slice along two principal axes".to_owned(),
-        },
-        number(window.low[0]),
-        number(window.high[0]),
-        number(window.low[1]),
-        number(window.high[1]),
-    );
-    let shares = report.shares.iter().map(|s| vec![s.class.to_string(), format!("{:.2} %", 100.0 * s.share)]);
-    text.push_str(&format!("\n{}", rows_table(&["class", "share of the window"], shares)));
+    let (view, window) = (view_name(report), window_text(report));
+    let mut text = format!("{}, {view}\n{window}\n{how}", report.model.input);
+    text.push_str(&format!("\n{}", shares_grid(&report.shares)));
     if report.exactness != Exactness::Grid {
         text.push_str(&format!(
             "\naffine pieces in the window: {}, pieces of boundary: {}",
@@ -197,43 +206,56 @@ pub fn boundary_text(report: &BoundaryReport) -> String {
     text
 }
 
-fn polytope_text(polytope: &PolytopeReport) -> String {
-    let membership = &polytope.membership;
-    let mut text = format!(
-        "\npolytope: {} neurons, {} activation patterns, {} vertices\nedges: {} mixed (the decision boundary), {} surplus\n\
-         sampled boundary points in the hypersurface: {} of {}",
-        polytope.neurons,
-        polytope.patterns,
-        polytope.vertices,
-        polytope.mixed_edges,
-        polytope.surplus_edges,
-        membership.hypersurface + membership.kink,
-        membership.points,
-    );
-    if membership.dead > 0 {
-        text.push_str(&format!(", {} where classes agree on a neighbourhood", membership.dead));
-    }
-    for dead in &polytope.dead_regions {
-        let classes: Vec<String> = dead.classes.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(
-            "\nundecided region: classes {} have equal logits, slope of R ({})",
-            classes.join(" and "),
-            numbers(&dead.exponent)
-        ));
-    }
-    if !polytope.idle_neurons.is_empty() {
-        let list: Vec<String> = polytope.idle_neurons.iter().map(|idle| idle.neuron.to_string()).collect();
-        text.push_str(&format!(
-            "\nneurons that can go one at a time without changing the polytope: {}",
-            list.join(", ")
-        ));
-    }
+/// The shares of the classes as a table.
+pub(super) fn shares_grid(shares: &[ClassShare]) -> Grid {
+    let rows = shares.iter().map(|one| vec![one.class.to_string(), percent(one.share)]);
+    Grid::new(["class", "share of the window"]).with(rows)
+}
+
+/// The first pieces of the decision boundary, unclipped.
+pub(super) fn pieces_grid(polytope: &PolytopeReport) -> Grid {
     let rows = polytope.pieces.iter().take(MOST_ROWS).map(|piece| {
         let side = |classes: &Vec<usize>| classes.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
         vec![format!("{} | {}", side(&piece.classes[0]), side(&piece.classes[1])), place(&piece.piece.shape)]
     });
+    Grid::new(["classes", "decision boundary"]).with(rows)
+}
+
+/// What is said of a polytope, line by line.
+pub(super) fn polytope_lines(polytope: &PolytopeReport) -> Vec<String> {
+    let membership = &polytope.membership;
+    let agreeing = match membership.dead {
+        0 => String::new(),
+        dead => format!(", {dead} where classes agree on a neighbourhood"),
+    };
+    let mut lines = vec![
+        format!(
+            "polytope: {} neurons, {} activation patterns, {} vertices",
+            polytope.neurons, polytope.patterns, polytope.vertices
+        ),
+        format!("edges: {} mixed (the decision boundary), {} surplus", polytope.mixed_edges, polytope.surplus_edges),
+        format!(
+            "sampled boundary points in the hypersurface: {} of {}{agreeing}",
+            membership.hypersurface + membership.kink,
+            membership.points
+        ),
+    ];
+    lines.extend(polytope.dead_regions.iter().map(|dead| {
+        let classes: Vec<String> = dead.classes.iter().map(ToString::to_string).collect();
+        let (classes, slope) = (classes.join(" and "), numbers(&dead.exponent));
+        format!("undecided region: classes {classes} have equal logits, slope of R ({slope})")
+    }));
+    if !polytope.idle_neurons.is_empty() {
+        let list: Vec<String> = polytope.idle_neurons.iter().map(|idle| idle.neuron.to_string()).collect();
+        lines.push(format!("neurons that can go one at a time without changing the polytope: {}", list.join(", ")));
+    }
+    lines
+}
+
+fn polytope_text(polytope: &PolytopeReport) -> String {
+    let mut text: String = polytope_lines(polytope).iter().map(|line| format!("\n{line}")).collect();
     if !polytope.pieces.is_empty() {
-        text.push_str(&format!("\n{}", rows_table(&["classes", "decision boundary"], rows)));
+        text.push_str(&format!("\n{}", pieces_grid(polytope)));
     }
     if polytope.pieces.len() > MOST_ROWS {
         text.push_str(&format!("\n... {} more, all with --json", polytope.pieces.len() - MOST_ROWS));

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::table::{percent, table};
+use super::grid::Grid;
+use super::table::percent;
 use super::{Heading, Memory};
 use crate::certify::{Bound, Certificate, Labels, LayerOutcome, PruneCertificate};
 use crate::prune::Timing;
@@ -42,7 +43,7 @@ pub struct CertifyReport {
 }
 
 /// Four significant digits.
-fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if value == 0.0 {
         return "0".to_owned();
     }
@@ -53,7 +54,11 @@ fn number(value: f64) -> String {
 /// The errors of every output: what was found, what is proved, by what, and Theorem 2 beside it.
 #[must_use]
 pub fn outputs_table(certificate: &Certificate) -> String {
-    let mut table = table(&["output", "found", "proved", "ratio", "by", "theorem 2"]);
+    outputs_grid(certificate).to_string()
+}
+
+pub(super) fn outputs_grid(certificate: &Certificate) -> Grid {
+    let mut table = Grid::new(["output", "found", "proved", "ratio", "by", "theorem 2"]);
     for (j, output) in certificate.outputs.iter().enumerate() {
         let theorem = format!("{} .. {}", number(output.theorem.lower), number(output.theorem.upper));
         table.add_row([
@@ -65,13 +70,17 @@ pub fn outputs_table(certificate: &Certificate) -> String {
             theorem,
         ]);
     }
-    table.to_string()
+    table
 }
 
 /// The hidden layers, with the mean of every bound over the outputs of the layer and, where errors were looked for, the mean
 /// of its ratio to what was found.
 #[must_use]
 pub fn bounds_table(layers: &[LayerOutcome]) -> String {
+    bounds_grid(layers).to_string()
+}
+
+pub(super) fn bounds_grid(layers: &[LayerOutcome]) -> Grid {
     let mut header = vec!["layer", "neurons", "radius"];
     // Layers before a max pooling have fewer bounds than others.
     let has = |name: &str| layers.iter().any(|layer| layer.bounds.iter().any(|bound| bound.bound == name));
@@ -81,7 +90,7 @@ pub fn bounds_table(layers: &[LayerOutcome]) -> String {
     if found {
         header.push("found");
     }
-    let mut table = table(&header);
+    let mut table = Grid::new(header);
     let mean = |values: &[f64]| number(values.iter().sum::<f64>() / values.len().max(1) as f64);
     for layer in layers {
         let mut row =
@@ -106,17 +115,19 @@ pub fn bounds_table(layers: &[LayerOutcome]) -> String {
             table.add_row([String::new(), String::new(), "ratio".to_owned()].into_iter().chain(ratios));
         }
     }
-    table.to_string()
+    table
+}
+
+/// What is certified after pruning.
+pub(super) fn prune_certificate_line(certificate: &PruneCertificate) -> String {
+    let (error, radius) = (number(certificate.error), number(certificate.radius));
+    format!("no logit moves by more than {error} for inputs of norm up to {radius}")
 }
 
 /// The certified error after pruning and, where there are hidden layers, the mean of every bound of each.
 #[must_use]
 pub fn prune_certificate_text(certificate: &PruneCertificate) -> String {
-    let mut text = format!(
-        "certified: no logit moves by more than {} for inputs of norm up to {}",
-        number(certificate.error),
-        number(certificate.radius)
-    );
+    let mut text = format!("certified: {}", prune_certificate_line(certificate));
     if !certificate.layers.is_empty() {
         text.push_str(&format!(
             "\nmean bounds of the error that a layer makes by itself\n{}",
@@ -133,10 +144,14 @@ pub fn prune_certificate_text(certificate: &PruneCertificate) -> String {
 /// What a certificate says of the classes of a data set.
 #[must_use]
 pub fn labels_table(labels: &Labels) -> String {
-    let mut table = table(&["class of the samples", "share"]);
+    labels_grid(labels).to_string()
+}
+
+pub(super) fn labels_grid(labels: &Labels) -> Grid {
+    let mut table = Grid::new(["class of the samples", "share"]);
     let share = |part: usize| percent(part as f64 / labels.samples.max(1) as f64);
     table.add_row(["certified unchanged, by the ball".to_owned(), share(labels.by_ball)]);
     table.add_row(["certified unchanged, by their own norms".to_owned(), share(labels.by_norms)]);
     table.add_row([format!("unchanged (n = {})", labels.samples), share(labels.unchanged)]);
-    table.to_string()
+    table
 }

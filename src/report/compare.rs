@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Change, Heading, Memory, rows_table};
+use super::grid::Grid;
+use super::table::percent;
+use super::{Change, Heading, Memory};
 use crate::certify::NetworkBound;
 use crate::number::fixed;
 use crate::prune::{Comparison, Latency, Timing};
@@ -40,6 +42,10 @@ pub struct CompareReport {
 /// The table of a comparison.
 #[must_use]
 pub fn compare_table(report: &CompareReport) -> String {
+    compare_grid(report).to_string()
+}
+
+pub(super) fn compare_grid(report: &CompareReport) -> Grid {
     let mut rows = Vec::new();
     let mut row = |name: String, a: String, b: String, note: String| rows.push(vec![name, a, b, note]);
     let comparison = &report.comparison;
@@ -73,11 +79,8 @@ pub fn compare_table(report: &CompareReport) -> String {
         let name = format!("latency, batch of {}", latency.batch);
         row(name, milliseconds(0), milliseconds(1), format!("{:.2} x faster", latency.ratio));
     }
-    rows_table(&["", &report.models[0], &report.models[1], ""], rows.into_iter())
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.2} %", 100.0 * share)
+    let [a, b] = report.models.each_ref().map(String::as_str);
+    Grid::new(["", a, b, ""]).with(rows.into_iter())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a ratio for people")]

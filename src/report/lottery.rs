@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::table::{percent, rows_table};
+use super::grid::rows_table;
+use super::table::percent;
 use super::{Heading, Memory};
 use crate::lottery::{LotteryOptions, Original, Spread, Start, Summary, Ticket};
 use crate::prune::Timing;

@@ -1,10 +1,9 @@
 //! The report of `methods`.
 
-use comfy_table::CellAlignment;
 use serde::Serialize;
 
 use super::Heading;
-use super::table::table;
+use super::grid::Grid;
 use crate::prune::Profile;
 
 /// All methods.
@@ -21,7 +20,8 @@ pub struct MethodsReport {
 #[must_use]
 pub fn methods_text(report: &MethodsReport) -> String {
     let part = |structured: bool| {
-        let mut table = table(&["method", "layers", "samples", "proof", "what it does; when to take it"]);
+        let columns = ["method", "layers", "samples", "proof", "what it does; when to take it"];
+        let mut table = Grid::new(columns).of_prose();
         for one in report.methods.iter().filter(|one| one.structured == structured) {
             let proof = if one.certificate { "yes" } else { "no" };
             table.add_row([
@@ -31,9 +31,6 @@ pub fn methods_text(report: &MethodsReport) -> String {
                 proof,
                 &format!("{}; {}", one.does, one.when),
             ]);
-        }
-        for column in table.column_iter_mut() {
-            column.set_cell_alignment(CellAlignment::Left);
         }
         table.to_string()
     };

@@ -6,7 +6,11 @@ mod boundary;
 mod certify;
 mod compare;
 mod csv;
+mod escape;
+mod grid;
 mod hausdorff;
+pub mod html;
+mod inspect;
 mod lottery;
 mod memory;
 mod methods;
@@ -20,6 +24,7 @@ mod trace;
 mod train;
 mod tuning;
 mod units;
+mod verification;
 mod zonotope;
 
 use serde::Serialize;
@@ -37,7 +42,10 @@ pub use boundary::{BoundaryReport, ClassShare, DeadRegion, PolytopeReport, ViewR
 pub use certify::{CertifyReport, Compared, bounds_table, labels_table, outputs_table, prune_certificate_text};
 pub use compare::{CompareReport, compare_table};
 pub use csv::curves_csv;
+pub(crate) use escape::escaped;
+pub use grid::rows_table;
 pub use hausdorff::{HausdorffReport, hausdorff_report, hausdorff_table};
+pub use inspect::{InspectReport, InspectedBlock, InspectedConsumer, InspectedLayer, InspectedSpace, inspect_text};
 pub use lottery::{LotteryReport, lottery_text};
 pub use memory::{peak_bytes, resident_bytes};
 pub use methods::{MethodsReport, methods_text};
@@ -49,11 +57,15 @@ pub use polynomial::{
 pub use sheet::sheet;
 pub use spaces::{DistilReport, SpaceReport, spaces_table};
 pub use svg::{curves_svg, units_svg};
-pub use table::{accuracy_table, curves_table, layers_table, prune_table, rows_table, sparse_refits_table};
+pub use table::{accuracy_table, curves_table, layers_table, prune_table, sparse_refits_table};
 pub use trace::trace_json;
 pub use train::{TrainedReport, train_text};
 pub use tuning::tuning_table;
-pub use units::{UnitReport, UnitSweepReport, unit_costs_table, unit_runs_csv, unit_runs_table, units_table};
+pub use units::{
+    UnitReport, UnitSweepReport, outcome_text, rivals_text, unit_costs_table, unit_runs_csv, unit_runs_table,
+    units_table,
+};
+pub use verification::{logits_text, verification_text};
 pub use zonotope::{MembershipReport, SupportReport, ZonotopeReport, zonotope_report, zonotope_table};
 
 /// The schema of every report.

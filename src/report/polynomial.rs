@@ -4,7 +4,7 @@ use ndarray::Axis;
 use serde::Serialize;
 
 use super::Heading;
-use super::table::rows_table;
+use super::grid::rows_table;
 use crate::error::Result;
 use crate::number::{shortest, trimmed};
 use crate::tropical::{

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::table::{bytes, grouped, percent, rows_table};
+use super::grid::Grid;
+use super::table::{bytes, grouped, percent};
 use super::{Change, Files, Heading, Memory};
 use crate::network::spaces::FrozenUnits;
 use crate::prune::spaces::{HeadOutcome, SpaceOutcome, SpaceRun};
@@ -105,9 +106,7 @@ impl SpaceReport {
     }
 }
 
-/// The spaces as a table, and what went in all.
-#[must_use]
-pub fn spaces_table(report: &SpaceReport) -> String {
+pub(super) fn spaces_grid(report: &SpaceReport) -> Grid {
     let row = |space: &SpaceOutcome| {
         let units = if space.cells > 1 {
             format!("{} in {} sets", space.before, space.cells)
@@ -121,8 +120,13 @@ pub fn spaces_table(report: &SpaceReport) -> String {
         };
         vec![space.name.clone(), more(&space.tied), units, space.after.to_string(), more(&space.readers)]
     };
-    let rows = report.spaces.iter().map(row);
-    let mut text = rows_table(&["units of", "tied to", "before", "after", "read by"], rows);
+    Grid::new(["units of", "tied to", "before", "after", "read by"]).with(report.spaces.iter().map(row))
+}
+
+/// The spaces as a table, and what went in all.
+#[must_use]
+pub fn spaces_table(report: &SpaceReport) -> String {
+    let mut text = spaces_grid(report).to_string();
     let line = |name: &str, change: &Change, write: fn(u64) -> String| {
         #[expect(clippy::cast_precision_loss, reason = "a share to show")]
         let gone = 1.0 - change.after as f64 / change.before.max(1) as f64;

@@ -1,31 +1,10 @@
 //! Tables for people.
 
-use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
-
+use super::grid::Grid;
 use super::{Change, LayerReport, PruneReport};
 use crate::prune::sparse::SparseRefit;
 use crate::prune::structured::Refit;
 use crate::prune::{Accuracy, Curve};
-
-/// A rule under the header and nothing else.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
-
-pub(super) fn table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(STYLE).set_header(header);
-    for column in table.column_iter_mut().skip(1) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-/// A plain table.
-#[must_use]
-pub fn rows_table(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut table = table(header);
-    table.add_rows(rows);
-    table.to_string()
-}
 
 pub(super) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
@@ -61,7 +40,11 @@ pub(super) fn file(change: Change) -> &'static str {
 /// The result of `prune`: sizes and accuracy before and after.
 #[must_use]
 pub fn prune_table(report: &PruneReport) -> String {
-    let mut table = table(&["", "before", "after"]);
+    prune_grid(report).to_string()
+}
+
+pub(super) fn prune_grid(report: &PruneReport) -> Grid {
+    let mut table = Grid::new(["", "before", "after"]);
     let (of_head, of_all) = (&report.weights, &report.network_weights);
     let mut weights = |what: &str, rate: f64, before: u64, after: u64| {
         table.add_row([format!("{what} ({} removed)", percent(rate)), grouped(before), grouped(after)]);
@@ -86,24 +69,32 @@ pub fn prune_table(report: &PruneReport) -> String {
         }
         table.add_row(["agreement".to_owned(), String::new(), percent(accuracy.agreement)]);
     }
-    table.to_string()
+    table
 }
 
 /// What refits of sparse layers leave unexplained of their targets.
 #[must_use]
 pub fn sparse_refits_table(refits: &[SparseRefit]) -> String {
-    let mut table = table(&["layer", "inputs unseen", "unexplained", "without refit"]);
+    sparse_refits_grid(refits).to_string()
+}
+
+pub(super) fn sparse_refits_grid(refits: &[SparseRefit]) -> Grid {
+    let mut table = Grid::new(["layer", "inputs unseen", "unexplained", "without refit"]);
     for layer in refits {
         let inputs = layer.inputs.to_string();
         table.add_row([layer.name.clone(), inputs, percent(layer.loss), percent(layer.without_refit)]);
     }
-    table.to_string()
+    table
 }
 
 /// The layers of a run.
 #[must_use]
 pub fn layers_table(layers: &[LayerReport]) -> String {
-    let mut table = table(&["layer", "shape", "new shape", "weights kept", "rate", "constant", "unread"]);
+    layers_grid(layers).to_string()
+}
+
+pub(super) fn layers_grid(layers: &[LayerReport]) -> Grid {
+    let mut table = Grid::new(["layer", "shape", "new shape", "weights kept", "rate", "constant", "unread"]);
     for layer in layers {
         #[expect(clippy::cast_precision_loss, reason = "shown with two decimals")]
         let rate = 1.0 - layer.weights.after as f64 / layer.weights.before.max(1) as f64;
@@ -118,13 +109,17 @@ pub fn layers_table(layers: &[LayerReport]) -> String {
             layer.unread.to_string(),
         ]);
     }
-    table.to_string()
+    table
 }
 
 /// Accuracy of one network.
 #[must_use]
 pub fn accuracy_table(accuracy: &Accuracy, compared: bool) -> String {
-    let mut table = table(&["", "value"]);
+    accuracy_grid(accuracy, compared).to_string()
+}
+
+pub(super) fn accuracy_grid(accuracy: &Accuracy, compared: bool) -> Grid {
+    let mut table = Grid::new(["", "value"]);
     table.add_row(["samples".to_owned(), grouped(accuracy.n as u64)]);
     for (name, values) in [("top-1 accuracy", accuracy.top1), ("top-5 accuracy", accuracy.top5)] {
         if let Some([_, after]) = values {
@@ -134,12 +129,16 @@ pub fn accuracy_table(accuracy: &Accuracy, compared: bool) -> String {
     if compared {
         table.add_row(["agreement".to_owned(), percent(accuracy.agreement)]);
     }
-    table.to_string()
+    table
 }
 
 /// Area under each curve, and accuracy at some of its rates (agreement where there are no labels).
 #[must_use]
 pub fn curves_table(curves: &[Curve]) -> String {
+    curves_grid(curves).to_string()
+}
+
+pub(super) fn curves_grid(curves: &[Curve]) -> Grid {
     let rates: Vec<f64> =
         curves.first().map(|curve| curve.points.iter().map(|point| point.rate).collect()).unwrap_or_default();
     let shown: Vec<usize> = [0.0, 0.5, 0.8, 0.9, 0.95, 0.98]
@@ -151,7 +150,7 @@ pub fn curves_table(curves: &[Curve]) -> String {
     header.extend(refits.then(|| "refit".to_owned()));
     header.extend(["seed".to_owned(), "AUC".to_owned()]);
     header.extend(shown.iter().map(|at| format!("at {:.0} %", rates[*at] * 100.0)));
-    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = Grid::new(header);
     for curve in curves {
         let auc = curve.auc.map_or_else(|| "-".to_owned(), |auc| format!("{:.2}", auc * 100.0));
         let mut row = vec![curve.method.name().to_owned()];
@@ -165,5 +164,5 @@ pub fn curves_table(curves: &[Curve]) -> String {
         }
         table.add_row(row);
     }
-    table.to_string()
+    table
 }

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::table::{grouped, percent, rows_table};
+use super::grid::rows_table;
+use super::table::{grouped, percent};
 use super::{Heading, Memory};
 use crate::number::{fixed, shortest};
 use crate::prune::Timing;

@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use super::table::{bytes, file, grouped, percent, table};
+use super::grid::Grid;
+use super::table::{bytes, file, grouped, percent};
 use super::{Change, Declined, Files, Heading, Memory};
 use crate::certify::PruneCertificate;
 use crate::network::Network;
@@ -98,7 +99,11 @@ impl UnitReport {
 /// Sizes and accuracy before and after, and the layers.
 #[must_use]
 pub fn units_table(report: &UnitReport) -> String {
-    let mut sizes = table(&["", "before", "after"]);
+    format!("{}\n{}", unit_sizes_grid(report), unit_layers_grid(report))
+}
+
+pub(super) fn unit_sizes_grid(report: &UnitReport) -> Grid {
+    let mut sizes = Grid::new(["", "before", "after"]);
     let mut row = |name: &str, change: Change, show: fn(u64) -> String| {
         sizes.add_row([name.to_owned(), show(change.before), show(change.after)]);
     };
@@ -113,12 +118,16 @@ pub fn units_table(report: &UnitReport) -> String {
         }
         sizes.add_row(["agreement".to_owned(), String::new(), percent(accuracy.agreement)]);
     }
+    sizes
+}
+
+pub(super) fn unit_layers_grid(report: &UnitReport) -> Grid {
     let refitted = report.layers.iter().any(|layer| layer.refit.is_some() || layer.loss.is_some());
     let mut head = vec!["layer", "read by", "neurons", "for free", "kept"];
     head.extend(refitted.then_some("unexplained"));
     let judged = report.layers.iter().any(|layer| layer.held_out.is_some());
     head.extend(judged.then_some("on inputs unseen"));
-    let mut layers = table(&head);
+    let mut layers = Grid::new(head);
     for layer in &report.layers {
         let (before, after) = (layer.before as u64, layer.after as u64);
         let free = layer.lossless.total().to_string();
@@ -134,7 +143,29 @@ pub fn units_table(report: &UnitReport) -> String {
         }
         layers.add_row(row);
     }
-    format!("{sizes}\n{layers}")
+    layers
+}
+
+/// A run with the reference in a line.
+#[must_use]
+pub fn outcome_text(check: &OutcomeCheck) -> String {
+    format!(
+        "reference, run again: logits of {} samples differ by {:.2e} of their size (rms), {} allowed",
+        check.samples, check.difference, check.tolerance
+    )
+}
+
+/// Simpler methods beside this one, in a line.
+#[must_use]
+pub fn rivals_text(rivals: &Rivals) -> String {
+    let share = |share: f64| format!("{:.1} %", 100.0 * share);
+    let others: Vec<String> =
+        rivals.others.iter().map(|other| format!("`{}` {}", other.method, share(other.agreement))).collect();
+    let (inputs, own) = (rivals.inputs, share(rivals.agreement));
+    format!(
+        "agrees with the original on {own} of {inputs} synthetic inputs unseen; as many units by {}",
+        others.join(", ")
+    )
 }
 
 /// The report of `sweep --keep`.
@@ -169,6 +200,10 @@ pub struct UnitSweepReport {
 /// One row per method and refit, one column per share of the neurons that stays: mean and spread in per cent.
 #[must_use]
 pub fn unit_runs_table(runs: &[UnitRun]) -> String {
+    unit_runs_grid(runs).to_string()
+}
+
+pub(super) fn unit_runs_grid(runs: &[UnitRun]) -> Grid {
     let summaries = summaries(runs);
     let mut keeps: Vec<f64> = Vec::new();
     for one in &summaries {
@@ -178,7 +213,7 @@ pub fn unit_runs_table(runs: &[UnitRun]) -> String {
     }
     let mut header = vec!["method".to_owned(), "refit".to_owned(), "seeds".to_owned()];
     header.extend(keeps.iter().map(|keep| format!("{} %", share(*keep))));
-    let mut table = table(&header.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut table = Grid::new(header);
     for group in summaries.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit)) {
         let Some(first) = group.first() else { continue };
         let mut row = vec![first.method.name().to_owned(), first.refit.name().to_owned(), first.seeds.to_string()];
@@ -191,17 +226,21 @@ pub fn unit_runs_table(runs: &[UnitRun]) -> String {
         }));
         table.add_row(row);
     }
-    table.to_string()
+    table
 }
 
 /// What the networks of a sweep cost, the original one first; one row for all runs at one share whose networks have the
 /// same sizes.
 #[must_use]
 pub fn unit_costs_table(report: &UnitSweepReport) -> String {
+    unit_costs_grid(report).to_string()
+}
+
+pub(super) fn unit_costs_grid(report: &UnitSweepReport) -> Grid {
     let timed = report.runs.iter().any(|run| run.cost.latency.is_some());
     let mut head = vec!["kept", "by", "parameters", "file", "multiply-adds"];
     head.extend(timed.then_some("times faster"));
-    let mut table = table(&head);
+    let mut table = Grid::new(head);
     let mut row = |kept: String, by: String, parameters: u64, cost: UnitCost, ratio: String| {
         let adds = cost.multiply_adds.map(grouped).unwrap_or_default();
         let mut row = vec![kept, by, grouped(parameters), grouped(cost.file_bytes) + " B", adds];
@@ -237,7 +276,7 @@ pub fn unit_costs_table(report: &UnitSweepReport) -> String {
         row(format!("{} %", share(first.keep)), by, first.parameters, first.cost, ratio);
         left = others;
     }
-    table.to_string()
+    table
 }
 
 /// A share in per cent; ten decimals hide what it in binary adds to its decimal form.

@@ -19,6 +19,7 @@ mod lottery;
 mod nesting;
 mod onnx;
 mod outputs;
+mod pages;
 mod polynomial;
 mod program;
 mod readme;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::program::{files, model, tropix};
 
 /// Runs that write one file each, whose name replaces `OUT`.
-fn writers() -> [(String, &'static str); 8] {
+fn writers() -> [(String, &'static str); 9] {
     let model = model();
     [
         (format!("prune {model} -o OUT --rate 0.5 --device cpu"), "safetensors"),
@@ -17,6 +17,7 @@ fn writers() -> [(String, &'static str); 8] {
         ("zonotope [[1,0],[1,1]] --svg OUT --device cpu".to_owned(), "svg"),
         ("hausdorff [[1,0],[1,1]] [[1,0],[2,1]] --svg OUT --device cpu".to_owned(), "svg"),
         (format!("inspect {model} --profile OUT"), "json"),
+        (format!("inspect {model} --report OUT"), "html"),
     ]
 }
 
@@ -52,7 +53,7 @@ fn devices_behind_links_are_written_into_and_stay() {
         assert!(is_link(&null) && is_link(&full), "{run}");
         assert!(!fs::metadata("/dev/null").unwrap().is_file());
     }
-    assert_eq!(files(folder.path()).len(), 16, "nothing else is left");
+    assert_eq!(files(folder.path()).len(), 18, "nothing else is left");
 }
 
 #[cfg(unix)]

@@ -16,7 +16,7 @@ use leaves::Leaves;
 pub use write::MergeFormat;
 
 /// Options that name files which a job writes: they change no result.
-const WRITTEN: [&str; 5] = ["output", "csv", "svg", "emit-arch", "profile"];
+const WRITTEN: [&str; 6] = ["output", "csv", "svg", "emit-arch", "profile", "report"];
 
 /// What a table holds.
 #[derive(Debug, Clone, Default)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::Merged;
 use crate::error::{Error, Result};
 use crate::number::trimmed;
+use crate::report::escaped;
 
 /// A form of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +113,6 @@ impl Merged {
         }
         text + "</html>\n"
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A cell with all digits.

@@ -12,7 +12,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let (globals, command) = (&arguments.globals, &arguments.command);
     effect::check(arguments)?;
     command.check_outputs(globals)?;
-    if let Some(file) = &globals.profile {
+    for file in globals.profile.as_deref().into_iter().chain(command.page()) {
         check_output(file, &command.files(), globals.force)?;
     }
     let mut timing = Timing::default();

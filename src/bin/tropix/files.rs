@@ -145,6 +145,21 @@ impl Command {
         files.into_iter().flatten().collect()
     }
 
+    /// Where the result goes as a page.
+    pub(crate) fn page(&self) -> Option<&Path> {
+        let args = match self {
+            Self::Inspect(args) => &args.page,
+            Self::Prune(args) => &args.page,
+            Self::Sweep(args) => &args.page,
+            Self::Evaluate(args) => &args.page,
+            Self::Compare(args) => &args.page,
+            Self::Certify(args) => &args.page,
+            Self::Boundary(args) => &args.page,
+            _ => return None,
+        };
+        args.report.as_deref()
+    }
+
     /// Files that options of the command ask for.
     fn outputs<'a>(&'a self, globals: &'a Globals) -> Vec<Output<'a>> {
         let one = |option, path: &'a Option<PathBuf>, endings| {
@@ -173,7 +188,8 @@ impl Command {
             }
             Self::RandomModel(args) => vec![model(&args.output)],
         };
-        own.into_iter().chain([one("profile", &globals.profile, &[".json"])]).flatten().collect()
+        let page = self.page().map(|page| Output { option: "report", path: page, endings: &[".html"] });
+        own.into_iter().chain([one("profile", &globals.profile, &[".json"]), page]).flatten().collect()
     }
 
     /// Fails for names of outputs that do not fit what is written. To be called before any work.
@@ -181,7 +197,7 @@ impl Command {
         let files = self.files();
         // An output that is an input as well is refused as such where outputs are checked against inputs.
         let is_input = |output: &&Output<'_>| {
-            let own = usize::from(output.option != "profile");
+            let own = usize::from(!["profile", "report"].contains(&output.option));
             files.iter().filter(|file| *file == output.path).count() > own
         };
         self.outputs(globals).iter().filter(|output| !is_input(output)).try_for_each(Output::check)

@@ -19,6 +19,11 @@ pub(crate) fn model(globals: &Globals, args: &ModelArgs) -> Result<ModelFile> {
     shaped(globals, args, &[])
 }
 
+/// The name of a model, for titles.
+pub(crate) fn stem(args: &ModelArgs) -> String {
+    args.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 /// Reads a model of which some lengths are given.
 pub(crate) fn shaped(globals: &Globals, args: &ModelArgs, shapes: &[InputShape]) -> Result<ModelFile> {
     globals.session.check()?;

@@ -87,6 +87,11 @@ impl Invocation {
         self.options.contains_key(&option.trim_start_matches('-').replace('-', "_"))
     }
 
+    /// The words of the command line, the program first.
+    pub(crate) fn command_line(&self) -> &[String] {
+        &self.command_line
+    }
+
     /// Notes files that were read.
     pub(crate) fn note<'a>(&self, paths: impl IntoIterator<Item = &'a PathBuf>) {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).extend(paths.into_iter().cloned());

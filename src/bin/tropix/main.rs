@@ -13,6 +13,7 @@ mod fitting;
 mod input;
 mod invocation;
 mod output;
+mod page;
 mod parse;
 mod session;
 mod shared;

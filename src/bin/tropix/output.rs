@@ -9,8 +9,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tropix::Error;
-use tropix::batch::{Hashes, Stop};
-use tropix::prune::{LogitCheck, Observer, Timing, Verification};
+use tropix::batch::Stop;
+use tropix::prune::{Observer, Timing};
 use tropix::report::SCHEMA;
 
 use crate::args::{Arguments, Color, Globals, LogFormat};
@@ -127,19 +127,24 @@ struct Recorded<'a, R> {
     run: Record<'a>,
 }
 
+/// A report with what the run was asked for, as JSON.
+pub(crate) fn json(globals: &Globals, report: &impl Serialize) -> anyhow::Result<String> {
+    let run = globals.run.record(globals.session.hashes())?;
+    Ok(serde_json::to_string_pretty(&Recorded { report, run })?)
+}
+
 /// Prints a result: one JSON object with `--json`, otherwise the text.
 pub(crate) fn result(globals: &Globals, report: &impl Serialize, text: &str) -> anyhow::Result<()> {
-    if !globals.json && !globals.session.is_job() {
-        return print(text);
-    }
-    let known = Hashes::default();
-    let hashes = globals.session.shared.as_ref().map_or(&known, |shared| &shared.hashes);
-    value(globals, &Recorded { report, run: globals.run.record(hashes)? })
+    if globals.json || globals.session.is_job() { object(globals, json(globals, report)?) } else { print(text) }
 }
 
 /// Prints a value as JSON, or gives it to the batch that the command is a job of.
 pub(crate) fn value(globals: &Globals, value: &impl Serialize) -> anyhow::Result<()> {
-    let Some(text) = globals.session.keep(serde_json::to_string_pretty(value)?) else { return Ok(()) };
+    object(globals, serde_json::to_string_pretty(value)?)
+}
+
+fn object(globals: &Globals, text: String) -> anyhow::Result<()> {
+    let Some(text) = globals.session.keep(text) else { return Ok(()) };
     PRINTED.store(true, Ordering::Relaxed);
     print(&text)
 }
@@ -160,36 +165,6 @@ pub(crate) fn costs(timing: &Timing, peak: Option<u64>) -> String {
     #[expect(clippy::cast_precision_loss, reason = "shown in megabytes")]
     let peak = peak.map(|bytes| format!("; peak memory {:.0} MB", bytes as f64 / 1e6)).unwrap_or_default();
     format!("{}{peak}", phases.join(", "))
-}
-
-pub(crate) fn logits(check: &LogitCheck) -> String {
-    format!(
-        "{} samples, largest deviation of a logit {:.2e}, {:.0} % of its bound",
-        check.samples,
-        check.deviation,
-        check.share_of_bound * 100.0
-    )
-}
-
-pub(crate) fn verification(found: &Verification) -> String {
-    let mut text = format!("reference, before: {}\nreference, after:  {}", logits(&found.before), logits(&found.after));
-    match &found.masks {
-        None => text.push_str("\nmasks: not recomputed, the network is too large for the reference"),
-        Some(masks) if masks.differing == 0 => {
-            text.push_str(&format!("\nmasks: the same {} decisions as the reference", masks.elements));
-        }
-        Some(masks) => {
-            text.push_str(&format!(
-                "\nmasks: {} of {} decisions differ from the reference; largest relative gap of scores {:.1e}, tie \
-                 within {:.0e}",
-                masks.differing, masks.elements, masks.largest_gap, masks.tolerance
-            ));
-            for (layer, i, j, score, cut) in &masks.examples {
-                text.push_str(&format!("\n  `{layer}` [{i}, {j}]: score {score:.9e}, cut {cut:.9e}"));
-            }
-        }
-    }
-    text
 }
 
 /// Progress on a terminal; ends a job that is to stop.

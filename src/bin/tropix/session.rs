@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tropix::Result;
-use tropix::batch::Stop;
+use tropix::batch::{Hashes, Stop};
 
 use crate::shared::Shared;
 
@@ -13,6 +13,8 @@ pub(crate) struct Session {
     /// What jobs share.
     pub(crate) shared: Option<Arc<Shared>>,
     stop: Stop,
+    /// Of files that a process of its own has read.
+    hashes: Hashes,
     /// Where the report of a job goes.
     report: Option<Mutex<Option<String>>>,
 }
@@ -20,7 +22,7 @@ pub(crate) struct Session {
 impl Session {
     /// Of a job.
     pub(crate) fn of_job(shared: Arc<Shared>, stop: Stop) -> Self {
-        Self { shared: Some(shared), stop, report: Some(Mutex::default()) }
+        Self { shared: Some(shared), stop, report: Some(Mutex::default()), ..Self::default() }
     }
 
     pub(crate) fn is_job(&self) -> bool {
@@ -37,6 +39,11 @@ impl Session {
     /// The report that the job has made.
     pub(crate) fn report(&self) -> Option<String> {
         self.report.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Hashes of files that are known already.
+    pub(crate) fn hashes(&self) -> &Hashes {
+        self.shared.as_ref().map_or(&self.hashes, |shared| &shared.hashes)
     }
 
     /// Fails if the work is to stop.

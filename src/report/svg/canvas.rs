@@ -196,10 +196,12 @@ impl Canvas {
         };
         self.taken.push([left, y - 0.8 * size, left + width, y + 0.25 * size]);
         let (anchor, text) = (anchor.name(), escaped(text));
-        // A white halo keeps text readable above lines.
+        let place = format!(r#"x="{x:.2}" y="{y:.2}" font-size="{size}" text-anchor="{anchor}"{style}"#);
+        // A white halo keeps text readable above lines. It is an element of its own: not every viewer knows `paint-order`.
         self.push(&format!(
-            r##"<text x="{x:.2}" y="{y:.2}" font-size="{size}" text-anchor="{anchor}"{style} stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke">{text}</text>"##
+            r##"<text {place} fill="none" stroke="#ffffff" stroke-width="3" stroke-linejoin="round" aria-hidden="true">{text}</text>"##
         ));
+        self.push(&format!("<text {place}>{text}</text>"));
     }
 
     /// Keeps labels clear of a rectangle, given by two corners.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{COLOURS, escaped, opening};
-use crate::prune::structured::{Refit, UnitSummary};
+use crate::prune::structured::{Refit, UnitRun, UnitSummary};
 use crate::prune::{Curve, Point};
 
 const DASHES: [&str; 4] = ["", "8 3", "2 3", "10 3 2 3"];
@@ -50,15 +50,44 @@ pub fn units_svg(title: &str, labelled: bool, summaries: &[UnitSummary]) -> Stri
     let quantity = if labelled { "top-1 accuracy" } else { "agreement with the whole network" };
     let line = |group: &[UnitSummary]| {
         let first = group.first()?;
-        let label = match first.refit {
-            Refit::None => first.method.name().to_owned(),
-            refit => format!("{} + {}", first.method.name(), refit.name()),
-        };
+        let label = run_label(first.method.name(), first.refit);
         Some(Line { label, points: group.iter().map(|one| (1.0 - one.keep, one.mean)).collect() })
     };
     let groups = summaries.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit));
     let lines: Vec<Line> = groups.filter_map(line).collect();
     chart(title, ["hidden neurons removed", quantity], "structured methods", &lines)
+}
+
+/// A line chart of the runs of a sweep over structured methods, over the share of `whole` parameters that each removed; with
+/// several seeds their means.
+#[must_use]
+pub fn parameters_svg(title: &str, labelled: bool, runs: &[UnitRun], whole: u64) -> String {
+    let quantity = if labelled { "top-1 accuracy" } else { "agreement with the whole network" };
+    #[expect(clippy::cast_precision_loss, reason = "shares and means for a picture")]
+    let mean = |group: &[&UnitRun], of: &dyn Fn(&UnitRun) -> f64| {
+        group.iter().map(|run| of(run)).sum::<f64>() / group.len() as f64
+    };
+    #[expect(clippy::cast_precision_loss, reason = "a share")]
+    let removed = |run: &UnitRun| 1.0 - run.parameters as f64 / whole.max(1) as f64;
+    let mut lines: Vec<Line> = Vec::new();
+    for group in runs.chunk_by(|a, b| (a.method, a.refit) == (b.method, b.refit)) {
+        let Some(first) = group.first() else { continue };
+        let mut keeps: Vec<f64> = group.iter().map(|run| run.keep).collect();
+        keeps.sort_by(|a, b| b.total_cmp(a));
+        keeps.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        let point = |keep: f64| {
+            let at: Vec<&UnitRun> = group.iter().filter(|run| run.keep.total_cmp(&keep).is_eq()).collect();
+            (mean(&at, &removed), mean(&at, &|run| run.top1.unwrap_or(run.agreement)))
+        };
+        let points = keeps.into_iter().map(point).collect();
+        lines.push(Line { label: run_label(first.method.name(), first.refit), points });
+    }
+    chart(title, ["parameters removed", quantity], "structured methods", &lines)
+}
+
+/// A method with its refit.
+pub(in crate::report) fn run_label(method: &str, refit: Refit) -> String {
+    if refit == Refit::None { method.to_owned() } else { format!("{method} + {}", refit.name()) }
 }
 
 fn chart(title: &str, [share, quantity]: [&str; 2], of_what: &str, lines: &[Line]) -> String {

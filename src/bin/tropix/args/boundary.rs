@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use tropix::geometry::clip::Bounds;
 use tropix::network::Form;
 
-use super::{DataArgs, ModelArgs, heading, polynomial};
+use super::{DataArgs, ModelArgs, PageArgs, heading, polynomial};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = heading::RUN)]
@@ -43,6 +43,8 @@ pub(crate) struct BoundaryArgs {
     /// Write regions, boundary, polytope and normals as a picture
     #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

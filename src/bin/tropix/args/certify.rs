@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::PossibleValue;
 use tropix::certify::Bound;
 
-use super::{DataArgs, ModelArgs, heading};
+use super::{DataArgs, ModelArgs, PageArgs, heading};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = heading::CERTIFICATE)]
@@ -34,6 +34,8 @@ pub(crate) struct CertifyArgs {
     /// Steps from each start
     #[arg(long, default_value_t = 150, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) steps: u32,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 /// One bound, or all.

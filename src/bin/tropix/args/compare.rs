@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArgs, heading};
+use super::{DataArgs, PageArgs, heading};
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
@@ -26,4 +26,6 @@ pub(crate) struct CompareArgs {
         help_heading = heading::RUN
     )]
     pub(crate) runs: u16,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }

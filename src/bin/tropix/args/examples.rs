@@ -24,6 +24,8 @@ Examples:
     tropix prune model.onnx --keep 0.5 --calib train.npz --data test.npz -o fitted.onnx
   By magnitudes, as a baseline:
     tropix prune model.onnx --keep 0.5 --method l1 --data test.npz -o magnitudes.onnx
+  With a page about it for a browser:
+    tropix prune model.onnx --keep 0.5 --data test.npz -o shown.onnx --report shown.html
   What would go, without writing it:
     tropix prune model.onnx --keep 0.25 --dry-run
   A number of parameters instead of a share:

@@ -14,6 +14,7 @@ mod heading;
 mod lottery;
 mod method;
 mod moments;
+mod page;
 mod polynomial;
 mod prune;
 mod sweep;
@@ -42,6 +43,7 @@ pub(crate) use hausdorff::HausdorffArgs;
 pub(crate) use lottery::LotteryArgs;
 pub(crate) use method::{MethodArg, ProtocolArgs};
 pub(crate) use moments::{MomentArgs, RefitArg};
+pub(crate) use page::PageArgs;
 pub(crate) use polynomial::PolynomialArgs;
 pub(crate) use prune::{AllocateArg, PruneArgs};
 pub(crate) use sweep::SweepArgs;
@@ -241,6 +243,8 @@ pub(crate) struct InspectArgs {
     /// Draw the operators of an ONNX model, in the colours of the units that they write
     #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Args)]
@@ -254,6 +258,8 @@ pub(crate) struct EvaluateArgs {
     /// Another model to agree with
     #[arg(long, value_name = "MODEL", help_heading = heading::DATA)]
     pub(crate) against: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 #[derive(Debug, Args)]

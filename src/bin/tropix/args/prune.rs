@@ -7,14 +7,15 @@ use tropix::prune::structured::{Keep, LayerKeep};
 
 use super::sweep::share;
 use super::{
-    BoundArg, DataArgs, DistilArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, ShapeArgs,
-    SynthArgs, heading,
+    BoundArg, DataArgs, DistilArgs, FinetuneArgs, MethodArg, ModelArgs, MomentArgs, PageArgs, ProtocolArgs, RefitArg,
+    ShapeArgs, SynthArgs, heading,
 };
 
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("target").multiple(true),
-    override_usage = "tropix prune MODEL --keep SHARE -o OUTPUT [OPTIONS]"
+    override_usage = "tropix prune MODEL --keep SHARE -o OUTPUT [OPTIONS]",
+    mut_arg("report", |arg| arg.hide_short_help(true))
 )]
 pub(crate) struct PruneArgs {
     /// Share of the units of every hidden layer to keep, 0 to 1: a smaller file
@@ -232,6 +233,8 @@ pub(crate) struct PruneArgs {
     /// Everything but writing
     #[arg(long, help_heading = heading::OUTPUT)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
     /// Fail if a part of the network cannot be pruned
     #[arg(long, help_heading = heading::OUTPUT, hide_short_help = true)]
     pub(crate) strict: bool,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, ProtocolArgs, RefitArg, SynthArgs, heading};
+use super::{DataArgs, MethodArg, ModelArgs, MomentArgs, PageArgs, ProtocolArgs, RefitArg, SynthArgs, heading};
 
 #[derive(Debug, Args)]
 pub(crate) struct SweepArgs {
@@ -88,6 +88,8 @@ pub(crate) struct SweepArgs {
     /// Write the curves as a picture
     #[arg(long, value_name = "FILE", help_heading = heading::OUTPUT)]
     pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) page: PageArgs,
 }
 
 /// Rates of a sweep, ascending.

@@ -7,12 +7,13 @@ use tropix::network::boundary::{BoundaryOptions, analyse};
 use tropix::network::format::{check_output, write_text};
 use tropix::network::slice::{PlanarNetwork, Plane};
 use tropix::prune::{Data, Timing};
+use tropix::report::html::boundary_page;
 use tropix::report::svg::{BoundaryPicture, boundary_svg};
 use tropix::report::{BoundaryReport, Files, Heading, Memory, PolytopeReport, ViewReport, boundary_text, class_shares};
 
 use crate::args::{BoundaryArgs, Globals};
 use crate::device::{choose, with_backend};
-use crate::{effect, input, output};
+use crate::{effect, input, output, page};
 
 /// Samples that a picture of a network with two inputs shows at most.
 const MOST_SAMPLES: usize = 400;
@@ -23,6 +24,7 @@ pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -
     let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
     let inputs = input::paths(&model, data.as_ref());
     args.svg.iter().try_for_each(|file| check_output(file, &inputs, globals.force))?;
+    page::check(globals, &args.page)?;
     let backend = timing.phase("start device", || choose(globals))?;
     // Images of a network with convolutions are shown where they enter its linear layers.
     let features = with_backend!(&backend, backend => {
@@ -55,17 +57,19 @@ pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -
     if !args.classes.is_empty() {
         warnings.push(format!("classes {0} and {1} are called 0 and 1 here", args.classes[0], args.classes[1]));
     }
-    if let Some(svg) = &args.svg {
-        let title = args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let picture = BoundaryPicture {
-            title: format!("{title}{}", view.title()),
+    let draw = || {
+        boundary_svg(&BoundaryPicture {
+            title: format!("{}{}", input::stem(&args.model), view.title()),
             network: &network,
             found: &found,
             axes: view.axes(),
             samples: view.shown.clone(),
             marks: view.marks.clone(),
-        };
-        write_text(svg, &boundary_svg(&picture))?;
+        })
+    };
+    let drawn = (args.svg.is_some() || args.page.report.is_some()).then(draw);
+    if let (Some(file), Some(drawn)) = (&args.svg, &drawn) {
+        write_text(file, drawn)?;
     }
     let report = BoundaryReport {
         heading: Heading::new("boundary", globals.seed, backend.device()),
@@ -85,7 +89,7 @@ pub(crate) fn run(globals: &Globals, args: &BoundaryArgs, timing: &mut Timing) -
     if let Some(svg) = &args.svg {
         text.push_str(&format!("\nwrote {}", svg.display()));
     }
-    output::result(globals, &report, &text)
+    page::result(globals, &args.page, &report, text, || boundary_page(&report, drawn.as_deref().unwrap_or_default()))
 }
 
 /// Keeps two classes of a network.

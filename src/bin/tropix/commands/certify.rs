@@ -4,11 +4,12 @@ use tropix::Error;
 use tropix::certify::{Ascent, BoundOptions, CertifyOptions, certify, comparable_heads, data_radius};
 use tropix::number::fixed;
 use tropix::prune::Timing;
+use tropix::report::html::certify_page;
 use tropix::report::{CertifyReport, Compared, Heading, Memory, bounds_table, labels_table, outputs_table};
 
 use crate::args::{BoundArg, CertifyArgs, Globals, ModelArgs};
 use crate::device::{choose, with_backend};
-use crate::{input, output};
+use crate::{input, output, page};
 
 pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
@@ -24,6 +25,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
         }
     };
     let data = timing.phase("load", || input::data_for(globals, &args.data, &model.network))?;
+    page::check(globals, &args.page)?;
     let backend = timing.phase("start device", || choose(globals))?;
     // Images of a network with convolutions pass the layers before the head, which are the same in both.
     let features = with_backend!(&backend, backend => {
@@ -66,7 +68,7 @@ pub(crate) fn run(globals: &Globals, args: &CertifyArgs, timing: &mut Timing) ->
         memory: Memory::now(),
         timing: timing.clone(),
     };
-    output::result(globals, &report, &text(&report))
+    page::result(globals, &args.page, &report, text(&report), || certify_page(&report))
 }
 
 fn text(report: &CertifyReport) -> String {

@@ -7,10 +7,11 @@ use tropix::certify::{data_radius, network_bound};
 use tropix::network::format::ModelFile;
 use tropix::network::{Head, Network, Runtime};
 use tropix::prune::{Timing, compare_outputs, latency};
+use tropix::report::html::compare_page;
 use tropix::report::{Change, CompareReport, Heading, Memory, compare_table};
 
 use crate::args::{CompareArgs, Globals, ModelArgs};
-use crate::{input, output};
+use crate::{input, output, page};
 
 /// Samples of the timed runs: one, as an application asks, and many.
 const BATCHES: [usize; 2] = [1, 64];
@@ -24,6 +25,7 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
     let Some(data) = data.map(|data| input::warned(globals, data)) else {
         return Err(Error::Argument { argument: "data", problem: input::missing("a comparison needs data") }.into());
     };
+    page::check(globals, &args.page)?;
     let classes = a.network.output_lengths().ok().and_then(|lengths| lengths.last().copied().flatten());
     data.check_against(a.network.input.iter().product(), classes.unwrap_or(usize::MAX))?;
     let start = |model: &ModelFile| Runtime::new(&model.network, model.onnx.as_deref());
@@ -71,5 +73,5 @@ pub(crate) fn run(globals: &Globals, args: &CompareArgs, timing: &mut Timing) ->
         report.data,
         output::costs(&report.timing, report.memory.peak_bytes)
     );
-    output::result(globals, &report, &text)
+    page::result(globals, &args.page, &report, text, || compare_page(&report))
 }

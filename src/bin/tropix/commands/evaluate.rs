@@ -4,11 +4,12 @@ use tropix::Error;
 use tropix::backend::RowSource;
 use tropix::network::{Network, head_for};
 use tropix::prune::{Timing, check_network, evaluate_models};
-use tropix::report::{EvaluateReport, Files, Heading, Memory, accuracy_table};
+use tropix::report::html::evaluate_page;
+use tropix::report::{EvaluateReport, Files, Heading, Memory, accuracy_table, logits_text};
 
 use crate::args::{EvaluateArgs, Globals, ModelArgs};
 use crate::device::{choose, with_backend};
-use crate::{input, output};
+use crate::{input, output, page};
 
 pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::shaped(globals, &args.model, &args.shapes.input_shape))?;
@@ -34,6 +35,7 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
             return Err(Error::Data { problem }.into());
         }
     }
+    page::check(globals, &args.page)?;
     let backend = timing.phase("start device", || choose(globals))?;
     let samples = input::borrowed(&data);
     let (accuracy, carried, verification) = with_backend!(&backend, backend => {
@@ -65,16 +67,17 @@ pub(crate) fn run(globals: &Globals, args: &EvaluateArgs, timing: &mut Timing) -
         report.data
     );
     if let Some(check) = &report.verification {
-        text.push_str(&format!("\nreference: {}", output::logits(check)));
+        text.push_str(&format!("\nreference: {}", logits_text(check)));
     }
     if carried {
         text.extend(report.warnings.last().map(|warning| format!("\n{warning}")));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
-    output::result(globals, &report, &text)?;
+    let against = args.against.as_ref().map(|path| path.display().to_string());
+    page::result(globals, &args.page, &report, text, || evaluate_page(&report, against.as_deref()))?;
     match &report.verification {
         Some(check) if check.share_of_bound > 1.0 => {
-            let problem = format!("logits leave their bound: {}", output::logits(check));
+            let problem = format!("logits leave their bound: {}", logits_text(check));
             Err(Error::CheckFailed { problem }.into())
         }
         _ => Ok(()),

@@ -8,16 +8,17 @@ use tropix::network::{ApplyOptions, Head, format};
 use tropix::number::fixed;
 use tropix::prune::structured::Refit;
 use tropix::prune::{Method, PruneOptions, Target, Timing, prune};
+use tropix::report::html::prune_page;
 use tropix::report::{
     Files, Heading, Memory, NetworkWeights, PruneReport, hidden_neurons, layers, layers_table, prune_certificate_text,
-    prune_table, sparse_refits_table, tuning_table, weights,
+    prune_table, sparse_refits_table, tuning_table, verification_text, weights,
 };
 
 use super::{Prepared, certificate, finetune, limits, names, protocol, written};
 use crate::args::{Globals, PruneArgs};
 use crate::calibration::Calibration;
 use crate::device::with_backend;
-use crate::{fitting, input, output};
+use crate::{fitting, input, output, page};
 
 pub(super) fn run(
     globals: &Globals,
@@ -106,13 +107,13 @@ pub(super) fn run(
         memory: Memory::now(),
         timing: timing.clone(),
     };
-    output::result(globals, &report, &text(&report))?;
+    page::result(globals, &args.page, &report, text(&report), || prune_page(&report))?;
     for warning in &report.warnings[known..] {
         output::note(globals, &format!("warning: {warning}"));
     }
     match &report.verification {
         Some(found) if !found.ok => {
-            let problem = format!("the reference disagrees\n{}", output::verification(found));
+            let problem = format!("the reference disagrees\n{}", verification_text(found));
             Err(Error::CheckFailed { problem }.into())
         }
         _ => Ok(()),
@@ -163,7 +164,7 @@ fn text(report: &PruneReport) -> String {
         text.push_str(&format!("\ndata: {applied}"));
     }
     if let Some(found) = &report.verification {
-        text.push_str(&format!("\n{}", output::verification(found)));
+        text.push_str(&format!("\n{}", verification_text(found)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
     if !report.files.is_empty() {

@@ -4,6 +4,7 @@ use tropix::backend::Backend;
 use tropix::network::dataset::Dataset;
 use tropix::network::{Head, Network};
 use tropix::prune::{Accuracy, Timing, check_network, evaluate_network};
+use tropix::report::logits_text;
 use tropix::train::{Scope, TrainOptions, TuningReport, finetune};
 use tropix::{Error, Result};
 
@@ -77,7 +78,7 @@ pub(super) fn run<B: Backend>(
         let check = || check_network(backend, &tuned.network, Some(held_out), globals.seed);
         let check = timing.phase("verify", check)?;
         if check.share_of_bound > 1.0 {
-            let problem = format!("logits after fine-tuning leave their bound: {}", output::logits(&check));
+            let problem = format!("logits after fine-tuning leave their bound: {}", logits_text(&check));
             return Err(Error::CheckFailed { problem }.into());
         }
     }

@@ -19,7 +19,7 @@ use tropix::{Error, Result};
 
 use crate::args::{BoundArg, Globals, MethodArg, ProtocolArgs, PruneArgs};
 use crate::device::{AnyBackend, choose};
-use crate::input;
+use crate::{input, page};
 
 pub(crate) fn protocol(args: &ProtocolArgs) -> AlternatingOptions {
     AlternatingOptions {
@@ -124,6 +124,7 @@ pub(crate) fn run(globals: &Globals, args: &PruneArgs, timing: &mut Timing) -> a
             check_output(&output, &inputs, globals.force)?;
         }
     }
+    page::check(globals, &args.page)?;
     let backend = timing.phase("start device", || choose(globals))?;
     let prepared = Prepared { model, declined, data, training, backend };
     match family {

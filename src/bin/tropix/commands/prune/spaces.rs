@@ -5,11 +5,13 @@ use std::path::PathBuf;
 
 use tropix::backend::RowSource;
 use tropix::network::dataset::{Dataset, Inputs};
-use tropix::network::format::{self, ModelFile, Saved, check_output};
+use tropix::network::format::{self, ModelFile, OnnxSource, Saved, check_output};
 use tropix::network::{Op, Site, coupled_sites};
 use tropix::prune::spaces::{Importance, SpaceOptions, SpaceRun, find_spaces, prune_spaces};
 use tropix::prune::synth::{Prior, SyntheticInputs, distil};
 use tropix::prune::{Accuracy, Timing, evaluate_models};
+use tropix::report::html::spaces_page;
+use tropix::report::svg::graph_svg;
 use tropix::report::{
     Change, DistilReport, Files, Heading, Memory, SpaceReport, accuracy_table, spaces_table, tuning_table,
 };
@@ -20,7 +22,7 @@ use super::{finetune, names, written};
 use crate::args::{DataArgs, FinetuneArg, Globals, MethodArg, PriorArg, PruneArgs, StatisticsArg};
 use crate::device::{AnyBackend, choose, with_backend};
 use crate::effect::refuse;
-use crate::{input, output};
+use crate::{input, output, page};
 
 /// Options that are about layers of neurons.
 const LAYERS: &[&str] = &[
@@ -248,6 +250,7 @@ pub(super) fn run(
             check_output(&output, &read, globals.force)?;
         }
     }
+    page::check(globals, &args.page)?;
     let options = SpaceOptions {
         importance,
         keep: args.keep.unwrap_or(1.0),
@@ -320,7 +323,17 @@ pub(super) fn run(
         memory: Memory::now(),
         timing: timing.clone(),
     };
-    output::result(globals, &report, &text(&report))
+    let network = match &args.page.report {
+        Some(_) => Some(drawing(args, source)?),
+        None => None,
+    };
+    page::result(globals, &args.page, &report, text(&report), || spaces_page(&report, network.as_deref()))
+}
+
+/// The operators as they were, in the colours of their spaces.
+fn drawing(args: &PruneArgs, source: &OnnxSource) -> Result<String> {
+    let found = find_spaces(source)?;
+    Ok(graph_svg(&input::stem(&args.model), &found.operators, &found.spaces))
 }
 
 /// Accuracy before and after. What was not written is written aside for it.

@@ -6,10 +6,12 @@ use tropix::backend::RowSource;
 use tropix::certify::{BoundOptions, Pairing, PruneCertificate, head_bound, plan_bound, steps_certificate};
 use tropix::network::{Head, Network, Op, UnitPlan, UnitStep, format};
 use tropix::prune::Timing;
-use tropix::prune::structured::{
-    Allocation, OutcomeCheck, Rivals, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units,
+use tropix::prune::structured::{Allocation, UnitLayer, UnitMethod, UnitOptions, UnitTarget, Walked, prune_units};
+use tropix::report::html::units_page;
+use tropix::report::{
+    Declined, Files, Heading, Memory, UnitReport, logits_text, outcome_text, prune_certificate_text, rivals_text,
+    tuning_table, units_table,
 };
-use tropix::report::{Declined, Files, Heading, Memory, UnitReport, prune_certificate_text, tuning_table, units_table};
 use tropix::train::Scope;
 use tropix::{Error, Result};
 
@@ -17,7 +19,7 @@ use super::{Prepared, certificate, finetune, limits, names, written};
 use crate::args::{AllocateArg, BoundArg, Globals, PruneArgs};
 use crate::calibration::{Calibration, check, check_effects, check_prior};
 use crate::device::with_backend;
-use crate::{input, output};
+use crate::{input, output, page};
 
 pub(super) fn run(
     globals: &Globals,
@@ -140,7 +142,7 @@ pub(super) fn run(
         memory: Memory::now(),
         timing: timing.clone(),
     };
-    output::result(globals, &report, &text(&report))?;
+    page::result(globals, &args.page, &report, text(&report), || units_page(&report))?;
     match &report.verification {
         Some(checks) if checks.iter().any(|check| check.share_of_bound > 1.0) => {
             let problem = format!("logits leave their bound\n{}", verification(checks));
@@ -150,7 +152,7 @@ pub(super) fn run(
     }
     match &report.outcome {
         Some(check) if !check.agrees() => {
-            let problem = format!("the reference leaves another network\n{}", agreement(check));
+            let problem = format!("the reference leaves another network\n{}", outcome_text(check));
             Err(Error::CheckFailed { problem }.into())
         }
         _ => Ok(()),
@@ -231,25 +233,7 @@ fn touches_only_the_head(network: &Network, walked: &Walked) -> Result<bool> {
 }
 
 fn verification([before, after]: &[tropix::prune::LogitCheck; 2]) -> String {
-    format!("reference, before: {}\nreference, after:  {}", output::logits(before), output::logits(after))
-}
-
-fn agreement(check: &OutcomeCheck) -> String {
-    format!(
-        "reference, run again: logits of {} samples differ by {:.2e} of their size (rms), {} allowed",
-        check.samples, check.difference, check.tolerance
-    )
-}
-
-fn beside(rivals: &Rivals) -> String {
-    let share = |share: f64| format!("{:.1} %", 100.0 * share);
-    let others: Vec<String> =
-        rivals.others.iter().map(|other| format!("`{}` {}", other.method, share(other.agreement))).collect();
-    let (inputs, own) = (rivals.inputs, share(rivals.agreement));
-    format!(
-        "agrees with the original on {own} of {inputs} synthetic inputs unseen; as many units by {}",
-        others.join(", ")
-    )
+    format!("reference, before: {}\nreference, after:  {}", logits_text(before), logits_text(after))
 }
 
 fn text(report: &UnitReport) -> String {
@@ -274,7 +258,7 @@ fn text(report: &UnitReport) -> String {
         text.push_str(&format!("\nnot pruned: `{}` ({}): {}", declined.name, declined.op, declined.reason));
     }
     if let Some(rivals) = &report.rivals {
-        text.push_str(&format!("\n{}", beside(rivals)));
+        text.push_str(&format!("\n{}", rivals_text(rivals)));
     }
     for note in &report.warnings {
         text.push_str(&format!("\n{note}"));
@@ -295,7 +279,7 @@ fn text(report: &UnitReport) -> String {
         text.push_str(&format!("\n{}", verification(checks)));
     }
     if let Some(check) = &report.outcome {
-        text.push_str(&format!("\n{}", agreement(check)));
+        text.push_str(&format!("\n{}", outcome_text(check)));
     }
     text.push_str(&format!("\n{}", output::costs(&report.timing, report.memory.peak_bytes)));
     if !report.files.is_empty() {

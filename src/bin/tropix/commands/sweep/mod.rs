@@ -10,13 +10,14 @@ use tropix::network::dataset::Dataset;
 use tropix::network::format::{ModelFile, check_output, write_text};
 use tropix::prune::structured::Refit;
 use tropix::prune::{Method, Timing, evaluate, sweep};
+use tropix::report::html::sweep_page;
 use tropix::report::{Files, Heading, Memory, SweepReport, accuracy_table, curves_csv, curves_svg, curves_table};
 
 use super::prune::protocol;
 use crate::args::{Globals, MethodArg, SweepArgs};
 use crate::calibration::Calibration;
 use crate::device::{choose, with_backend};
-use crate::{fitting, input, output};
+use crate::{fitting, input, output, page};
 
 pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> anyhow::Result<()> {
     let model = timing.phase("load", || input::model(globals, &args.model))?;
@@ -26,6 +27,7 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> a
     };
     let inputs = input::paths(&model, Some(&data));
     files(args).try_for_each(|file| check_output(file, &inputs, globals.force))?;
+    page::check(globals, &args.page)?;
     if args.keep.is_empty() {
         elements(globals, args, &model, &data, timing)
     } else {
@@ -36,11 +38,6 @@ pub(crate) fn run(globals: &Globals, args: &SweepArgs, timing: &mut Timing) -> a
 /// What is written beside the table.
 fn files(args: &SweepArgs) -> impl Iterator<Item = &PathBuf> {
     [&args.csv, &args.svg].into_iter().flatten()
-}
-
-/// The name of the model, for titles.
-fn title(args: &SweepArgs) -> String {
-    args.model.model.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Unstructured methods and the row protocol x rates x seeds.
@@ -88,7 +85,7 @@ fn elements(
             sweep(backend, &head, samples, &methods, rates, &seeds, options, &fittings, timing, &progress)?;
         (accuracy, curves)
     });
-    let title = title(args);
+    let title = input::stem(&args.model);
     if let Some(file) = &args.csv {
         write_text(file, &curves_csv(&curves))?;
     }
@@ -119,5 +116,5 @@ fn elements(
     for file in files(args) {
         text.push_str(&format!("\nwrote {}", file.display()));
     }
-    output::result(globals, &report, &text)
+    page::result(globals, &args.page, &report, text, || sweep_page(&report, &title))
 }

@@ -10,6 +10,7 @@ use tropix::network::format::{ModelFile, write_text, written_bytes};
 use tropix::network::{Network, Op, Runtime, coupled_sites, head_for};
 use tropix::prune::structured::{Refit, UnitAxes, UnitCost, UnitMethod, UnitOptions, summaries, sweep_units};
 use tropix::prune::{Timing, evaluate_network, latency};
+use tropix::report::html::unit_sweep_page;
 use tropix::report::{
     Files, Heading, Memory, UnitSweepReport, accuracy_table, unit_costs_table, unit_runs_csv, unit_runs_table,
     units_svg,
@@ -19,7 +20,7 @@ use super::super::prune::note;
 use crate::args::{Globals, MethodArg, SweepArgs};
 use crate::calibration::{Calibration, check, check_effects};
 use crate::device::{choose, with_backend};
-use crate::{input, output};
+use crate::{input, output, page};
 
 pub(super) fn run(
     globals: &Globals,
@@ -99,7 +100,7 @@ pub(super) fn run(
         (accuracy, sweep_units(backend, &normalised, samples, rows, &axes, &base, &cost, timing, &progress)?)
     });
     let summaries = summaries(&runs);
-    let title = super::title(args);
+    let title = input::stem(&args.model);
     if let Some(file) = &args.csv {
         write_text(file, &unit_runs_csv(&runs))?;
     }
@@ -138,7 +139,7 @@ pub(super) fn run(
     for file in super::files(args) {
         text.push_str(&format!("\nwrote {}", file.display()));
     }
-    output::result(globals, &report, &text)
+    page::result(globals, &args.page, &report, text, || unit_sweep_page(&report, &title))
 }
 
 /// What is run: by default every method and refit that the network and the samples allow.
