@@ -5,7 +5,7 @@ use super::super::spaces::spaces_grid;
 use super::super::table::{grouped, percent};
 use super::bars::bars;
 use super::page::Page;
-use super::parts::{Tile, became, drawing, gone, measured, notes, paragraphs, tiles, time, warnings};
+use super::parts::{Tile, became, drawing, gone, measured, notes, paragraphs, tiles, time, tuning, warnings};
 use super::table::table;
 use super::text::{file_name, portion, share};
 use crate::prune::spaces::SpaceOutcome;
@@ -48,6 +48,7 @@ pub fn spaces_page(report: &SpaceReport, network: Option<&str>) -> Page {
     page.section("Heads", &notes(&heads.collect::<Vec<_>>()));
     let distilled = report.distilled.as_ref().map(ToString::to_string);
     page.section("Inputs of the refit", &paragraphs(distilled.as_deref()));
+    page.section("Fine-tuning", &tuning(report.finetune.as_ref()));
     let frozen = report.frozen.iter().map(|one| format!("{} units of `{}`: {}", one.units, one.name, one.reason));
     let stays: Vec<String> = frozen.chain(report.carried.iter().cloned()).collect();
     page.section("What stays, and why", &notes(&stays));
