@@ -144,7 +144,7 @@ impl<B: Backend> Run<'_, B> {
         let mut trainee = Trainee::of(&ModelFile::new(network.clone()))?;
         let options = crate::train::TrainOptions { seed, ..self.options.training };
         let (data, held) = ((self.training, None), self.held_out);
-        let report = trainee.train(self.backend, data, &Target::Labels, held, &options, self.timing, &())?;
+        let report = trainee.train(self.backend, data, &Target::Labels, held, (&options, None), self.timing, &())?;
         Ok((trainee.network(network)?, report))
     }
 

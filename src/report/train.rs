@@ -82,7 +82,12 @@ pub fn train_text(report: &TrainedReport) -> String {
         Ended::Early => ", ended early: the held-out accuracy no longer grew",
         Ended::Diverged => ", ended: the loss left the finite numbers; this is the state of the epoch before",
     };
-    let mut text = format!("{head}\n{table}\nstate of epoch {}{ended}; data: {}", training.chosen, report.data);
+    let resumed = match training.resumed {
+        0 => String::new(),
+        epochs => format!(", {epochs} epochs from the checkpoint"),
+    };
+    let (chosen, data) = (training.chosen, &report.data);
+    let mut text = format!("{head}\n{table}\nstate of epoch {chosen}{resumed}{ended}; data: {data}");
     for warning in &report.warnings {
         text.push_str(&format!("\nwarning: {warning}"));
     }

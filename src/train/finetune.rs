@@ -122,6 +122,7 @@ pub fn finetune<B: Backend>(
         goal: Goal::Labels(labels),
         held_out: Data { inputs: apart.unwrap_or(held_out.inputs), labels: held_out.labels },
         image: None,
+        checkpoint: None,
     };
     let (graph, report) = fit(backend, &task, options, timing, observer)?;
     Ok(Finetuned { network: with_weights(network, &graph)?, report: TuningReport::of(scope, report)? })
@@ -157,7 +158,15 @@ fn all_of<B: Backend>(
 ) -> Result<(OperatorGraph, TuningReport)> {
     let labels = training.labels.ok_or_else(unlabelled)?;
     held_out.labels.ok_or_else(unlabelled)?;
-    let task = Task { graph, chosen: &|_| true, training, goal: Goal::Labels(labels), held_out, image: None };
+    let task = Task {
+        graph,
+        chosen: &|_| true,
+        training,
+        goal: Goal::Labels(labels),
+        held_out,
+        image: None,
+        checkpoint: None,
+    };
     let (graph, report) = fit(backend, &task, options, timing, observer)?;
     Ok((graph, TuningReport::of(Scope::All, report)?))
 }

@@ -4,6 +4,7 @@ use ndarray::Array2;
 use rand::RngExt;
 use serde::Serialize;
 
+use super::checkpoint::{Checkpoint, Identity, Loop};
 use super::network::{Lesson, Trained};
 use super::options::{Augment, TrainOptions};
 use super::parameter::Stride;
@@ -52,6 +53,8 @@ pub struct TrainReport {
     pub training_samples: usize,
     /// Other samples, on which accuracy is measured.
     pub held_out_samples: usize,
+    /// Epochs that a checkpoint had done.
+    pub resumed: usize,
     /// Top-1 accuracy on them before training.
     pub before: f64,
     /// One entry for each epoch with a finite loss.
@@ -70,6 +73,24 @@ pub(super) enum Goal<'a> {
     Teacher(&'a Array2<f32>),
 }
 
+impl<'a> Goal<'a> {
+    /// Classes, if these are learnt.
+    pub(super) fn labels(&self) -> Option<&'a [u32]> {
+        match self {
+            Self::Labels(labels) => Some(labels),
+            Self::Teacher(_) => None,
+        }
+    }
+
+    /// Logits, if these are learnt.
+    pub(super) fn teacher(&self) -> Option<&'a Array2<f32>> {
+        match self {
+            Self::Labels(_) => None,
+            Self::Teacher(logits) => Some(logits),
+        }
+    }
+}
+
 /// A graph to train, and what to train it on.
 pub(super) struct Task<'a> {
     pub(super) graph: &'a OperatorGraph,
@@ -81,14 +102,16 @@ pub(super) struct Task<'a> {
     pub(super) held_out: Data<'a>,
     /// Channels, height and width of a sample, where samples are varied as images.
     pub(super) image: Option<[usize; 3]>,
+    /// Where the state is kept.
+    pub(super) checkpoint: Option<&'a Checkpoint>,
 }
 
-/// Trains a graph.
+/// Trains a graph, from its weights or from a state of this training.
 ///
 /// # Errors
 ///
 /// [`Error::Unsupported`] where nothing can be trained, [`Error::Argument`] if the loss is not finite in the first epoch already,
-/// and what the backend returns.
+/// [`Error::Format`] for a state of another training, and what the backend returns.
 pub(super) fn fit<B: Backend>(
     backend: &B,
     task: &Task<'_>,
@@ -109,23 +132,10 @@ pub(super) fn fit<B: Backend>(
     }
     let count = task.training.inputs.shape()[0];
     let x = timing.phase("upload", || backend.upload(task.training.inputs))?;
-    let teacher = match task.goal {
-        Goal::Teacher(logits) => Some(backend.upload(logits)?),
-        Goal::Labels(_) => None,
-    };
+    let teacher = task.goal.teacher().map(|logits| backend.upload(logits)).transpose()?;
     let samples = Samples::upload(backend, task.held_out.inputs, task.held_out.labels, trained.widest())?;
     let accuracy =
         |trained: &Trained<B>| -> Result<f64> { Ok(samples.classify(backend, trained)?.download(backend)?.top(1)) };
-    let mut report = TrainReport {
-        options: *options,
-        trained: trained.count(task.graph),
-        training_samples: count,
-        held_out_samples: samples.count,
-        before: accuracy(&trained)?,
-        epochs: Vec::new(),
-        ended: Ended::Done,
-        chosen: 0,
-    };
     let variation = match task.image {
         Some(image) if options.augment.any() => Some(Variation::new(backend, image, options.augment)?),
         None if options.augment != Augment::default() => {
@@ -136,39 +146,76 @@ pub(super) fn fit<B: Backend>(
     };
     let batch = options.batch.clamp(1, count.max(1));
     let all = count.div_ceil(batch) * options.epochs;
-    let mut run = Run { backend, x, goal: &task.goal, teacher, variation, options, batch, all, step: 0 };
-    let mut order: Vec<u32> = (0..).take(count).collect();
-    let mut stream = rng::stream(options.seed, "train/order");
-    // The state to end with: of the last good epoch, or of the best one where training may end early.
-    let (mut good, mut best) = (trained.numbers(backend)?, f64::NEG_INFINITY);
-    for epoch in 1..=options.epochs {
-        let told = report.epochs.last().map_or_else(
+    let stream = rng::stream(options.seed, "train/order");
+    let kept = match task.checkpoint {
+        Some(checkpoint) => {
+            let identity = timing.phase("checkpoint", || Identity::of(task, options))?;
+            Some((checkpoint, checkpoint.load(&identity, stream.clone())?, identity))
+        }
+        None => None,
+    };
+    // The state to end with, `good`, is that of the last good epoch, or of the best one where training may end early.
+    let (mut at, kept) = match kept {
+        Some((checkpoint, Some((at, mut matrices)), identity)) => {
+            trained.restore(backend, options.optimiser, &mut matrices)?;
+            (at, Some((checkpoint, identity)))
+        }
+        kept => {
+            let order = (0..).take(count).collect();
+            let (before, good) = (accuracy(&trained)?, trained.numbers(backend)?);
+            let best = f64::NEG_INFINITY;
+            let at = Loop { epochs: Vec::new(), before, best, chosen: 0, step: 0, order, stream, good };
+            (at, kept.map(|(checkpoint, _, identity)| (checkpoint, identity)))
+        }
+    };
+    let resumed = at.epochs.len();
+    let mut ended = Ended::Done;
+    let mut run = Run { backend, x, goal: &task.goal, teacher, variation, options, batch, all, step: at.step };
+    for epoch in resumed + 1..=options.epochs {
+        if options.patience.is_some_and(|patience| epoch - 1 >= at.chosen + patience) {
+            ended = Ended::Early;
+            break;
+        }
+        let told = at.epochs.last().map_or_else(
             || "training".to_owned(),
             |last: &Epoch| format!("loss {:.4}, held out {:.2} %", last.loss, 100.0 * last.held_out),
         );
         observer.step(epoch - 1, options.epochs, &told)?;
-        shuffle(&mut order, &mut stream);
+        shuffle(&mut at.order, &mut at.stream);
         let rate = run.rate();
-        let loss = timing.phase("train", || run.epoch(&mut trained, &order, &mut stream))?;
+        let loss = timing.phase("train", || run.epoch(&mut trained, &at.order, &mut at.stream))?;
         if !loss.is_finite() {
-            report.ended = Ended::Diverged;
+            ended = Ended::Diverged;
             break;
         }
         let held_out = timing.phase("evaluate", || accuracy(&trained))?;
-        report.epochs.push(Epoch { epoch, rate, loss, held_out });
-        if options.patience.is_none() || held_out > best {
-            (good, best, report.chosen) = (trained.numbers(backend)?, held_out, epoch);
-        } else if options.patience.is_some_and(|patience| epoch - report.chosen >= patience) {
-            report.ended = Ended::Early;
-            break;
+        at.epochs.push(Epoch { epoch, rate, loss, held_out });
+        at.step = run.step;
+        if options.patience.is_none() || held_out > at.best {
+            (at.good, at.best, at.chosen) = (trained.numbers(backend)?, held_out, epoch);
+        }
+        if let Some((checkpoint, identity)) = kept.as_ref().filter(|(kept, _)| kept.due(epoch, epoch == options.epochs))
+        {
+            timing.phase("checkpoint", || checkpoint.save(identity, &at, trained.state(backend)?))?;
         }
     }
     observer.step(options.epochs, options.epochs, "done")?;
-    if report.epochs.is_empty() && options.epochs > 0 {
+    if at.epochs.is_empty() && options.epochs > 0 {
         let problem = format!("the loss left the finite numbers in the first epoch at {}; take less", options.rate);
         return Err(Error::Argument { argument: "learning-rate", problem });
     }
-    Ok((trained.graph(task.graph, good)?, report))
+    let report = TrainReport {
+        options: *options,
+        trained: trained.count(task.graph),
+        training_samples: count,
+        held_out_samples: samples.count,
+        resumed,
+        before: at.before,
+        epochs: at.epochs,
+        ended,
+        chosen: at.chosen,
+    };
+    Ok((trained.graph(task.graph, at.good)?, report))
 }
 
 struct Run<'a, B: Backend> {

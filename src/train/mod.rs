@@ -5,6 +5,7 @@
 //! Network or ONNX model - operator_graph - network::Trainable (gradients by tensors) - Trained (masks, optimiser) - fit - weights
 //! ```
 
+mod checkpoint;
 mod finetune;
 mod fit;
 mod gradient;
@@ -19,6 +20,7 @@ mod tests;
 mod toy;
 mod vary;
 
+pub use checkpoint::Checkpoint;
 pub use finetune::{Finetuned, TuningReport, finetune, finetune_spaces};
 pub use fit::{Ended, Epoch, TrainReport};
 pub use gradient::{TensorGradient, graph_loss_and_gradients, mean_loss_and_gradients};

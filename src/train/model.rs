@@ -5,6 +5,7 @@ use std::path::Path;
 
 use ndarray::{Array2, s};
 
+use super::checkpoint::Checkpoint;
 use super::finetune::{labels_of, with_weights};
 use super::fit::{Goal, Task, TrainReport, fit};
 use super::initial::{Initial, initialised};
@@ -63,12 +64,14 @@ impl Trainee {
 
     /// Trains all weights that gradients reach; connections that are zero stay zero, batch norms keep their statistics.
     ///
-    /// The order of samples comes from the stream `train/order` of the seed: the same seed gives the same bytes on one device.
+    /// The order of samples comes from the stream `train/order` of the seed: the same seed gives the same bytes on one device, and
+    /// so does training that goes on with its [`Checkpoint`] (on the reference, whose state is rounded to f32, nearly so).
     ///
     /// # Errors
     ///
     /// [`Error::Data`] without labels or for data that do not fit, [`Error::Unsupported`] where gradients do not pass,
-    /// [`Error::Argument`] if the loss is not finite in the first epoch already, and what the backend returns. A loss that leaves
+    /// [`Error::Argument`] if the loss is not finite in the first epoch already, [`Error::Format`] for a checkpoint that is broken or
+    /// one of another network, other samples or other options, and what the backend returns. A loss that leaves
     /// the finite numbers later ends training with the state before, see [`TrainReport::ended`].
     #[expect(clippy::too_many_arguments, reason = "what is trained, on what, and who watches")]
     pub fn train<B: Backend>(
@@ -77,7 +80,7 @@ impl Trainee {
         (training, image): (Data<'_>, Option<[usize; 3]>),
         target: &Target<'_>,
         held_out: Data<'_>,
-        options: &TrainOptions,
+        (options, checkpoint): (&TrainOptions, Option<&Checkpoint>),
         timing: &mut Timing,
         observer: &dyn Observer,
     ) -> Result<TrainReport> {
@@ -99,7 +102,7 @@ impl Trainee {
             None => Goal::Labels(labels_of(&training, classes)?),
             Some(logits) => Goal::Teacher(logits),
         };
-        let task = Task { graph: &self.graph, chosen: &|_| true, training, goal, held_out, image };
+        let task = Task { graph: &self.graph, chosen: &|_| true, training, goal, held_out, image, checkpoint };
         let (graph, report) = fit(backend, &task, options, timing, observer)?;
         self.graph = graph;
         Ok(report)

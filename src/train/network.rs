@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 
+use super::checkpoint::Matrices;
+use super::options::Optimiser;
 use super::parameter::{Parameter, Stride};
 use crate::backend::{Activation, Backend, Combination, Function, Reduction, RowNorm, Transpose, Window};
 use crate::error::{Error, Result};
@@ -164,6 +166,32 @@ impl<B: Backend> Trained<B> {
             });
         }
         all.ok_or_else(|| Error::Internal { what: "a batch without samples".to_owned() })
+    }
+
+    /// The trained weights and what the optimiser remembers of them, as the device has them; numbers of the reference are
+    /// rounded to f32.
+    pub(super) fn state(&mut self, backend: &B) -> Result<Vec<(String, Array2<f32>)>> {
+        #[expect(clippy::cast_possible_truncation, reason = "fast backends hold f32; the reference is rounded to it")]
+        let numbers = |matrix: &B::Matrix| Ok::<_, Error>(backend.download(matrix)?.mapv(|value| value as f32));
+        let mut all = Vec::new();
+        for (at, parameter) in self.parameters.iter().enumerate() {
+            all.push((format!("weight/{at}"), numbers(self.inner.weight(at)?)?));
+            for (name, matrix) in parameter.memory() {
+                all.push((format!("{name}/{at}"), numbers(matrix)?));
+            }
+        }
+        Ok(all)
+    }
+
+    /// Takes up a [`state`](Self::state).
+    pub(super) fn restore(&mut self, backend: &B, optimiser: Optimiser, state: &mut Matrices) -> Result<()> {
+        for (at, parameter) in self.parameters.iter_mut().enumerate() {
+            let shape = backend.shape(self.inner.weight(at)?);
+            let mut find = |name: &str| state.upload(backend, &format!("{name}/{at}"), shape);
+            self.inner.exchange(backend, at, find("weight")?)?;
+            parameter.remember(optimiser, find)?;
+        }
+        Ok(())
     }
 
     /// The numbers of every trained tensor, in the order of the file.

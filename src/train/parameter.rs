@@ -20,6 +20,11 @@ enum State<M> {
     Adam([M; 2]),
 }
 
+/// Names of what optimisers remember.
+const MOMENTUM: &str = "momentum";
+const MEAN: &str = "mean";
+const SQUARE: &str = "square";
+
 /// One step of an optimiser.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stride {
@@ -39,6 +44,28 @@ impl<B: Backend> Parameter<B> {
             backend.upload(&mask.map_err(|error| Error::Internal { what: error.to_string() })?)
         });
         Ok(Self { mask: mask.transpose()?, state: State::New })
+    }
+
+    /// What the optimiser remembers, by name.
+    pub(super) fn memory(&self) -> Vec<(&'static str, &B::Matrix)> {
+        match &self.state {
+            State::New => Vec::new(),
+            State::Momentum(speed) => vec![(MOMENTUM, speed)],
+            State::Adam([mean, square]) => vec![(MEAN, mean), (SQUARE, square)],
+        }
+    }
+
+    /// Takes up what an optimiser remembered.
+    pub(super) fn remember(
+        &mut self,
+        optimiser: Optimiser,
+        mut find: impl FnMut(&'static str) -> Result<B::Matrix>,
+    ) -> Result<()> {
+        self.state = match optimiser {
+            Optimiser::Sgd => State::Momentum(find(MOMENTUM)?),
+            Optimiser::Adam | Optimiser::AdamW => State::Adam([find(MEAN)?, find(SQUARE)?]),
+        };
+        Ok(())
     }
 
     /// The value after a step against a gradient.

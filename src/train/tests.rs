@@ -10,11 +10,12 @@ use rand::RngExt;
 use super::network::{Lesson, Trained};
 use super::*;
 use crate::backend::{Backend, Cpu, Reference};
+use crate::error::{Error, Result};
 use crate::network::dataset::{DataOptions, load};
 use crate::network::format::{self, ModelFile, operator_graph};
 use crate::network::spaces::{Constant, OperatorGraph};
-use crate::network::{Classifier, Tensor};
-use crate::prune::{Data, Timing};
+use crate::network::{Classifier, Network, Tensor};
+use crate::prune::{Data, Observer, Timing};
 use crate::rng;
 
 fn asset(name: &str) -> std::path::PathBuf {
@@ -142,6 +143,7 @@ fn a_tensor_that_two_layers_share_follows_both() {
         goal: fit::Goal::Labels(&labels),
         held_out: data,
         image: None,
+        checkpoint: None,
     };
     let options = TrainOptions { epochs: 3, batch: 6, rate: 0.05, ..TrainOptions::new() };
     let (after, report) = fit::fit(&Reference::new(), &task, &options, &mut Timing::default(), &()).unwrap();
@@ -164,7 +166,8 @@ fn lenet(backend: &impl Backend, layout: &str, augment: Augment, epochs: usize) 
     let (train, held) = (of(&training), of(&held_out));
     let [train, held] = [&train, &held].map(|(inputs, labels)| Data { inputs, labels: Some(labels) });
     let image = (train, Some([1, 28, 28]));
-    let report = trainee.train(backend, image, &Target::Labels, held, &options, &mut Timing::default(), &()).unwrap();
+    let report =
+        trainee.train(backend, image, &Target::Labels, held, (&options, None), &mut Timing::default(), &()).unwrap();
     (report, trainee)
 }
 
@@ -186,7 +189,9 @@ fn the_same_seed_trains_the_same_bits() {
         let data = Data { inputs: &points, labels: Some(&labels) };
         let options = TrainOptions { epochs: 40, batch: 10, rate: 1e-2, seed, ..TrainOptions::new() };
         let mut run = |target: &Target<'_>| {
-            trainee.train(&Cpu::new(), (data, None), target, data, &options, &mut Timing::default(), &()).unwrap()
+            trainee
+                .train(&Cpu::new(), (data, None), target, data, (&options, None), &mut Timing::default(), &())
+                .unwrap()
         };
         let report = run(&Target::Labels);
         assert!(report.epochs.last().unwrap().held_out > 0.9, "{report:?}");
@@ -208,10 +213,68 @@ fn a_pupil_learns_the_answers_of_its_teacher_without_labels() {
     let held = Data { inputs: &points, labels: Some(&labels) };
     let (backend, mut timing) = (Cpu::new(), Timing::default());
     let mut train =
-        |target: &Target<'_>| trainee.train(&backend, (blind, None), target, held, &options, &mut timing, &());
+        |target: &Target<'_>| trainee.train(&backend, (blind, None), target, held, (&options, None), &mut timing, &());
     let report = train(&Target::Teacher(&teacher)).unwrap();
     // The divergence goes to zero as the answers meet.
     let losses: Vec<f64> = report.epochs.iter().map(|epoch| epoch.loss).collect();
     assert!(losses[59] < 0.2 * losses[0] && losses[59] >= 0.0, "{losses:?}");
     assert!(train(&Target::Labels).unwrap_err().to_string().contains("labels"));
+}
+
+/// Stops training before an epoch.
+struct StopAt(usize);
+
+impl Observer for StopAt {
+    fn step(&self, done: usize, _: usize, _: &str) -> Result<()> {
+        if done == self.0 { Err(Error::Stopped { reason: "test".to_owned() }) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn training_that_was_stopped_goes_on_to_the_same_bits_and_with_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (points, labels) = Toy::Circles.points(90, 0.1, 1).unwrap();
+    let bits = |trainee: &Trainee, network: &Network| {
+        trainee.network(network).unwrap().tensors().flat_map(Tensor::to_vec).map(f32::to_bits).collect::<Vec<_>>()
+    };
+    for (place, optimiser, patience) in [(0, Optimiser::Adam, None), (1, Optimiser::Sgd, Some(9))] {
+        let checkpoint = Checkpoint { file: folder.path().join(place.to_string()), every: 2, resume: true };
+        let options = TrainOptions { optimiser, epochs: 9, batch: 16, rate: 1e-2, patience, ..TrainOptions::new() };
+        let run = |layout: &str, points: &Array2<f32>, options: &TrainOptions, stop: Option<usize>, kept: bool| {
+            let network = layout.parse::<Layout>().unwrap().network().unwrap();
+            let mut trainee = Trainee::of(&ModelFile::new(network.clone())).unwrap();
+            trainee.initialise(Initial::Pytorch, 0, false).unwrap();
+            let data = Data { inputs: points, labels: Some(&labels) };
+            let how = (options, kept.then_some(&checkpoint));
+            let (target, mut timing) = (Target::Labels, Timing::default());
+            let report = match stop {
+                Some(epoch) => {
+                    trainee.train(&Cpu::new(), (data, None), &target, data, how, &mut timing, &StopAt(epoch))
+                }
+                None => trainee.train(&Cpu::new(), (data, None), &target, data, how, &mut timing, &()),
+            };
+            report.map(|report| (report, bits(&trainee, &network)))
+        };
+        let (whole, expected) = run("2-12-2", &points, &options, None, false).unwrap();
+        // Stopped after five epochs, of which four are in the file, and again after seven, of which six are.
+        for (stop, done) in [(5, 4), (7, 6)] {
+            assert!(matches!(run("2-12-2", &points, &options, Some(stop), true), Err(Error::Stopped { .. })));
+            let state = format::State::load(&checkpoint.file).unwrap();
+            assert_eq!(state.arrays["history"].0, [done, 3]);
+        }
+        let refused = |layout: &str, points: &Array2<f32>, options: &TrainOptions, why: &str| {
+            let error = run(layout, points, options, None, true).unwrap_err();
+            assert!(matches!(&error, Error::Format { problem, .. } if problem.contains(why)), "{error}");
+        };
+        refused("2-11-2", &points, &options, "another network");
+        refused("2-12-2", &points.mapv(|value| value + 1.0), &options, "other samples");
+        refused("2-12-2", &points, &TrainOptions { epochs: 10, ..options }, "other options");
+        let (report, found) = run("2-12-2", &points, &options, None, true).unwrap();
+        assert_eq!((report.resumed, report.epochs.len()), (6, 9));
+        assert_eq!((&report.epochs, report.before, report.chosen), (&whole.epochs, whole.before, whole.chosen));
+        assert_eq!(found, expected, "{optimiser:?}");
+        // What is done is not done again.
+        let (report, found) = run("2-12-2", &points, &options, None, true).unwrap();
+        assert_eq!((report.resumed, found), (9, expected), "{optimiser:?}");
+    }
 }

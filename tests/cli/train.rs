@@ -1,6 +1,6 @@
 //! `train`: new networks, models that are trained on, teachers, and what is refused.
 
-use crate::program::{asset, data, files, tropix};
+use crate::program::{asset, data, files, program, tropix};
 
 #[test]
 fn a_new_network_learns_points_that_are_kept_for_others_to_measure() {
@@ -88,6 +88,43 @@ fn convolutions_of_layers_are_trained_and_written_in_their_format() {
     assert_eq!(tensor("head.safetensors"), tensor("plain.safetensors"));
     assert_ne!(tensor("small.safetensors"), tensor("plain.safetensors"));
     assert!(after(&head) > head["finetune"]["before"].as_f64().unwrap(), "{head}");
+}
+
+#[test]
+fn a_killed_training_goes_on_with_its_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let of = |epochs: usize, rest: &str| {
+        let line = format!("train --layout 2-20-2 --toy xor --epochs {epochs} --batch-size 10 --device cpu --json");
+        tropix(folder.path(), &format!("{line} {rest}"))
+    };
+    let state = "--checkpoint state.safetensors";
+    of(300, "-o whole.safetensors").expect(0, &[]);
+    // Killed in the midst, between any two of its writings.
+    let mut child = program()
+        .args("train --layout 2-20-2 --toy xor --epochs 300 --batch-size 10 --device cpu".split(' '))
+        .args("-o cut.safetensors --checkpoint state.safetensors".split(' '))
+        .current_dir(folder.path())
+        .spawn()
+        .unwrap();
+    while !folder.path().join("state.safetensors").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!folder.path().join("cut.safetensors").exists());
+    // The state is neither overwritten nor taken for another training's.
+    of(300, &format!("-o cut.safetensors {state}")).expect(73, &["state.safetensors", "exists"]);
+    of(299, &format!("-o cut.safetensors {state} --resume")).expect(65, &["state.safetensors", "other options"]);
+    of(300, "-o cut.safetensors --checkpoint-every 2").expect(2, &["--checkpoint-every"]);
+    of(300, "-o cut.safetensors --resume").expect(2, &["--checkpoint"]);
+    let report = of(300, &format!("-o cut.safetensors {state} --resume")).expect(0, &[]).json();
+    assert!(report["training"]["resumed"].as_u64().unwrap() >= 1);
+    let bytes = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    assert_eq!(bytes("cut.safetensors"), bytes("whole.safetensors"));
+    // A state cut short is no state.
+    std::fs::write(folder.path().join("state.safetensors"), &bytes("state.safetensors")[..500]).unwrap();
+    of(300, &format!("-o other.safetensors {state} --resume")).expect(65, &["state.safetensors"]);
+    assert!(!folder.path().join("other.safetensors").exists());
 }
 
 #[test]

@@ -133,7 +133,12 @@ impl Command {
             Self::Train(args) => {
                 let data = [&args.data.data, &args.test].map(|data| data.as_ref().map(PathBuf::from));
                 let models = vec![args.model.clone(), args.arch.clone(), args.teacher.clone()];
-                [models, data.to_vec(), vec![args.toy.save_points.clone(), Some(args.output.clone())]].concat()
+                [
+                    models,
+                    data.to_vec(),
+                    vec![args.toy.save_points.clone(), Some(args.output.clone()), args.state.checkpoint.clone()],
+                ]
+                .concat()
             }
             Self::Lottery(args) => vec![of_data(&args.data), args.toy.save_points.clone(), args.svg.clone()],
             Self::RandomModel(args) => vec![Some(args.output.clone())],
@@ -181,7 +186,8 @@ impl Command {
             Self::Attack(args) => vec![one("images", &args.images, &[".png"]), svg(&args.svg)],
             Self::Convert(args) => vec![model(&args.output)],
             Self::Train(args) => {
-                vec![model(&args.output), one("save-points", &args.toy.save_points, &[".safetensors"])]
+                let points = one("save-points", &args.toy.save_points, &[".safetensors"]);
+                vec![model(&args.output), points, one("checkpoint", &args.state.checkpoint, &[".safetensors"])]
             }
             Self::Lottery(args) => {
                 vec![svg(&args.svg), one("save-points", &args.toy.save_points, &[".safetensors"])]

@@ -12,6 +12,7 @@ pub(crate) mod header;
 mod onnx;
 mod samples;
 mod shards;
+mod state;
 mod store;
 mod write;
 
@@ -34,6 +35,7 @@ pub(crate) use onnx::operator_graph;
 pub(super) use onnx::{Names, encode_onnx, encode_operators};
 pub use samples::save_samples;
 pub use shards::{Layout, Shard};
+pub(crate) use state::{Numbers, State};
 pub use write::check_output;
 
 /// The entry of a file's metadata that holds the architecture.

@@ -48,7 +48,7 @@ pub(crate) use polynomial::PolynomialArgs;
 pub(crate) use prune::{AllocateArg, PruneArgs};
 pub(crate) use sweep::SweepArgs;
 pub(crate) use synth::{DistilArgs, PriorArg, StatisticsArg, SynthArgs};
-pub(crate) use train::{ToyArgs, TrainArgs};
+pub(crate) use train::{StateArgs, ToyArgs, TrainArgs};
 pub(crate) use zonotope::{BodyArgs, ZonotopeArgs};
 
 /// Makes trained classifiers smaller, with data or without, on any GPU or the CPU.

@@ -56,6 +56,8 @@ pub(crate) struct TrainArgs {
     /// Where the model goes
     #[arg(short, long, help_heading = heading::OUTPUT)]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
 }
 
 /// How weights follow their gradients.
@@ -89,6 +91,27 @@ pub(crate) struct HowArgs {
     /// Mirror every other image, by chance
     #[arg(long, hide_short_help = true)]
     pub(crate) flip: bool,
+}
+
+/// What an interrupted training leaves.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = heading::OUTPUT)]
+pub(crate) struct StateArgs {
+    /// Keep the state of training in this file after each epoch: weights, what the optimiser remembers, the order of samples
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub(crate) checkpoint: Option<PathBuf>,
+    /// Epochs from one writing of `--checkpoint` to the next
+    #[arg(
+        long,
+        value_name = "EPOCHS",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..),
+        hide_short_help = true
+    )]
+    pub(crate) checkpoint_every: u32,
+    /// Go on with the state in `--checkpoint`, if the file is there: the model is the same as without an interruption
+    #[arg(long, requires = "checkpoint")]
+    pub(crate) resume: bool,
 }
 
 /// Points in place of data.

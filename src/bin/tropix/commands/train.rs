@@ -6,10 +6,10 @@ use tropix::network::dataset::Dataset;
 use tropix::network::format::{ModelFile, check_output, save_samples};
 use tropix::prune::Timing;
 use tropix::report::{Heading, Memory, TrainedReport, train_text};
-use tropix::train::{Ended, Initial, Layout, Target, Toy, Trainee};
+use tropix::train::{Checkpoint, Ended, Initial, Layout, Target, Toy, Trainee};
 use tropix::{Error, Result};
 
-use crate::args::{DataArgs, Globals, ModelArgs, ToyArgs, TrainArgs};
+use crate::args::{DataArgs, Globals, ModelArgs, StateArgs, ToyArgs, TrainArgs};
 use crate::device::{choose, with_backend};
 use crate::{effect, input, output};
 
@@ -28,10 +28,15 @@ pub(crate) fn run(globals: &Globals, args: &TrainArgs, timing: &mut Timing) -> a
     for file in [Some(&args.output), args.toy.save_points.as_ref()].into_iter().flatten() {
         check_output(file, &inputs, globals.force)?;
     }
+    if let Some(file) = &args.state.checkpoint {
+        // What is there is gone on with, or was asked to be replaced.
+        check_output(file, &inputs, globals.force || args.state.resume)?;
+    }
     if let Some(initial) = initial {
         trainee.initialise(initial, globals.seed, args.layout.is_none())?;
     }
     let options = args.how.options(globals.seed)?;
+    let checkpoint = checkpoint(globals, &args.state)?;
     let target = teacher.as_ref().map_or(Target::Labels, Target::Teacher);
     let image = <[usize; 3]>::try_from(model.network.input.as_slice()).ok();
     let image = image.or_else(|| <[usize; 3]>::try_from(training.sample.as_slice()).ok());
@@ -40,7 +45,7 @@ pub(crate) fn run(globals: &Globals, args: &TrainArgs, timing: &mut Timing) -> a
     let train = (input::borrowed(&training), image);
     let held = input::borrowed(&held_out);
     let report = with_backend!(&backend, backend => {
-        trainee.train(backend, train, &target, held, &options, timing, &progress)?
+        trainee.train(backend, train, &target, held, (&options, checkpoint.as_ref()), timing, &progress)?
     });
     let about = serde_json::json!({ "command": "train", "initial": initial, "options": options }).to_string();
     let metadata = BTreeMap::from([("tropix.report".to_owned(), about)]);
@@ -83,6 +88,15 @@ pub(crate) fn run(globals: &Globals, args: &TrainArgs, timing: &mut Timing) -> a
         return Err(Error::CheckFailed { problem }.into());
     }
     Ok(())
+}
+
+/// Where the state of training is kept.
+fn checkpoint(globals: &Globals, args: &StateArgs) -> Result<Option<Checkpoint>> {
+    let Some(file) = args.checkpoint.clone() else {
+        effect::refuse(globals, &["--checkpoint-every"], "without `--checkpoint`")?;
+        return Ok(None);
+    };
+    Ok(Some(Checkpoint { file, every: args.checkpoint_every as usize, resume: args.resume }))
 }
 
 /// What is trained, and how its weights are drawn, if they are.

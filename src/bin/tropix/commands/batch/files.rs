@@ -26,9 +26,8 @@ pub(super) fn role(command: &str, option: &str) -> Role {
         "model" | "against" | "also" | "teacher" | "compressed" | "a" | "b" => Role::Model,
         "arch" | "moments" => Role::File,
         "data" | "calib" | "train" | "test" => Role::Data,
-        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "save_points" | "images" | "profile" | "report" => {
-            Role::Output
-        }
+        "output" | "svg" | "csv" | "emit_arch" | "keep_inputs" | "save_points" | "images" | "profile" | "report"
+        | "checkpoint" => Role::Output,
         _ => Role::Plain,
     }
 }
