@@ -172,7 +172,7 @@ pub(super) fn fit<B: Backend>(
     let mut ended = Ended::Done;
     let mut run = Run { backend, x, goal: &task.goal, teacher, variation, options, batch, all, step: at.step };
     for epoch in resumed + 1..=options.epochs {
-        if options.patience.is_some_and(|patience| epoch - 1 >= at.chosen + patience) {
+        if options.patience.is_some_and(|patience| epoch > at.chosen + patience) {
             ended = Ended::Early;
             break;
         }
