@@ -110,7 +110,7 @@ pub(crate) struct StateArgs {
     )]
     pub(crate) checkpoint_every: u32,
     /// Go on with the state in `--checkpoint`, if the file is there: the model is the same as without an interruption
-    #[arg(long, requires = "checkpoint")]
+    #[arg(long, requires = "checkpoint", hide_short_help = true)]
     pub(crate) resume: bool,
 }
 
